@@ -1,0 +1,58 @@
+# Every target makes .venv first and runs what is in it; nothing outside this folder is needed but
+# Python 3.11 or newer, make and bash. `make help` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-long check format bench lock clean
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+# Tests of one file, or of one group, stay in one process: they share its database.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+CODE := $(wildcard controller reconcilers models infra simulator web worker migrations tests tools)
+SAY := @printf '\033[1m==>\033[0m %s\n'
+
+help: ## Show this list
+	@printf 'make TARGET [PYTHON=python3.12] [ARGS="..."]\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
+
+setup: ## Make .venv from the lock; at once when nothing changed (PYTHON= chooses the interpreter)
+	@PYTHON='$(PYTHON)' bash scripts/setup.sh
+
+run: setup ## Run the demo: a simulated cloud, real programs (ARGS= passes options)
+	@$(BIN)/hrsi demo $(ARGS)
+
+test: setup ## Run all tests, two at a time (ARGS="tests/unit -k pool" narrows)
+	$(SAY) "tests"
+	@$(PYTEST) $(ARGS)
+
+test-long: setup ## Run all tests with the long Hypothesis profile (an hour rather than minutes)
+	$(SAY) "tests, long profile"
+	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout 3600 $(ARGS)
+
+check: setup ## Check format, lint, types, imports between the parts and style; changes nothing
+	$(SAY) "format"
+	@$(BIN)/ruff format --quiet --check $(CODE) || { echo "Run 'make format', then look at what it changed."; exit 1; }
+	$(SAY) "lint"
+	@$(BIN)/ruff check --quiet $(CODE)
+	$(SAY) "types"
+	@$(BIN)/mypy --no-error-summary $(CODE)
+	$(SAY) "imports between the parts"
+	@scripts/quietly.sh $(BIN)/lint-imports --no-timings
+	$(SAY) "style"
+	@$(BIN)/python tools/style_gate.py $(CODE)
+
+format: setup ## Format the code and mend what lint can mend by itself
+	$(SAY) "format"
+	@$(BIN)/ruff check --quiet --fix-only $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+bench: setup ## Run the benchmarks and print their tables
+	$(SAY) "benchmarks"
+	@$(BIN)/python -m pytest tests/bench -q -s -p no:randomly --timeout 0 $(ARGS)
+
+lock: setup ## Write requirements.lock anew (ARGS="ruff mypy" renews these, ARGS=--upgrade all)
+	@scripts/lock.sh $(ARGS)
+
+clean: ## Remove .venv and every cache
+	$(SAY) "removing .venv and caches"
+	@rm -rf .venv .setup.lock .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

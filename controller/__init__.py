@@ -1,0 +1,1 @@
+"""The shell: observes, has the reconcilers decide, acts and records."""

@@ -1,0 +1,1 @@
+"""One adapter per outside system; each implements ports and translates errors."""

@@ -1,0 +1,1 @@
+"""Pure decisions: what should be different, given a world, settings and the time."""

@@ -1,0 +1,1 @@
+"""The worker pool: enough workers for the waiting jobs, none without work."""
