@@ -1,0 +1,203 @@
+"""The three worlds joined: which worker is which server is which node, and what runs there.
+
+One join for everybody: execution counts slots with it, the pool grows and shrinks by it, the
+metrics and views show it. Node and server are joined by the proved server id alone, never by name
+or address.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from models.lifecycle import Status
+from models.records import InFlight, Job, Worker, WorkerState
+from models.world import Allocation, Node, NomadJob, NomadSnapshot, Server, World
+
+RUN_META = "run"
+JOB_META = "job"
+UNIQUE_ID_META = "unique_id"
+ATTEMPT_META = "attempt"
+DEPLOYMENT_META = "deployment"
+"""Keys in the meta of a child, which say whose it is."""
+
+INTENT_METADATA = "hrsi_intent"
+FLAVOR_METADATA = "hrsi_flavor"
+DEPLOYMENT_METADATA = "hrsi_deployment"
+"""Keys in the metadata of a server, which say whose it is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """One open worker row with what the cloud and Nomad show of it."""
+
+    worker: Worker
+    server: Server | None = None
+    node: Node | None = None
+    live: tuple[Allocation, ...] = ()
+
+    @property
+    def is_coming(self) -> bool:
+        """It will take a run soon: wished for or booting, not in error and not going."""
+        failed = self.server is not None and self.server.status in {"ERROR", "DELETED"}
+        coming = self.worker.state in {WorkerState.CREATING, WorkerState.BOOTING}
+        return coming and self.worker.retirement is None and not failed
+
+    @property
+    def is_free(self) -> bool:
+        """It can take a run now."""
+        return (
+            self.worker.state is WorkerState.READY
+            and self.worker.retirement is None
+            and self.node is not None
+            and self.node.usable
+            and not self.live
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Demand:
+    """What one flavor is asked for and what it has, in runs (one run fills one worker)."""
+
+    flavor: str
+    waiting: int
+    unplaced: int
+    free: int
+    coming: int
+
+    @property
+    def slots(self) -> int:
+        """Dispatches that would find a worker, there or coming; negative: already too many."""
+        return self.free + self.coming - self.unplaced
+
+    @property
+    def need(self) -> int:
+        """Workers to create. The surplus of one flavor never counts for another."""
+        return max(0, self.waiting - self.slots)
+
+    @property
+    def surplus(self) -> int:
+        """Free workers that nothing dispatched or waiting will take."""
+        return max(0, min(self.free, self.slots - self.waiting))
+
+
+def join(world: World) -> tuple[Member, ...]:
+    """Join every open worker row with its server, its node and what runs there."""
+    servers = {s.id: s for s in world.cloud.servers} if world.cloud else {}
+    nodes = nodes_by_server(world)
+    live = live_by_node(world.nomad) if world.nomad else {}
+    return tuple(_member(worker, servers, nodes, live) for worker in world.store.workers)
+
+
+def _member(
+    worker: Worker,
+    servers: Mapping[str, Server],
+    nodes: Mapping[str, Node],
+    live: Mapping[str, list[Allocation]],
+) -> Member:
+    server_id = worker.server_id or ""
+    node = nodes.get(server_id)
+    return Member(
+        worker=worker,
+        server=servers.get(server_id),
+        node=node,
+        live=tuple(live.get(node.id, ())) if node else (),
+    )
+
+
+def nodes_by_server(world: World) -> dict[str, Node]:
+    """The node of each proved server id; of several, a ready one, then the newest registration."""
+    found: dict[str, Node] = {}
+    for node in world.nomad.nodes if world.nomad else ():
+        identity = world.store.identities.get(node.id)
+        if identity is None or identity.server_id is None:
+            continue
+        rival = found.get(identity.server_id)
+        if rival is None or _rank(node) > _rank(rival):
+            found[identity.server_id] = node
+    return found
+
+
+def _rank(node: Node) -> tuple[bool, int]:
+    return node.status == "ready", node.create_index
+
+
+def live_by_node(nomad: NomadSnapshot) -> dict[str, list[Allocation]]:
+    """What may be running on each node, in any namespace."""
+    return _grouped((a.node_id, a) for a in nomad.allocations)
+
+
+def live_by_job(nomad: NomadSnapshot) -> dict[str, list[Allocation]]:
+    """What may be running for each Nomad job."""
+    return _grouped((a.job_id, a) for a in nomad.allocations)
+
+
+def _grouped(keyed: Iterable[tuple[str, Allocation]]) -> dict[str, list[Allocation]]:
+    groups: defaultdict[str, list[Allocation]] = defaultdict(list)
+    for key, allocation in keyed:
+        if allocation.occupies:
+            groups[key].append(allocation)
+    return dict(groups)
+
+
+def our_children(world: World) -> dict[str, NomadJob]:
+    """Children of this deployment by Nomad job id; a child of another deployment is not ours."""
+    deployment = world.site.deployment
+    return {
+        job.id: job
+        for job in (world.nomad.jobs if world.nomad else ())
+        if job.parent_id and job.meta.get(DEPLOYMENT_META) == deployment
+    }
+
+
+def children_by_run(world: World) -> dict[str, list[NomadJob]]:
+    """Our children by the run uuid in their meta, the oldest first."""
+    found: defaultdict[str, list[NomadJob]] = defaultdict(list)
+    for child in our_children(world).values():
+        found[child.meta.get(RUN_META, "")].append(child)
+    return {run: sorted(children, key=lambda c: c.create_index) for run, children in found.items()}
+
+
+def demands(world: World, members: Iterable[Member]) -> dict[str, Demand]:
+    """Demand and supply per flavor: the one count that execution and the pool both go by."""
+    members = tuple(members)
+    unplaced = _unplaced(world)
+    return {
+        flavor: Demand(
+            flavor=flavor,
+            waiting=world.store.ready_total.get(flavor, 0),
+            unplaced=unplaced.get(flavor, 0),
+            free=sum(m.is_free for m in members if m.worker.flavor == flavor),
+            coming=sum(m.is_coming for m in members if m.worker.flavor == flavor),
+        )
+        for flavor in world.registry.flavors
+    }
+
+
+def _unplaced(world: World) -> dict[str, int]:
+    """Runs handed to Nomad that hold no worker: not placed yet, or lost and waiting again."""
+    nomad = world.nomad
+    if nomad is None:
+        return {}
+    children, live = children_by_run(world), live_by_job(nomad)
+    counts: defaultdict[str, int] = defaultdict(int)
+    for flight in world.store.in_flight:
+        mine = children.get(str(flight.run.id), [])
+        if not any(child.id in live for child in mine) and _wants_a_slot(flight, mine):
+            counts[flight.job.flavor] += 1
+    return dict(counts)
+
+
+def _wants_a_slot(flight: InFlight, children: Iterable[NomadJob]) -> bool:
+    statuses = {child.status for child in children}
+    if flight.job.status is Status.QUEUED:
+        return not statuses or "pending" in statuses
+    return "pending" in statuses
+
+
+def in_dispatch_order(jobs: Iterable[Job]) -> list[Job]:
+    """Ready jobs in the order in which they are served: (priority, deadline, age)."""
+    last = datetime.max.replace(tzinfo=UTC)
+    return sorted(jobs, key=lambda j: (j.priority.rank, j.deadline or last, j.created_at, j.id))

@@ -1,0 +1,152 @@
+"""What a pass decided: actions and refusals to act, each with a reason.
+
+A `Decision` names its subject, the closed reason code (a metric label), one sentence for people
+(`because`) and the numbers behind it (`facts`). `Action`s are carried out by `controller.act`, one
+handler per class; `Held` is a decision not to act and is recorded just the same. The action
+classes themselves are in `models.actions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, TypeAlias
+
+from models.errors import System
+
+Fact: TypeAlias = str | int | float | None
+
+
+class SubjectKind(StrEnum):
+    """What a decision is about."""
+
+    JOB = "job"
+    WORKER = "worker"
+    FLAVOR = "flavor"
+    TYPE = "type"
+    NODE = "node"
+    SERVER = "server"
+    CHILD = "child"
+    PARENT = "parent"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The thing that a decision is about, written `kind:id`."""
+
+    kind: SubjectKind
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+class Reason(StrEnum):
+    """Why something was done or left alone. Closed: documented in docs/reasons.md by a test."""
+
+    # execution
+    PARENT_MISSING = "PARENT_MISSING"
+    SLOT_FREE = "SLOT_FREE"
+    SLOT_COMING = "SLOT_COMING"
+    LEAD = "LEAD"
+    NO_SLOT = "NO_SLOT"
+    NO_ANSWER_YET = "NO_ANSWER_YET"
+    DISPATCH_SEEN = "DISPATCH_SEEN"
+    DISPATCH_UNCONFIRMED = "DISPATCH_UNCONFIRMED"
+    DISPATCH_EXPIRED = "DISPATCH_EXPIRED"
+    CHILD_WITHOUT_RUN = "CHILD_WITHOUT_RUN"
+    CHILD_TWICE = "CHILD_TWICE"
+    CHILD_WITHOUT_EVALUATION = "CHILD_WITHOUT_EVALUATION"
+    BACKING_OFF = "BACKING_OFF"
+    # monitor
+    RUN_FAILED = "RUN_FAILED"
+    RUN_VANISHED = "RUN_VANISHED"
+    RUN_STUCK = "RUN_STUCK"
+    WORKER_LOST = "WORKER_LOST"
+    STILL_LIVE = "STILL_LIVE"
+    NOMAD_RERUNS = "NOMAD_RERUNS"
+    ERROR_RETRIED = "ERROR_RETRIED"
+    ATTEMPTS_USED_UP = "ATTEMPTS_USED_UP"
+    # the pool, identity and admission
+    NODE_NEW = "NODE_NEW"
+    SERVER_SEEN = "SERVER_SEEN"
+    SERVER_PROVED = "SERVER_PROVED"
+    NODE_ADMITTED = "NODE_ADMITTED"
+    NOT_OURS = "NOT_OURS"
+    # the pool, growth
+    JOBS_WAITING = "JOBS_WAITING"
+    ENOUGH_WORKERS = "ENOUGH_WORKERS"
+    MAX_WORKERS = "MAX_WORKERS"
+    MAX_VCPUS = "MAX_VCPUS"
+    QUOTA_SERVERS = "QUOTA_SERVERS"
+    QUOTA_VCPUS = "QUOTA_VCPUS"
+    QUOTA_MEMORY = "QUOTA_MEMORY"
+    CREATION_RATE = "CREATION_RATE"
+    FLAVOR_UNKNOWN = "FLAVOR_UNKNOWN"
+    IMAGE_MISSING = "IMAGE_MISSING"
+    CREATE_REFUTED = "CREATE_REFUTED"
+    # the pool, shrinking
+    IDLE = "IDLE"
+    IDLE_TOO_SHORT = "IDLE_TOO_SHORT"
+    ASKED_BY_PERSON = "ASKED_BY_PERSON"
+    INELIGIBLE_BY_PERSON = "INELIGIBLE_BY_PERSON"
+    STALE = "STALE"
+    SERVER_ERROR = "SERVER_ERROR"
+    SERVER_VANISHED = "SERVER_VANISHED"
+    DEMAND_RETURNED = "DEMAND_RETURNED"
+    MARK_NOT_SEEN = "MARK_NOT_SEEN"
+    MARK_SEEN = "MARK_SEEN"
+    NODE_CHANGED = "NODE_CHANGED"
+    BARRIER = "BARRIER"
+    QUARANTINE = "QUARANTINE"
+    RUNS_STILL = "RUNS_STILL"
+    EMPTY = "EMPTY"
+    DELETE_COMMITTED = "DELETE_COMMITTED"
+    ABSENCE_UNPROVED = "ABSENCE_UNPROVED"
+    SERVER_GONE = "SERVER_GONE"
+    NODE_GONE = "NODE_GONE"
+    # everywhere
+    SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
+    INTENT_OPEN = "INTENT_OPEN"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """One thing decided in one pass: what about, why, in words, and the numbers."""
+
+    subject: Subject
+    reason: Reason
+    because: str
+    facts: tuple[tuple[str, Fact], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held(Decision):
+    """A decision not to act, with the reason that holds it back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Action(Decision):
+    """A decided effect. `system` says in which bounded pool it is carried out."""
+
+    system: ClassVar[System] = System.STORE
+
+
+class Next(StrEnum):
+    """What becomes of a job whose run failed."""
+
+    REQUEUE = "requeue"
+    BACK_OFF = "back_off"
+    QUARANTINE = "quarantine"
+
+
+class Outcome(StrEnum):
+    """How one action ended; the label of `hrsi_actions_total`."""
+
+    DONE = "done"
+    LATER = "later"
+    TEMPORARY = "temporary_failure"
+    PERMANENT = "permanent_failure"
+    UNKNOWN = "unknown"
+    OVERTAKEN = "overtaken"

@@ -1,0 +1,243 @@
+"""Live parameters: small frozen groups, each field with its unit, the reason of its default and
+the harm of a wrong value.
+
+A parameter's key is `<group>.<field>` (`pool.max_workers`). The store keeps what differs from the
+default; `settings_from` makes the groups out of it and refuses what is unknown, of the wrong type
+or out of bounds. Defaults that the system we replace had are kept; its names are in brackets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
+from typing import Any
+
+from models.errors import ConfigurationError
+
+
+def _number(default: float, low: float, high: float) -> Any:
+    return field(default=default, metadata={"low": low, "high": high})
+
+
+def _wait(seconds: float, low: float = 0, high: float = 86_400) -> Any:
+    return field(default=timedelta(seconds=seconds), metadata={"low": low, "high": high})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PassSettings:
+    """When a loop wakes, how old what it looks at may be, and how long a call may take."""
+
+    resync: timedelta = _wait(5, 0.05, 300)
+    """How long a loop sleeps at most (all the original's loops slept 5 s). Longer delays every
+    reaction that no wake-up announces; much shorter loads Nova, which asks Neutron each time."""
+
+    merge: timedelta = _wait(0.2, 0, 10)
+    """How long wake-ups are collected after a pass before the next. Longer adds latency to bursts;
+    0 makes a pass per event."""
+
+    call_deadline: timedelta = _wait(30, 0.1, 300)
+    """Longest time any one outside call may take. Must fit twice into the lease with a resync:
+    lease ≥ resync + 2 × this. Shorter turns slow creates (16 s seen) into unknown outcomes."""
+
+    lease: timedelta = _wait(90, 1, 3600)
+    """How long a lease is valid. Longer delays failover; shorter than resync + 2 × call_deadline
+    is refused, because a call could outlive the right to make it."""
+
+    watchdog: timedelta = _wait(60, 1, 3600)
+    """A loop without a finished pass for this long, beyond two resyncs, is reported as hung."""
+
+    decisions_kept: timedelta = _wait(90 * 86_400, 86_400, 10 * 365 * 86_400)
+    """How long ledger rows are kept. `hrsi why` cannot look further back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutionSettings:
+    """How ready jobs are handed to Nomad."""
+
+    lead: int = _number(2, 0, 50)
+    """Dispatches per flavor beyond the slots that exist or are coming, so that a worker that falls
+    free finds work. More means that order is decided earlier, by Nomad instead of by us."""
+
+    resend_after: timedelta = _wait(15, 0.1, 600)
+    """How long an unseen dispatch waits before it is sent again under its token."""
+
+    resend_for: timedelta = _wait(1800, 1, 3 * 3600)
+    """How long a dispatch may be sent again at all. Must stay well below Nomad's job_gc_threshold
+    (4 h): once the child is collected its token is free and a resend would run the job twice."""
+
+    wind_down: timedelta = _wait(900, 1, 86_400)
+    """How long a program that ended its run may go on tidying up before its child is stopped."""
+
+    evaluate_after_passes: int = _number(2, 1, 20)
+    """In how many snapshots in a row a pending child must lack an evaluation before one is made."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonitorSettings:
+    """When a run counts as failed, and how often a job may fail."""
+
+    limit_started: timedelta = _wait(1800, 1, 86_400)
+    """Longest stay in started. Shorter kills runs on slow image pulls."""
+
+    limit_pre_processing: timedelta = _wait(1800, 1, 86_400)
+    """Longest stay in pre_processing (downloads)."""
+
+    limit_processing: timedelta = _wait(270 * 60, 1, 7 * 86_400)
+    """Longest stay in processing. The science software has its own limit of 4 h below this."""
+
+    limit_post_processing: timedelta = _wait(3600, 1, 86_400)
+    """Longest stay in post_processing (uploads); the original had none and stranded jobs there."""
+
+    vanished_after_passes: int = _number(2, 1, 20)
+    """In how many snapshots in a row the child of a run must be missing before the run is lost."""
+
+    internal_attempts: int = _number(3, 1, 100)
+    """Runs that may end in internal_error before the job is quarantined."""
+
+    external_attempts: int = _number(8, 1, 100)
+    """Runs that may end in external_error before the job is quarantined."""
+
+    lost_attempts: int = _number(10, 1, 1000)
+    """Runs that may be lost with their worker before the job is quarantined: a job that always
+    takes its worker down with it must not go round for ever."""
+
+    external_backoff: timedelta = _wait(60, 0, 3600)
+    """Pause after the first external error; doubles with each further one."""
+
+    external_backoff_max: timedelta = _wait(3600, 0, 86_400)
+    """Longest pause after an external error."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolSettings:
+    """How many workers there are, and when one may go."""
+
+    max_workers: int = _number(210, 0, 10_000)
+    """Workers of all flavors together, from intent to 404 [max_number_of_worker_instances]."""
+
+    max_vcpus: int = _number(920, 0, 100_000)
+    """vCPUs that the project grants us [max_number_of_vcpus]; only `vcpu_share` of it is used."""
+
+    vcpu_share: float = _number(0.95, 0.05, 1)
+    """Share of `max_vcpus` that workers may take [max_ratio_of_vcpus_to_be_used]: 874 of 920."""
+
+    min_workers: int = _number(0, 0, 10_000)
+    """Idle workers are kept down to this many in all. More costs idle machines."""
+
+    create_burst: int = _number(10, 1, 1000)
+    """Creations per resync period. More can break Neutron (seen at 5–10 parallel boots)."""
+
+    idle_for: timedelta = _wait(120, 0, 86_400)
+    """How long a worker must have run nothing before it may go. Shorter saves cores; shorter than
+    a dispatch takes makes workers flap."""
+
+    boot_limit: timedelta = _wait(900, 1, 86_400)
+    """How long a server may take to become a node [max_time_for_worker_without_nomad_allocation]
+    before it is stale. Shorter deletes slow but healthy boots."""
+
+    refute_after: timedelta = _wait(600, 1, 86_400)
+    """How long after its deadline an unanswered create may still show up. Shorter risks a server
+    that nobody counts."""
+
+    refute_lists: int = _number(3, 1, 100)
+    """In how many complete lists in a row an unanswered create must be missing."""
+
+    absence_for: timedelta = _wait(120, 0, 86_400)
+    """How long a server must be missing from complete lists before it is asked for by id."""
+
+    absence_lists: int = _number(3, 1, 100)
+    """In how many complete lists in a row a server must be missing before it is asked for."""
+
+    barrier_for: timedelta = _wait(60, 0, 3600)
+    """How long the barrier may stay closed before quarantine takes its place."""
+
+    quarantine_for: timedelta = _wait(15, 0, 3600)
+    """How long a node must stay without an allocation when the barrier does not clear. Shorter
+    than Nomad's plan queue under load risks a late placement on a deleted server."""
+
+    quarantine_lists: int = _number(2, 1, 100)
+    """In how many further snapshots a quarantined node must be empty."""
+
+    redelete_after: timedelta = _wait(60, 1, 3600)
+    """How long a delete may go unfulfilled before it is asked for again."""
+
+    backoff: timedelta = _wait(60, 0, 3600)
+    """Pause after the first refused creation of a flavor; doubles with each further one."""
+
+    backoff_max: timedelta = _wait(1800, 0, 86_400)
+    """Longest pause after refused creations."""
+
+    @property
+    def vcpu_budget(self) -> int:
+        """How many vCPUs workers may take together."""
+        return int(self.max_vcpus * self.vcpu_share)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """All live parameters."""
+
+    passes: PassSettings = field(default_factory=PassSettings)
+    execution: ExecutionSettings = field(default_factory=ExecutionSettings)
+    monitor: MonitorSettings = field(default_factory=MonitorSettings)
+    pool: PoolSettings = field(default_factory=PoolSettings)
+
+
+DEFAULT_SETTINGS = Settings()
+
+
+def parameter_keys() -> Iterator[str]:
+    """Every parameter's key, in the order of the groups."""
+    for group in fields(Settings):
+        yield from (f"{group.name}.{f.name}" for f in fields(getattr(DEFAULT_SETTINGS, group.name)))
+
+
+def settings_from(values: Mapping[str, Any]) -> Settings:
+    """Make the groups out of what the store keeps: seconds for waits, numbers for the rest.
+
+    Raises `ConfigurationError` naming the key for anything unknown, of the wrong type, out of its
+    bounds, or against a rule between two parameters.
+    """
+    groups: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        group, name = _split(key)
+        groups.setdefault(group, {})[name] = parameter_value(key, value)
+    made = {name: replace(getattr(DEFAULT_SETTINGS, name), **new) for name, new in groups.items()}
+    return _cross_checked(replace(DEFAULT_SETTINGS, **made))
+
+
+def parameter_value(key: str, value: Any) -> Any:
+    """Check one value against its parameter's type and bounds and give it its type."""
+    group, name = _split(key)
+    default = getattr(getattr(DEFAULT_SETTINGS, group), name)
+    spec = {f.name: f for f in fields(getattr(DEFAULT_SETTINGS, group))}[name].metadata
+    wanted = int if isinstance(default, int) else float
+    if isinstance(value, bool) or not isinstance(value, int | float) or wanted(value) != value:
+        unit = "seconds" if isinstance(default, timedelta) else "a number"
+        raise ConfigurationError(f"parameter {key}: {value!r} is not {unit}")
+    if not spec["low"] <= value <= spec["high"]:
+        raise ConfigurationError(
+            f"parameter {key}: {value} is out of bounds; it may be {spec['low']} to {spec['high']}"
+        )
+    return timedelta(seconds=value) if isinstance(default, timedelta) else wanted(value)
+
+
+def _split(key: str) -> tuple[str, str]:
+    if key not in set(parameter_keys()):
+        raise ConfigurationError(
+            f"parameter {key!r} does not exist; there are: {', '.join(parameter_keys())}"
+        )
+    group, _, name = key.partition(".")
+    return group, name
+
+
+def _cross_checked(settings: Settings) -> Settings:
+    passes = settings.passes
+    needed = passes.resync + 2 * passes.call_deadline
+    if passes.lease < needed:
+        raise ConfigurationError(
+            f"parameter passes.lease: {passes.lease.total_seconds():g} s is shorter than resync + "
+            f"2 x call_deadline ({needed.total_seconds():g} s): a call could outlive the lease"
+        )
+    return settings

@@ -1,0 +1,262 @@
+"""What one pass observed, frozen: the three systems, how far each can be trusted, and the memory.
+
+`controller.observe` fills it; the reconcilers read nothing else. A source that failed, was partial
+or went backwards is None here and named in `World.unknown`: it is never an empty list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from models.job_types import DEFAULT_REGISTRY, Parent, Registry
+from models.lifecycle import Status
+from models.records import (
+    Backoff,
+    InFlight,
+    Intent,
+    Job,
+    NodeIdentity,
+    Priority,
+    Run,
+    Worker,
+    WorkerOrder,
+)
+
+TERMINAL_CLIENT_STATUSES = frozenset({"complete", "failed", "lost"})
+"""An allocation in any other ClientStatus may still be running on its machine, whatever Nomad
+wants of it (`stop/running` included)."""
+
+
+class Source(StrEnum):
+    """Where a part of the world comes from."""
+
+    STORE = "store"
+    NOMAD = "nomad"
+    CLOUD = "cloud"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """Who we are: the names on everything that this installation makes outside."""
+
+    deployment: str
+    worker_prefix: str = "os-worker-"
+    image: str = "os-worker-template"
+    networks: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    key_name: str | None = None
+    parents: tuple[Parent, ...] = ()
+
+
+# ---- Nomad ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """A Nomad client, from the node list. `node_class` is the flavor's name."""
+
+    id: str
+    name: str
+    node_class: str
+    status: str
+    eligible: bool
+    draining: bool
+    create_index: int
+    modify_index: int
+    address: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """The scheduler may place work here now."""
+        return self.status == "ready" and self.eligible and not self.draining
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NomadJob:
+    """A Nomad job whose id has our prefix: a parent, or a dispatched child with its meta."""
+
+    id: str
+    parent_id: str
+    status: str
+    stopped: bool
+    meta: Mapping[str, str]
+    create_index: int
+    lost: int = 0
+    failed: int = 0
+
+    @property
+    def dead(self) -> bool:
+        """All its allocations are terminal or told to stop, which says nothing of success."""
+        return self.status == "dead"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """A pending or blocked evaluation: Nomad may still place something for its job."""
+
+    id: str
+    job_id: str
+    namespace: str
+    status: str
+    create_index: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allocation:
+    """An allocation whose ClientStatus is not terminal: it may be running on its machine."""
+
+    id: str
+    job_id: str
+    namespace: str
+    node_id: str
+    job_type: str
+    client_status: str
+    desired_status: str
+    create_index: int
+
+    @property
+    def occupies(self) -> bool:
+        """It counts as work on its node; system and sysbatch jobs run everywhere and do not."""
+        return self.client_status not in TERMINAL_CLIENT_STATUSES and self.job_type not in {
+            "system",
+            "sysbatch",
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NomadSnapshot:
+    """The four lists, each asked for after the answer to the one before, under one leader.
+
+    Order: nodes, jobs, evaluations, allocations, so that whatever an earlier list implies is
+    visible in a later one. `number` counts the snapshots that one process took.
+    """
+
+    number: int
+    requested_at: datetime
+    nodes: tuple[Node, ...]
+    jobs: tuple[NomadJob, ...]
+    evaluations: tuple[Evaluation, ...]
+    allocations: tuple[Allocation, ...]
+
+
+# ---- OpenStack -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """A server of our project, ours or not. `status` UNKNOWN (down cell) means present."""
+
+    id: str
+    name: str
+    status: str
+    created_at: datetime
+    flavor: str
+    task_state: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    address: str | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quota:
+    """What the project may use and uses, everybody's servers included; None: unlimited."""
+
+    max_servers: int | None
+    used_servers: int
+    max_vcpus: int | None
+    used_vcpus: int
+    max_memory_mb: int | None
+    used_memory_mb: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CloudSnapshot:
+    """One complete server list, with quota, flavors and images from the cache (≤ 1 request/min).
+
+    `quota_servers` are the ids that were listed when the quota was read: what the quota counts
+    beyond our servers among them is other people's.
+    """
+
+    number: int
+    requested_at: datetime
+    servers: tuple[Server, ...]
+    quota: Quota
+    quota_servers: frozenset[str]
+    flavors: frozenset[str]
+    images: frozenset[str]
+
+
+# ---- the store -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobCount:
+    """How many open jobs of a type stand in a status at a priority, and since when the oldest."""
+
+    type: str
+    flavor: str
+    status: Status
+    priority: Priority
+    count: int
+    oldest_at: datetime | None
+    quarantined: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreView:
+    """What is open in the store. Its size depends on what is in flight, never on the history.
+
+    `ready` holds the top of each flavor's queue in dispatch order: jobs that are due (`not_before`
+    has passed); `ready_total` says per flavor how many due jobs there are in all.
+    `errors` holds jobs in error statuses that are not quarantined. `ended_runs` are runs that
+    ended so recently that their program may still be tidying up.
+    """
+
+    requested_at: datetime
+    counts: tuple[JobCount, ...] = ()
+    ready: tuple[Job, ...] = ()
+    ready_total: Mapping[str, int] = field(default_factory=dict)
+    in_flight: tuple[InFlight, ...] = ()
+    errors: tuple[Job, ...] = ()
+    ended_runs: tuple[Run, ...] = ()
+    workers: tuple[Worker, ...] = ()
+    orders: tuple[WorkerOrder, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    identities: Mapping[str, NodeIdentity] = field(default_factory=dict)
+    backoffs: tuple[Backoff, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+# ---- memory and the whole ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """How often in a row, in different snapshots, something was seen, and since when."""
+
+    count: int
+    first_at: datetime
+    snapshot: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """Everything that a decision may depend on, besides the settings and the time.
+
+    `sightings` is the memory of one process: keys are made by `reconcilers.sightings`, and losing
+    it only makes the controller slower to act. `busy` names the targets that have an action in
+    flight in this process (`Subject` as text): they get no second one.
+    """
+
+    site: Site
+    store: StoreView
+    nomad: NomadSnapshot | None = None
+    cloud: CloudSnapshot | None = None
+    unknown: Mapping[Source, str] = field(default_factory=dict)
+    registry: Registry = DEFAULT_REGISTRY
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    busy: frozenset[str] = frozenset()
