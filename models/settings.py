@@ -126,7 +126,10 @@ class PoolSettings:
     """Idle workers are kept down to this many in all. More costs idle machines."""
 
     create_burst: int = _number(10, 1, 1000)
-    """Creations per resync period. More can break Neutron (seen at 5–10 parallel boots)."""
+    """Creations per `create_period`. More can break Neutron (seen at 5–10 parallel boots)."""
+
+    create_period: timedelta = _wait(5, 0.05, 3600)
+    """The period that `create_burst` counts for: one resync."""
 
     idle_for: timedelta = _wait(120, 0, 86_400)
     """How long a worker must have run nothing before it may go. Shorter saves cores; shorter than

@@ -247,7 +247,7 @@ class Sighting:
 class World:
     """Everything that a decision may depend on, besides the settings and the time.
 
-    `sightings` is the memory of one process: keys are made by `reconcilers.sightings`, and losing
+    `sightings` is the memory of one process: keys are made by `models.sightings`, and losing
     it only makes the controller slower to act. `busy` names the targets that have an action in
     flight in this process (`Subject` as text): they get no second one.
     """

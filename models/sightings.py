@@ -1,0 +1,119 @@
+"""What was seen in several snapshots in a row, behind the rule "missing once is not gone".
+
+`advance` is told the memory so far and the world of this pass and gives the memory after it. A key
+that does not hold in this world is forgotten, and a source that is unknown adds nothing: its keys
+stay as they were, neither older nor gone. The memory lives in one process; losing it only delays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from models.fleet import (
+    INTENT_METADATA,
+    children_by_run,
+    live_by_job,
+    live_by_node,
+    nodes_by_server,
+    our_children,
+)
+from models.records import Worker, WorkerState
+from models.world import CloudSnapshot, NomadSnapshot, Sighting, World
+
+
+def child_missing(run_id: UUID) -> str:
+    """Key: Nomad lists no child of this run and nothing live of it."""
+    return f"child-missing:{run_id}"
+
+
+def child_unevaluated(nomad_job_id: str) -> str:
+    """Key: a pending child with neither an allocation nor an open evaluation."""
+    return f"child-unevaluated:{nomad_job_id}"
+
+
+def node_quiet(node_id: str) -> str:
+    """Key: an ineligible node on which nothing is live."""
+    return f"node-quiet:{node_id}"
+
+
+def server_missing(server_id: str) -> str:
+    """Key: a complete server list lacks the server of an open worker."""
+    return f"server-missing:{server_id}"
+
+
+def create_missing(intent_id: UUID) -> str:
+    """Key: a complete server list, asked for after the create's deadline, lacks its server."""
+    return f"create-missing:{intent_id}"
+
+
+def advance(previous: Mapping[str, Sighting], world: World) -> dict[str, Sighting]:
+    """The memory after this world: what holds now, and since how many different snapshots."""
+    found: dict[str, Sighting] = {}
+    for keys, snapshot, prefixes in (
+        (_nomad_keys, world.nomad, ("child-", "node-")),
+        (_cloud_keys, world.cloud, ("server-", "create-")),
+    ):
+        if snapshot is None:
+            found.update({k: s for k, s in previous.items() if k.startswith(prefixes)})
+        else:
+            found.update(_counted(keys(world), previous, snapshot))
+    return found
+
+
+def _counted(
+    keys: Iterable[str], previous: Mapping[str, Sighting], seen: NomadSnapshot | CloudSnapshot
+) -> Iterator[tuple[str, Sighting]]:
+    for key in keys:
+        before = previous.get(key)
+        if before is None:
+            yield key, Sighting(count=1, first_at=seen.requested_at, snapshot=seen.number)
+        elif before.snapshot == seen.number:
+            yield key, before
+        else:
+            yield (
+                key,
+                Sighting(count=before.count + 1, first_at=before.first_at, snapshot=seen.number),
+            )
+
+
+def _nomad_keys(world: World) -> Iterator[str]:
+    nomad = world.nomad
+    if nomad is None:
+        return
+    children, live = children_by_run(world), live_by_job(nomad)
+    for flight in world.store.in_flight:
+        sent = flight.run.sent_at
+        asked_before = sent is not None and sent >= nomad.requested_at
+        if str(flight.run.id) not in children and not asked_before:
+            yield child_missing(flight.run.id)
+    evaluated = {evaluation.job_id for evaluation in nomad.evaluations}
+    for child in our_children(world).values():
+        if child.status == "pending" and child.id not in live and child.id not in evaluated:
+            yield child_unevaluated(child.id)
+    busy = live_by_node(nomad)
+    for node in nodes_by_server(world).values():
+        if not node.eligible and node.id not in busy:
+            yield node_quiet(node.id)
+
+
+def _cloud_keys(world: World) -> Iterator[str]:
+    cloud = world.cloud
+    if cloud is None:
+        return
+    listed = {server.id for server in cloud.servers}
+    intents = {server.metadata.get(INTENT_METADATA) for server in cloud.servers}
+    deadlines = {intent.id: intent.deadline for intent in world.store.intents}
+    for worker in world.store.workers:
+        if worker.server_id is not None and worker.server_id not in listed:
+            yield server_missing(worker.server_id)
+        elif _is_unanswered(worker, deadlines.get(worker.intent_id), cloud.requested_at) and (
+            str(worker.intent_id) not in intents
+        ):
+            yield create_missing(worker.intent_id)
+
+
+def _is_unanswered(worker: Worker, deadline: datetime | None, asked_at: datetime) -> bool:
+    waiting = worker.server_id is None and worker.state is WorkerState.CREATING
+    return waiting and (deadline is None or deadline < asked_at)
