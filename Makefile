@@ -5,10 +5,11 @@
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-# Tests of one file, or of one group, stay in one process: they share its database.
+# Tests of one file that start servers stay in one process (tests/conftest.py groups them).
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
-CODE := $(wildcard controller reconcilers models infra simulator web worker migrations tests tools)
-SAY := @printf '\033[1m==>\033[0m %s\n'
+PROGRAM := $(wildcard controller reconcilers models infra simulator web worker)
+CODE := $(PROGRAM) $(wildcard migrations tests tools)
+SAY := @echo '==>'
 
 help: ## Show this list
 	@printf 'make TARGET [PYTHON=python3.12] [ARGS="..."]\n\n'
@@ -36,9 +37,9 @@ check: setup ## Check format, lint, types, imports between the parts and style; 
 	$(SAY) "types"
 	@$(BIN)/mypy --no-error-summary $(CODE)
 	$(SAY) "imports between the parts"
-	@scripts/quietly.sh $(BIN)/lint-imports --no-timings
+	@report=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$report"; exit 1; }
 	$(SAY) "style"
-	@$(BIN)/python tools/style_gate.py $(CODE)
+	@$(BIN)/python -m tools.style_gate $(PROGRAM) tests
 
 format: setup ## Format the code and mend what lint can mend by itself
 	$(SAY) "format"
@@ -47,7 +48,7 @@ format: setup ## Format the code and mend what lint can mend by itself
 
 bench: setup ## Run the benchmarks and print their tables
 	$(SAY) "benchmarks"
-	@$(BIN)/python -m pytest tests/bench -q -s -p no:randomly --timeout 0 $(ARGS)
+	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -q -s -p no:randomly --timeout 0 $(ARGS)
 
 lock: setup ## Write requirements.lock anew (ARGS="ruff mypy" renews these, ARGS=--upgrade all)
 	@scripts/lock.sh $(ARGS)

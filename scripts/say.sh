@@ -2,12 +2,12 @@
 # Sourced by the other scripts: one way to tell people what happens and what went wrong.
 
 say() {
-  printf '\033[1m==>\033[0m %s\n' "$*" >&2
+  printf '==> %s\n' "$*" >&2
 }
 
 # fail WHAT-HAPPENED WHAT-TO-DO...: print both and stop.
 fail() {
-  printf '\033[31merror:\033[0m %s\n' "$1" >&2
+  printf 'error: %s\n' "$1" >&2
   shift
   printf '       %s\n' "$@" >&2
   exit 1
