@@ -1,0 +1,1 @@
+"""What `make` runs on the repository itself; no part of the program."""
