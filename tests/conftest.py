@@ -1,0 +1,39 @@
+"""What every test relies on: how hard Hypothesis tries, and which tests share a process."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+IN_CI = bool(os.environ.get("CI"))
+STARTS_SERVERS = {"contract", "e2e", "integration", "migrations", "stateful"}
+
+# A slow machine is no failure, hence no deadline. In CI the quick profile draws the same examples
+# every time: a red build is then about the change, and chance is left to laptops and `long`.
+settings.register_profile(
+    "quick",
+    deadline=None,
+    max_examples=50,
+    stateful_step_count=30,
+    derandomize=IN_CI,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "long",
+    deadline=None,
+    max_examples=5_000,
+    stateful_step_count=200,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file that starts servers together, so that it starts them once."""
+    here = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(here).parts[0]
+        if folder in STARTS_SERVERS and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(here))))
