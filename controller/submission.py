@@ -1,0 +1,116 @@
+"""Jobs as people hand them in: JSON Lines, checked line by line.
+
+A bad line is refused with its number, its field and the remedy; the good ones go on. A line is an
+object with `type` and either `product` (a Sentinel product name, which gives key, name, tile and
+sensing time) or `name`; further fields: `key`, `tile`, `priority`, `deadline`, `input`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from models.job_types import Registry
+from models.product_names import parse_product_name
+from models.records import NewJob, Priority
+
+Tile = Annotated[str, msgspec.Meta(pattern=r"^\d{2}[A-Z]{3}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^\S{1,200}$")]
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    type: str
+    product: str | None = None
+    name: Name | None = None
+    key: Name | None = None
+    tile: Tile | None = None
+    priority: Priority = Priority.DELAYED
+    deadline: Aware | None = None
+    input: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why one line was not taken."""
+
+    line: int
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """What a file of JSON Lines came to: the jobs of its good lines, and every refusal."""
+
+    jobs: tuple[NewJob, ...] = ()
+    refused: tuple[Refusal, ...] = field(default=())
+
+
+def parse_submission(lines: Iterable[bytes], registry: Registry) -> Submission:
+    """Read JSON Lines; empty lines are passed over, nothing is raised for a bad one."""
+    jobs: list[NewJob] = []
+    refused: list[Refusal] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            jobs.append(_job(line, registry))
+        except ValueError as error:
+            refused.append(Refusal(line=number, error=str(error)))
+    return Submission(jobs=tuple(jobs), refused=tuple(refused))
+
+
+def _job(line: bytes, registry: Registry) -> NewJob:
+    try:
+        wanted = msgspec.json.decode(line, type=_Line)
+    except msgspec.DecodeError as error:
+        raise ValueError(_in_words(str(error))) from error
+    if wanted.type not in registry.types:
+        raise ValueError(
+            f"field type: {wanted.type!r} is no job type; there are: {', '.join(registry.types)}"
+        )
+    if (wanted.product is None) == (wanted.name is None):
+        raise ValueError("give either field product (a Sentinel product name) or field name")
+    return _of_product(wanted) if wanted.product is not None else _of_name(wanted)
+
+
+def _of_product(wanted: _Line) -> NewJob:
+    try:
+        product = parse_product_name(wanted.product or "")
+    except ValueError as error:
+        raise ValueError(f"field product: {error}") from error
+    tile = wanted.tile or product.tile
+    return NewJob(
+        type=wanted.type,
+        key=wanted.key or product.name,
+        name=f"{tile or product.unit}-{product.sensing_at:%Y-%m-%d}",
+        tile=tile,
+        priority=wanted.priority,
+        deadline=wanted.deadline,
+        sensing_at=product.sensing_at,
+        input={"product": product.name, **wanted.input},
+    )
+
+
+def _of_name(wanted: _Line) -> NewJob:
+    name = wanted.name or ""
+    return NewJob(
+        type=wanted.type,
+        key=wanted.key or name,
+        name=name,
+        tile=wanted.tile,
+        priority=wanted.priority,
+        deadline=wanted.deadline,
+        input=wanted.input,
+    )
+
+
+def _in_words(error: str) -> str:
+    """Name the field first: msgspec says `… - at `$.tile``."""
+    what, _, where = error.partition(" - at ")
+    path = where.strip("`").removeprefix("$.")
+    return f"field {path}: {what}" if path and path != "$" else what

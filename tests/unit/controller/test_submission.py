@@ -1,0 +1,74 @@
+"""JSON Lines of jobs: good lines go in, bad ones are refused one by one, by line and field."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.submission import parse_submission
+from models.job_types import DEFAULT_REGISTRY
+from models.records import Priority
+
+PRODUCT = "S2A_MSIL1C_20220827T130311_N0400_R038_T28WEU_20220827T182117"
+
+
+def line(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def test_a_product_name_gives_key_name_tile_and_sensing_time() -> None:
+    submission = parse_submission(
+        [line(type="fsc_rlie", product=PRODUCT + ".SAFE", priority="nrt")], DEFAULT_REGISTRY
+    )
+    (job,) = submission.jobs
+    assert (job.key, job.name, job.tile) == (PRODUCT, "28WEU-2022-08-27", "28WEU")
+    assert job.priority is Priority.NRT
+    assert job.input == {"product": PRODUCT}
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        pytest.param(b"{", "truncated", id="not-json"),
+        pytest.param(b"[1]", "Expected `object`", id="not-an-object"),
+        pytest.param(line(product=PRODUCT), "type", id="no-type"),
+        pytest.param(line(type="fsc", product=PRODUCT), "field type: 'fsc'", id="unknown-type"),
+        pytest.param(line(type="test"), "either field product", id="neither-name-nor-product"),
+        pytest.param(
+            line(type="test", name="a", product=PRODUCT), "either field product", id="both"
+        ),
+        pytest.param(line(type="test", name="a", tyle="x"), "`tyle`", id="misspelt-field"),
+        pytest.param(line(type="test", name="a", tile="T28WEU"), "field tile", id="bad-tile"),
+        pytest.param(line(type="test", name="a b"), "field name", id="blank-in-name"),
+        pytest.param(
+            line(type="test", name="a", priority="soon"), "field priority", id="bad-priority"
+        ),
+        pytest.param(
+            line(type="test", name="a", deadline="2026-01-01T00:00:00"),
+            "field deadline",
+            id="deadline-without-zone",
+        ),
+        pytest.param(
+            line(type="fsc_rlie", product="S2A"), "field product: 'S2A'", id="bad-product"
+        ),
+        pytest.param(b"\xff\xfe", "", id="not-text"),
+    ],
+)
+def test_a_bad_line_is_refused_by_number_and_field_and_the_good_ones_go_in(
+    bad: bytes, words: str
+) -> None:
+    good = line(type="test", name="good")
+    submission = parse_submission([good, b"  \n", bad, good], DEFAULT_REGISTRY)
+    assert [job.name for job in submission.jobs] == ["good", "good"]
+    (refusal,) = submission.refused
+    assert refusal.line == 3
+    assert words in refusal.error
+
+
+@given(st.lists(st.binary(max_size=40)))
+def test_no_bytes_whatever_raise_or_get_lost(lines: list[bytes]) -> None:
+    submission = parse_submission(lines, DEFAULT_REGISTRY)
+    said = len(submission.jobs) + len(submission.refused)
+    assert said == sum(1 for text in lines if text.strip())
