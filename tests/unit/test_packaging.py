@@ -1,0 +1,46 @@
+"""What is locked and shipped is what pyproject.toml asks for."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+GROUPS = {
+    "base": PROJECT["project"]["dependencies"],
+    **PROJECT["project"]["optional-dependencies"],
+    **PROJECT["dependency-groups"],
+}
+
+
+def locked() -> dict[str, str]:
+    """The lock's entries by the name of the package."""
+    entries = re.split(r"^(?=[a-z])", LOCK, flags=re.MULTILINE)[1:]
+    return {entry.partition("==")[0]: entry for entry in entries}
+
+
+@pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
+def test_the_lock_names_every_dependency(group: list[str]) -> None:
+    wanted = {re.split(r"[\[<>=~ ;]", requirement)[0] for requirement in group}
+    missing = wanted - set(locked())
+    assert not missing, f"run `make lock`: not locked yet: {missing}"
+
+
+def test_every_locked_package_has_one_version_and_its_hashes() -> None:
+    for name, entry in locked().items():
+        assert re.match(r"[a-z0-9-]+==\S+ .*\\\n +--hash=sha256:[0-9a-f]{64}", entry), name
+
+
+def test_the_lock_names_no_address() -> None:
+    assert not re.search(r"://|^--|@ ", LOCK, flags=re.MULTILINE)
+
+
+def test_every_part_is_shipped() -> None:
+    parts = {file.parent.name for file in ROOT.glob("*/__init__.py")} - {"tests", "tools"}
+    shipped = {path.removeprefix("/") for path in PROJECT["tool"]["hatch"]["build"]["include"]}
+    assert shipped - {"migrations"} == parts - {"migrations"}
+    assert "migrations" in shipped
