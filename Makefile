@@ -1,7 +1,7 @@
 # Every target makes .venv first and runs what is in it; nothing outside this folder is needed but
 # Python 3.11 or newer, make and bash. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long check format bench lock clean
+.PHONY: help setup run test test-long cover check format bench lock clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -29,9 +29,13 @@ test-long: setup ## Run all tests with the long Hypothesis profile (an hour rath
 	$(SAY) "tests, long profile"
 	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout 3600 $(ARGS)
 
+cover: setup ## Run all tests and list the branches of decisions and records that none takes
+	$(SAY) "tests, counting branches"
+	@$(PYTEST) --cov=models --cov=reconcilers --cov-branch --cov-report=term-missing $(ARGS)
+
 check: setup ## Check format, lint, types, imports between the parts and style; changes nothing
 	$(SAY) "format"
-	@$(BIN)/ruff format --quiet --check $(CODE) || { echo "Run 'make format', then look at what it changed."; exit 1; }
+	@$(BIN)/ruff format --quiet --check --output-format concise $(CODE) || { echo "Run 'make format', then look at what it changed."; exit 1; }
 	$(SAY) "lint"
 	@$(BIN)/ruff check --quiet $(CODE)
 	$(SAY) "types"
@@ -48,6 +52,7 @@ format: setup ## Format the code and mend what lint can mend by itself
 
 bench: setup ## Run the benchmarks and print their tables
 	$(SAY) "benchmarks"
+	@ls tests/bench/bench_*.py >/dev/null 2>&1 || { echo "There is no benchmark yet: add tests/bench/bench_NAME.py."; exit 1; }
 	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -q -s -p no:randomly --timeout 0 $(ARGS)
 
 lock: setup ## Write requirements.lock anew (ARGS="ruff mypy" renews these, ARGS=--upgrade all)
