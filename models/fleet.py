@@ -23,6 +23,9 @@ ATTEMPT_META = "attempt"
 DEPLOYMENT_META = "deployment"
 """Keys in the meta of a child, which say whose it is."""
 
+FINGERPRINT_META = "fingerprint"
+"""Key in the meta of a parent, which also carries `DEPLOYMENT_META`: see `Parent.fingerprint`."""
+
 INTENT_METADATA = "hrsi_intent"
 FLAVOR_METADATA = "hrsi_flavor"
 DEPLOYMENT_METADATA = "hrsi_deployment"
