@@ -109,6 +109,7 @@ class Reason(StrEnum):
     # everywhere
     SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
     INTENT_OPEN = "INTENT_OPEN"
+    BAD_PARAMETER = "BAD_PARAMETER"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -132,7 +132,9 @@ class NomadSnapshot:
     """The four lists, each asked for after the answer to the one before, under one leader.
 
     Order: nodes, jobs, evaluations, allocations, so that whatever an earlier list implies is
-    visible in a later one. `number` counts the snapshots that one process took.
+    visible in a later one. `number` counts the snapshots that one process took. `index` is the
+    highest Raft index that any of the four answers named (X-Nomad-Index), 0 when none did: it
+    never falls while Nomad has not been restored and the answer is not an old one.
     """
 
     number: int
@@ -141,6 +143,7 @@ class NomadSnapshot:
     jobs: tuple[NomadJob, ...]
     evaluations: tuple[Evaluation, ...]
     allocations: tuple[Allocation, ...]
+    index: int = 0
 
 
 # ---- OpenStack -----------------------------------------------------------------------------------
