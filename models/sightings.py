@@ -79,23 +79,31 @@ def _counted(
 
 
 def _nomad_keys(world: World) -> Iterator[str]:
-    nomad = world.nomad
-    if nomad is None:
+    if world.nomad is None:
         return
-    children, live = children_by_run(world), live_by_job(nomad)
+    yield from _missing_children(world, world.nomad)
+    yield from _unevaluated_children(world, world.nomad)
+    busy = live_by_node(world.nomad)
+    for node in nodes_by_server(world).values():
+        if not node.eligible and node.id not in busy:
+            yield node_quiet(node.id)
+
+
+def _missing_children(world: World, nomad: NomadSnapshot) -> Iterator[str]:
+    children = children_by_run(world)
     for flight in world.store.in_flight:
         sent = flight.run.sent_at
         asked_before = sent is not None and sent >= nomad.requested_at
         if str(flight.run.id) not in children and not asked_before:
             yield child_missing(flight.run.id)
+
+
+def _unevaluated_children(world: World, nomad: NomadSnapshot) -> Iterator[str]:
+    placed = live_by_job(nomad)
     evaluated = {evaluation.job_id for evaluation in nomad.evaluations}
     for child in our_children(world).values():
-        if child.status == "pending" and child.id not in live and child.id not in evaluated:
+        if child.status == "pending" and child.id not in placed and child.id not in evaluated:
             yield child_unevaluated(child.id)
-    busy = live_by_node(nomad)
-    for node in nodes_by_server(world).values():
-        if not node.eligible and node.id not in busy:
-            yield node_quiet(node.id)
 
 
 def _cloud_keys(world: World) -> Iterator[str]:

@@ -1,0 +1,234 @@
+"""`hrsi job`: hand jobs in, look at them, cancel and relaunch them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.output import (
+    EXIT_FAILED,
+    complain,
+    plain,
+    print_json,
+    print_table,
+    say,
+)
+from controller.cli.session import AsJson, DryRun, Why, asked, people
+from controller.submission import Submission, parse_submission
+from models.job_types import DEFAULT_REGISTRY
+from models.lifecycle import ERRORS, Status
+from models.ports import JobFilter, JobStory, Reader, Submitted, Verdict
+
+app = typer.Typer(no_args_is_help=True, help="Jobs: submit, list, show, cancel, relaunch.")
+
+Ids = Annotated[list[str], typer.Argument(metavar="JOB…", help="Id, unique id or TYPE/KEY.")]
+Types = Annotated[list[str] | None, typer.Option("--type", help="Job type; may be repeated.")]
+Statuses = Annotated[list[Status] | None, typer.Option("--status", help="Status; may be repeated.")]
+
+EXAMPLES = """
+
+Examples:
+
+  echo '{"type": "test", "name": "try-1"}' | hrsi job submit -
+
+  hrsi job submit jobs.jsonl --dry-run
+"""
+
+
+@app.command(epilog=EXAMPLES)
+def submit(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="JSON Lines, - for standard input.")
+    ],
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hand in jobs, one JSON object a line. Bad lines are refused one by one, good ones go in.
+
+    A job that is in the table already (same type and key) is left as it is: twice adds nothing.
+    """
+    submission = parse_submission(_lines(file), DEFAULT_REGISTRY)
+    with people(context) as desk:
+        made = desk.operations.submit(submission.jobs, asked("job submit", dry_run=dry_run))
+    if as_json:
+        print_json({"added": made.added, "existing": made.existing, "refused": submission.refused})
+    else:
+        _tell_submission(submission, made, dry_run=dry_run)
+    if submission.refused:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _lines(file: str) -> Iterable[bytes]:
+    if file == "-":
+        return sys.stdin.buffer.readlines()
+    try:
+        return Path(file).read_bytes().splitlines()
+    except OSError as error:
+        complain(f"{file}: cannot be read ({error.strerror}); no job was handed in")
+        raise typer.Exit(EXIT_FAILED) from error
+
+
+def _tell_submission(submission: Submission, made: Submitted, *, dry_run: bool) -> None:
+    for refusal in submission.refused:
+        complain(f"line {refusal.line}: {refusal.error}; this line was not taken")
+    would = "would be " if dry_run else ""
+    total = len(submission.jobs)
+    new = total - len(made.existing) if dry_run else len(made.added)
+    say(
+        f"{new} jobs {would}added, {len(made.existing)} were there already, "
+        f"{len(submission.refused)} lines refused"
+    )
+
+
+@app.command("list")
+def list_jobs(
+    context: typer.Context,
+    types: Types = None,
+    statuses: Statuses = None,
+    tile: Annotated[str | None, typer.Option(help="Only this tile, e.g. 32TLR.")] = None,
+    quarantined: Annotated[
+        bool | None, typer.Option("--quarantined/--moving", help="Only (not) quarantined jobs.")
+    ] = None,
+    after: Annotated[int, typer.Option(help="Go on above this id.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs by id."""
+    wanted = JobFilter(
+        types=tuple(types or ()),
+        statuses=tuple(statuses or ()),
+        tile=tile,
+        quarantined=quarantined,
+        after=after,
+        limit=limit,
+    )
+    with people(context) as desk:
+        jobs = desk.reader.jobs(wanted)
+    if as_json:
+        print_json(jobs)
+        return
+    rows = [
+        (
+            *(j.id, j.type, j.name, j.priority, _status(j.status, quarantined=j.quarantined)),
+            *(j.attempt, j.status_at, j.error_subtype),
+        )
+        for j in jobs
+    ]
+    columns = ("id", "type", "name", "priority", "status", "attempt", "since", "error")
+    print_table("Jobs", columns, rows)
+    if len(jobs) == limit:
+        say(f"There may be more: --after {jobs[-1].id}")
+
+
+def _status(status: Status, *, quarantined: bool) -> str:
+    return f"{status} (quarantined)" if quarantined else status.value
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(help="Id, unique id or TYPE/KEY.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show everything known about one job: its row, history and runs."""
+    with people(context) as desk:
+        story = desk.reader.story(job)
+    if as_json:
+        print_json(story)
+        return
+    _tell_story(story)
+
+
+def _tell_story(story: JobStory) -> None:
+    print_table("Job", ("field", "value"), plain(story.job).items())
+    print_table(
+        "History",
+        ("seq", "at", "from", "to", "subtype", "message", "actor", "attempt"),
+        [
+            (h.seq, h.at, h.before, h.after, h.subtype, h.message, h.actor, h.attempt)
+            for h in story.history
+        ],
+    )
+    print_table(
+        "Runs",
+        ("attempt", "claim", "node", "address", "claimed", "ended", "end", "exit", "Nomad job"),
+        [
+            (
+                *(r.attempt, r.claim, r.node_name, r.address, r.claimed_at, r.ended_at, r.end),
+                *(r.exit_code, r.nomad_job_id),
+            )
+            for r in story.runs
+        ],
+    )
+
+
+@app.command()
+def cancel(
+    context: typer.Context,
+    jobs: Ids,
+    reason: Why = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel jobs. A run in flight is stopped; its worker is free again soon after."""
+    with people(context) as desk:
+        ids = _ids(desk.reader, jobs)
+        verdicts = desk.operations.cancel(ids, asked(reason, dry_run=dry_run))
+    tell_verdicts("cancelled", verdicts, as_json=as_json, dry_run=dry_run)
+
+
+@app.command(
+    epilog="\n\nExample:\n\n  hrsi job relaunch --errors --type gfsc --dry-run\n",
+)
+def relaunch(
+    context: typer.Context,
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB…")] = None,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="All jobs in an error status (see --type).")
+    ] = False,
+    types: Types = None,
+    reason: Why = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send jobs through error_checked back to work, with a new attempt budget."""
+    if bool(jobs) == errors:
+        raise typer.BadParameter("name the jobs, or give --errors for all that are in error")
+    with people(context) as desk:
+        ids = _in_error(desk.reader, types or []) if errors else _ids(desk.reader, jobs or [])
+        verdicts = desk.operations.relaunch(ids, asked(reason, dry_run=dry_run))
+    tell_verdicts("relaunched", verdicts, as_json=as_json, dry_run=dry_run)
+
+
+def _ids(reader: Reader, references: Iterable[str]) -> list[int]:
+    return [reader.story(reference).job.id for reference in references]
+
+
+def _in_error(reader: Reader, types: Iterable[str]) -> list[int]:
+    found: list[int] = []
+    wanted = JobFilter(types=tuple(types), statuses=tuple(sorted(ERRORS)), limit=10_000)
+    while page := reader.jobs(wanted):
+        found += [job.id for job in page]
+        wanted = JobFilter(
+            types=wanted.types, statuses=wanted.statuses, limit=10_000, after=found[-1]
+        )
+    return found
+
+
+def tell_verdicts(
+    done: str, verdicts: tuple[Verdict, ...], *, as_json: bool, dry_run: bool
+) -> None:
+    """Say what became of each thing that was asked for; exit 1 when one was refused."""
+    if as_json:
+        print_json(verdicts)
+    else:
+        for verdict in verdicts:
+            word = (f"would be {done}" if dry_run else done) if verdict.done else f"not {done}"
+            say(f"{verdict.subject}: {word}: {verdict.because}")
+    if not all(verdict.done for verdict in verdicts):
+        raise typer.Exit(EXIT_FAILED)

@@ -1,0 +1,50 @@
+"""What every command begins with: the settings, the store, and who is asking."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller import bootstrap
+from controller.bootstrap import People
+from controller.config import Config, load
+from models.ports import Asked
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        envvar="HRSI_CONFIG",
+        help="Settings file; ./hrsi.toml is read when it exists.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
+Why = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
+
+
+def settings(context: typer.Context) -> Config:
+    """The start-up settings of this call, read once."""
+    if not isinstance(context.obj, Config):
+        context.obj = load(context.find_root().params.get("config"))
+    return context.obj
+
+
+@contextmanager
+def people(context: typer.Context) -> Iterator[People]:
+    """The store as people use it: what they may ask for and what they may read."""
+    with bootstrap.people(settings(context)) as desk:
+        yield desk
+
+
+def asked(reason: str = "", *, dry_run: bool = False) -> Asked:
+    """Who asks: the user at this machine, as the audit trail will name them."""
+    actor = f"{getpass.getuser()}@{socket.gethostname()}"
+    return Asked(actor=actor, reason=reason, dry_run=dry_run)
