@@ -68,7 +68,8 @@ class AbandonDispatch(Action):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StopChild(Action):
-    """Stop a child in Nomad. `run_id` is the run in its meta, None when it has none.
+    """Stop a child in Nomad. `run_id` is the run in its meta, None when it has none, or when
+    another child of that run is the one that counts.
 
     With `stuck` the run is the current one of its job and the monitor wants it stopped; without
     it the store refuses the action if the run turns out to be current after all.

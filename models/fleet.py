@@ -7,13 +7,15 @@ or address.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from models.lifecycle import Status
-from models.records import InFlight, Job, Worker, WorkerState
+from models.records import InFlight, Job, Run, Worker, WorkerState
 from models.world import Allocation, Node, NomadJob, NomadSnapshot, Server, World
 
 RUN_META = "run"
@@ -30,6 +32,8 @@ INTENT_METADATA = "hrsi_intent"
 FLAVOR_METADATA = "hrsi_flavor"
 DEPLOYMENT_METADATA = "hrsi_deployment"
 """Keys in the metadata of a server, which say whose it is."""
+
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,6 +165,37 @@ def children_by_run(world: World) -> dict[str, list[NomadJob]]:
     for child in our_children(world).values():
         found[child.meta.get(RUN_META, "")].append(child)
     return {run: sorted(children, key=lambda c: c.create_index) for run, children in found.items()}
+
+
+def run_of(child: NomadJob) -> UUID | None:
+    """The run that a child names in its meta; None when it names none that we could have made."""
+    text = child.meta.get(RUN_META, "")
+    return UUID(text) if _RUN_ID.fullmatch(text) else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Live:
+    """What may be running, found by Nomad job and by allocation."""
+
+    by_job: Mapping[str, Sequence[Allocation]]
+    by_id: Mapping[str, Allocation]
+
+    @classmethod
+    def among(cls, nomad: NomadSnapshot) -> Live:
+        """Index the allocations of a snapshot."""
+        by_id = {a.id: a for a in nomad.allocations if a.occupies}
+        return cls(by_job=live_by_job(nomad), by_id=by_id)
+
+    def of(self, run: Run, children: Iterable[NomadJob] = ()) -> tuple[Allocation, ...]:
+        """What may be running of a run: its listed children's, and, since a purged child leaves
+        its allocations behind, that of its confirmed name and the one that claimed last.
+        """
+        names = {child.id for child in children} | {run.nomad_job_id or ""}
+        found = {a.id: a for name in names for a in self.by_job.get(name, ())}
+        claimed = self.by_id.get(run.allocation_id or "")
+        if claimed is not None:
+            found[claimed.id] = claimed
+        return tuple(sorted(found.values(), key=lambda a: (a.create_index, a.id)))
 
 
 def demands(world: World, members: Iterable[Member]) -> dict[str, Demand]:

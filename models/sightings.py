@@ -13,6 +13,7 @@ from uuid import UUID
 
 from models.fleet import (
     INTENT_METADATA,
+    Live,
     children_by_run,
     live_by_job,
     live_by_node,
@@ -31,6 +32,11 @@ def child_missing(run_id: UUID) -> str:
 def child_unevaluated(nomad_job_id: str) -> str:
     """Key: a pending child with neither an allocation nor an open evaluation."""
     return f"child-unevaluated:{nomad_job_id}"
+
+
+def child_unclaimed(allocation_id: str) -> str:
+    """Key: a live allocation of a current run that is not the one that claimed it."""
+    return f"child-unclaimed:{allocation_id}"
 
 
 def node_quiet(node_id: str) -> str:
@@ -81,7 +87,7 @@ def _counted(
 def _nomad_keys(world: World) -> Iterator[str]:
     if world.nomad is None:
         return
-    yield from _missing_children(world, world.nomad)
+    yield from _current_runs(world, world.nomad)
     yield from _unevaluated_children(world, world.nomad)
     busy = live_by_node(world.nomad)
     for node in nodes_by_server(world).values():
@@ -89,13 +95,15 @@ def _nomad_keys(world: World) -> Iterator[str]:
             yield node_quiet(node.id)
 
 
-def _missing_children(world: World, nomad: NomadSnapshot) -> Iterator[str]:
-    children = children_by_run(world)
-    for flight in world.store.in_flight:
-        sent = flight.run.sent_at
-        asked_before = sent is not None and sent >= nomad.requested_at
-        if str(flight.run.id) not in children and not asked_before:
-            yield child_missing(flight.run.id)
+def _current_runs(world: World, nomad: NomadSnapshot) -> Iterator[str]:
+    children, live = children_by_run(world), Live.among(nomad)
+    for run in (flight.run for flight in world.store.in_flight):
+        mine = children.get(str(run.id), [])
+        placed = live.of(run, mine)
+        asked_before = run.sent_at is not None and run.sent_at >= nomad.requested_at
+        if not mine and not placed and not asked_before:
+            yield child_missing(run.id)
+        yield from (child_unclaimed(a.id) for a in placed if a.id != run.allocation_id)
 
 
 def _unevaluated_children(world: World, nomad: NomadSnapshot) -> Iterator[str]:

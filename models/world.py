@@ -93,6 +93,11 @@ class NomadJob:
         """All its allocations are terminal or told to stop, which says nothing of success."""
         return self.status == "dead"
 
+    @property
+    def over(self) -> bool:
+        """Nomad will place nothing more for it, though what it placed may still be running."""
+        return self.dead or self.stopped
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
