@@ -4,7 +4,13 @@
 compares the epoch, locks the rows that it changes, checks the guards named here, writes, and
 notifies. A guard that does not hold raises `Superseded` (the world has moved on: nothing was
 written) or `IllegalTransition`; both stores, PostgreSQL and memory, do the same.
-Every change carries `at`, the time of the decision.
+Every change carries `at`, the time of the decision: it becomes the time of what is written.
+
+True of every change, besides its own guards: the job, worker or run that it names exists, and no
+intent has its intent's id yet (else `Superseded`). An intent is stored with the name and epoch of
+the lease. The actor in the history is the lease's name. A job's `error_subtype` is always the
+subtype of its newest history row. The *current run* of a job is the open run of its newest attempt.
+The *nodes of a worker* are those whose stored identity names its server.
 """
 
 from __future__ import annotations
@@ -30,7 +36,7 @@ class Change:
 class QueueRun(Change):
     """ready → queued: attempt + 1, a run row with id `intent.id`, the dispatch intent.
 
-    Guard: the job is ready and its `not_before` has passed. Sets `sent_at`.
+    Guard: the job is ready and its `not_before` is not after `at`. Sets `sent_at`.
     """
 
     job_id: int
@@ -39,9 +45,10 @@ class QueueRun(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResendRun(Change):
-    """Note that the dispatch of a run is sent once more; the intent's deadline moves.
+    """Note that the dispatch of a run is sent once more (`sent_at`); the intent's deadline moves.
 
-    Guard: the run is the job's current one, unclaimed, and the job is queued.
+    Guard: the run is the job's current one, unclaimed, and the job is queued. The intent is open
+    again if it was closed, under the lease that sends now.
     """
 
     run_id: UUID
@@ -74,7 +81,9 @@ class EndRun(Change):
     Guard: the job's seq is `expected_seq` and the run is its current one. Counts the failure in
     the job's budget: `losses` when `end` is LOST, else by the error status. REQUEUE goes on through
     error_checked to the resume status; BACK_OFF rests with `not_before` = `retry_at`; QUARANTINE
-    rests quarantined. Sets `busy_at` of the worker that ran it. Refutes an open dispatch intent.
+    rests quarantined. `not_before` becomes `retry_at` in all three. Sets `busy_at` of the worker
+    that ran it: the open one with the run's `server_id`. Refutes an open dispatch intent.
+    A `status` that is no error status is an `IllegalTransition`.
     """
 
     job_id: int
@@ -94,6 +103,8 @@ class ResumeJob(Change):
     """Go on with a job that stands in an error status, as `then` says (see `EndRun`).
 
     Guard: the job's seq is `expected_seq` and it stands in an error status, not quarantined.
+    Counts nothing: whoever wrote the error did. REQUEUE writes history (with `message`); BACK_OFF
+    and QUARANTINE change no status and write none.
     """
 
     job_id: int
@@ -107,7 +118,8 @@ class ResumeJob(Change):
 class AskStop(Change):
     """Open the intent to stop a child. With `stuck`, note on the current run why.
 
-    Guard: with `stuck` the run is its job's current one; without, it is not (or `run_id` is None).
+    Guard: with `stuck` the run is its job's current one; without, it is not (or `run_id` is None,
+    or no such run is known here).
     """
 
     run_id: UUID | None
@@ -125,7 +137,7 @@ class OpenIntent(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CloseIntent(Change):
-    """Write how an intent ended. An intent that is closed already stays as it is."""
+    """Write how an intent ended. One that is closed already, or pruned, stays as it is."""
 
     intent_id: UUID
     state: IntentState
@@ -149,7 +161,10 @@ class ReserveWorker(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoteServer(Change):
-    """creating → booting with the server's id; the create intent is done."""
+    """creating → booting with the server's id; the create intent is done.
+
+    Guard: the worker is creating, and no row, open or closed, has this server.
+    """
 
     worker_id: int
     server_id: str
@@ -158,7 +173,10 @@ class NoteServer(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CancelCreate(Change):
-    """creating → closed: the create was refused, or is refuted. `state` is what the intent gets."""
+    """creating → closed: the create was refused, or is refuted. `state` is what the intent gets.
+
+    Guard: the worker is creating.
+    """
 
     worker_id: int
     state: IntentState
@@ -167,21 +185,26 @@ class CancelCreate(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoteNode(Change):
-    """Store which server a node is. A second, different proof for one node id is refused."""
+    """Store which server a node is. A second proof that names another server (or none, or now one)
+    for one node id is refused; one that names the same server changes nothing.
+    """
 
     identity: NodeIdentity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DropNode(Change):
-    """Forget the identity of a node that is listed no more."""
+    """Forget the identity of a node that is listed no more. One that is unknown is no error."""
 
     node_id: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdmitWorker(Change):
-    """booting → ready: its node is seen eligible. Closes open eligibility intents of the node."""
+    """booting → ready: its node is seen eligible.
+
+    Open intents of the node: SET_ELIGIBLE is done, SET_INELIGIBLE is refuted.
+    """
 
     worker_id: int
     node_id: str
@@ -192,7 +215,9 @@ class BeginRetirement(Change):
     """Start (or restart) the delete protocol at MARKING, with the intent when a mark is sent.
 
     Guard: the worker is ready (or booting) and not retiring, or retiring at MARKING.
-    `forced` can only be set by a person.
+    `forced` can only be set by a person: with another cause than PERSON it is refused.
+    A restart keeps everything of the retirement that is under way, except that a person's takes
+    the place of the pool's own (cause, by, forced).
     """
 
     worker_id: int
@@ -204,7 +229,10 @@ class BeginRetirement(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoteMark(Change):
-    """The mark was answered with this index (0: it was ineligible already). Closes the intent."""
+    """The mark was answered with this index (0: it was ineligible already). Closes the intent.
+
+    The index is kept only while the worker is MARKING, and 0 leaves what is there.
+    """
 
     worker_id: int
     intent_id: UUID
@@ -213,7 +241,10 @@ class NoteMark(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoteSeen(Change):
-    """MARKING → SEEN with the frozen index. Closes open marks of the node as done."""
+    """MARKING → SEEN with the frozen index. Closes open marks of the worker's nodes as done.
+
+    Guard: the worker is ready or booting, and MARKING.
+    """
 
     worker_id: int
     index: int
@@ -222,7 +253,10 @@ class NoteSeen(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReturnToMark(Change):
-    """SEEN → MARKING, index forgotten: the node changed after it was seen."""
+    """SEEN → MARKING, index forgotten: the node changed after it was seen.
+
+    Guard: the worker is ready or booting, and SEEN.
+    """
 
     worker_id: int
 
@@ -231,7 +265,7 @@ class ReturnToMark(Change):
 class BeginUndo(Change):
     """MARKING or SEEN → UNDOING with the intent to make the node eligible.
 
-    Guard: the worker is not `deleting` and its retirement is the pool's own.
+    Guard: the worker is ready or booting, MARKING or SEEN, and its cause is not PERSON.
     """
 
     worker_id: int
@@ -240,7 +274,10 @@ class BeginUndo(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EndUndo(Change):
-    """UNDOING → no retirement: the node is seen eligible. Closes open eligibility intents."""
+    """UNDOING → no retirement: the node is seen eligible.
+
+    Open intents of the worker's nodes: SET_ELIGIBLE is done, SET_INELIGIBLE is refuted.
+    """
 
     worker_id: int
 
@@ -249,9 +286,11 @@ class EndUndo(Change):
 class CommitDeletion(Change):
     """→ deleting, with the delete intent. From here on nothing is undone.
 
-    Guard: the worker is SEEN; or it has no node and is stale, in error or wanted gone by a person.
-    A worker that was not retiring yet gets a retirement with this cause. Also used to send the
-    delete again: then the worker is `deleting` already and only `delete_sent_at` moves.
+    Guard: the worker is ready or booting, and it is SEEN; or no node of it is known (no identity
+    names its server) and `cause` is STALE, SERVER_ERROR or PERSON. A worker that was not retiring
+    yet gets a retirement with this cause, at MARKING. Also used to send the delete again: then the
+    worker is `deleting` already and, of it, only `delete_sent_at` moves; the intent is stored.
+    The intent's subject is the worker's name, as that of the create intent is.
     """
 
     worker_id: int
@@ -262,7 +301,10 @@ class CommitDeletion(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoteGone(Change):
-    """The server answered 404: it is gone. → deleting if it was not; create/delete intents done."""
+    """The server answered 404: it is gone. → deleting if it was not; create/delete intents done.
+
+    Guard: the worker is open and has a server. The first `gone_at` stays.
+    """
 
     worker_id: int
 
@@ -276,7 +318,10 @@ class CloseWorkerRow(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoteFailure(Change):
-    """An outside system failed for `subject`: one more failure of this class, wait until then."""
+    """An outside system failed for `subject`: one more failure of this class, wait until then.
+
+    One back-off per (subject, failure).
+    """
 
     subject: str
     failure: FailureClass

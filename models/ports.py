@@ -7,15 +7,15 @@ retries nothing that writes. A method that reads returns everything or raises: n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from models.changes import Change
-from models.job_types import Parent
 from models.lifecycle import Status
+from models.outside import Cloud, Dispatch, Orchestrator, ServerOrder, StopSignal
 from models.plan import Decision
 from models.records import (
     Heartbeat,
@@ -23,13 +23,37 @@ from models.records import (
     Lease,
     LedgerRow,
     NewJob,
-    NodeIdentity,
     ParameterChange,
     Run,
     StatusChange,
     Worker,
 )
-from models.world import CloudSnapshot, NomadSnapshot, StoreView
+from models.world import StoreView
+
+__all__ = [
+    "Asked",
+    "Claim",
+    "Clock",
+    "Cloud",
+    "Dispatch",
+    "Hints",
+    "Ids",
+    "JobFilter",
+    "JobStore",
+    "JobStory",
+    "Operations",
+    "Orchestrator",
+    "Placement",
+    "Reader",
+    "Receipt",
+    "RunReports",
+    "RunResult",
+    "ServerOrder",
+    "StopSignal",
+    "Submitted",
+    "Verdict",
+    "ViewLimits",
+]
 
 
 class Clock(Protocol):
@@ -77,8 +101,9 @@ class JobStore(Protocol):
     def acquire(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
         """Take the lease `name` if it is free, expired or ours already; None when another has it.
 
-        Taking it from nobody or from another raises the epoch; ours already: the same epoch, a new
-        expiry. The store's own clock decides what is expired.
+        Taking it from nobody or from another raises the epoch; ours already, even if it expired:
+        the same epoch, a new expiry. A lease given back is nobody's. The first epoch is 1. The
+        store's own clock decides what is expired.
         """
 
     def release(self, lease: Lease) -> None:
@@ -90,20 +115,22 @@ class JobStore(Protocol):
     def commit(self, fence: Lease, change: Change) -> Receipt:
         """Carry out one change atomically under the lease; see `models.changes` for the guards.
 
-        Raises `Superseded` when the lease is not held at this epoch or a guard does not hold,
-        `IllegalTransition` when the status table forbids it. Either way nothing was written.
+        Raises `Superseded` when the lease is not held by this holder at this epoch or a guard does
+        not hold, `IllegalTransition` when the status table forbids it. Either way nothing was
+        written. An expired lease that nobody took since is still held, as far as writes go.
         """
 
     def record(self, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
-        """Write decisions into the ledger: a new row when a subject's reason for an action class
-        changed, else the last row's `last_at` and `count` grow.
+        """Write decisions into the ledger: a new row when the reason of (loop, subject, action
+        class) changed, else the last row's `last_at` and `count` grow and its sentence and numbers
+        become the newest.
         """
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Write the sign of life of one loop."""
 
     def prune(self, before: datetime) -> int:
-        """Drop closed ledger rows and closed intents older than `before`; how many went."""
+        """Drop ledger rows last seen, and closed intents opened, before `before`; how many went."""
 
 
 class Hints(Protocol):
@@ -149,8 +176,12 @@ class RunReports(Protocol):
         queued → started with claim 1. The same allocation again gets the same number (its answer
         was lost). Another allocation, while the job is started … post_processing, passes through
         external_error "Worker lost" to started in one transaction and gets the next number: same
-        attempt, no failure of the job. Raises `Superseded` when the run is not its job's current
-        open one, `NotFound` when there is no such run.
+        attempt, no failure of the job. The dispatch intent is done, the run's `server_id` is that
+        of the node's stored identity, and that worker's `busy_at` is set. Only the newest claim's
+        allocation is "the same". Raises `Superseded` when the run is not its job's current open
+        one, `NotFound` when there is no such run.
+
+        In the history the actor of everything that a program says is `worker`.
         """
 
     def report(self, run_id: UUID, claim: int, status: Status, message: str = "") -> None:
@@ -161,8 +192,11 @@ class RunReports(Protocol):
         """
 
     def end(self, run_id: UUID, claim: int, result: RunResult) -> None:
-        """End the run: processed, internal_error or external_error. The same end twice writes
-        nothing; anything else after the end raises `Superseded`. Sets the worker's `busy_at`.
+        """End the run: processed, internal_error or external_error (else `IllegalTransition`).
+
+        An error counts in the job's budget and stands until the monitor goes on with it. The same
+        claim saying the same status and exit code again writes nothing; anything else after the
+        end raises `Superseded`. Sets the worker's `busy_at`. Raises `NotFound` like `claim`.
         """
 
 
@@ -208,24 +242,39 @@ class Operations(Protocol):
     def submit(self, jobs: Sequence[NewJob], asked: Asked) -> Submitted:
         """Add jobs without series, all at once or not at all: initialized → configured → ready.
 
-        A job whose (type, key) is in the table already is left as it is.
+        A job whose (type, key) is in the table already is left as it is; ids are given in the order
+        of the jobs, each once. A type that is not in the registry is `Malformed`. A dry run names
+        the existing and adds none.
         """
 
     def cancel(self, job_ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
-        """Cancel jobs; a current run ends as cancelled and its child is stopped by execution."""
+        """Cancel jobs; a current run ends as cancelled and its child is stopped by execution.
+
+        The run's open dispatch intent is refuted. A job in an error status passes through
+        error_checked; one that is published, done or cancelled is refused. One verdict per id, in
+        order, about `job:<id>`.
+        """
 
     def relaunch(self, job_ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
         """Send jobs in error, done or cancelled through error_checked to their resume status with
-        a new attempt budget. One that is still moving is refused and says so.
+        a new attempt budget (`not_before` and `quarantined` too are over). One that is still moving
+        is refused and says so. One verdict per id, in order, about `job:<id>`.
         """
 
     def retire(self, names: Sequence[str], asked: Asked, *, forced: bool) -> tuple[Verdict, ...]:
         """Start the delete protocol of workers by a person's wish. `forced` deletes what is busy,
-        else what runs there is finished first.
+        else what runs there is finished first. The pool's own retirement becomes the person's and
+        keeps its step, UNDOING starts again at MARKING. Refused: no open worker of that name, one
+        whose server is not seen yet, one that is deleting, and one that a person retired already,
+        unless `forced` is new. One verdict per name, in order, about `worker:<name>`.
         """
 
     def order(self, flavor: str, count: int, keep: timedelta, asked: Asked) -> tuple[Verdict, ...]:
-        """Order workers by hand; the pool creates them within its caps and keeps them that long."""
+        """Order workers by hand; the pool creates them within its caps and keeps them that long.
+
+        One verdict per worker ordered, about `flavor:<name>`; a flavor that is not in the registry,
+        or a count below 1, gets one refusal.
+        """
 
     def set_parameter(self, key: str, value: Any, asked: Asked) -> ParameterChange:
         """Change a live parameter (None: back to its default) after checking it against all others.
@@ -269,123 +318,21 @@ class Reader(Protocol):
         """Open workers by name; with `closed` all there ever were, newest first, at most 1,000."""
 
     def ledger(self, subjects: Sequence[str], limit: int = 50) -> tuple[LedgerRow, ...]:
-        """Newest decisions about any of these subjects, newest first; no subjects: about all."""
+        """Newest decisions about any of these subjects, newest `last_at` first, of the same time
+        the later written first; no subjects: about all.
+        """
 
     def totals(self) -> Mapping[str, int]:
-        """Jobs ever made, by status; servers ever created and deleted; decisions; violations."""
+        """Jobs by status, finished ones included (`jobs.<status>`, only those that there are);
+        `servers.created` (rows that got a server) and `servers.deleted` (those proved gone);
+        `decisions` (sum of the ledger's counts); `violations` (0 until something counts them).
+        """
 
     def heartbeats(self) -> tuple[Heartbeat, ...]:
         """The newest sign of life of every loop."""
 
     def leases(self) -> tuple[Lease, ...]:
-        """Who holds what."""
+        """Who holds what, by name; a lease that was given back is not among them."""
 
     def parameters(self) -> tuple[ParameterChange, ...]:
         """History of parameter changes, newest first."""
-
-
-# ---- Nomad and OpenStack -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dispatch:
-    """What a run is handed to Nomad with. The token is the run uuid, in the query string."""
-
-    parent: str
-    token: UUID
-    meta: Mapping[str, str]
-    payload: bytes
-    id_prefix: str
-    priority: int
-
-
-class Orchestrator(Protocol):
-    """Nomad."""
-
-    def snapshot(self) -> NomadSnapshot:
-        """The four lists in order (nodes, jobs, evaluations, allocations), all namespaces, from a
-        known leader, non-stale; a change of leader in between starts again, at most 3 times.
-
-        Jobs: those whose id begins with `hrsi-<deployment>-`, with meta, dead ones included.
-        Evaluations: pending and blocked. Allocations: ClientStatus not terminal.
-        Raises `Unavailable` (or `Refused`, `Malformed`) rather than return a part.
-        """
-
-    def identify(self, node_id: str) -> NodeIdentity:
-        """Read one node: `Meta.openstack_server_id`, else `Attributes["unique.host_id"]`, lower
-        case. Raises `NotFound`.
-        """
-
-    def dispatch(self, order: Dispatch) -> str:
-        """Dispatch and return the child's id as answered, which may be that of an earlier dispatch
-        with the same token, or of a child that does not exist. `Unknown` when no answer came.
-        """
-
-    def register(self, parent: Parent, deployment: str) -> None:
-        """Register or replace a parent; its meta carries the deployment and its fingerprint."""
-
-    def set_eligibility(self, node_id: str, *, eligible: bool) -> int:
-        """Mark a node; the Raft index of the write, 0 when it was so already. `NotFound`."""
-
-    def modify_index(self, node_id: str) -> tuple[int, bool]:
-        """Re-read one node on the default path: (ModifyIndex, eligible). Raises `NotFound`."""
-
-    def stop(self, nomad_job_id: str) -> None:
-        """Deregister a child without purging it; one that is unknown is no error."""
-
-    def evaluate(self, nomad_job_id: str) -> None:
-        """Make a new evaluation for a job. Raises `NotFound`."""
-
-    def purge(self, node_id: str) -> None:
-        """Remove a node; one that is unknown is no error."""
-
-    def exit_code(self, nomad_job_id: str) -> int | None:
-        """The exit code of the newest allocation's task, if Nomad still knows one."""
-
-    def watch(self, stop: StopSignal) -> Iterator[None]:
-        """Yield whenever the event stream says that something of ours may have changed.
-
-        Hints only. Ends by itself when `stop` is set; raises `Unavailable` when the stream breaks,
-        after which the caller lists everything and comes back.
-        """
-
-
-class StopSignal(Protocol):
-    """Says that it is time to end; `threading.Event` is one."""
-
-    def is_set(self) -> bool:
-        """Whether to end now."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ServerOrder:
-    """What a server is created from. The metadata carries deployment, flavor and intent id."""
-
-    name: str
-    flavor: str
-    image: str
-    networks: tuple[str, ...]
-    security_groups: tuple[str, ...]
-    key_name: str | None
-    metadata: Mapping[str, str]
-    user_data: str | None = None
-
-
-class Cloud(Protocol):
-    """OpenStack."""
-
-    def snapshot(self) -> CloudSnapshot:
-        """One paged list of all servers of the project, complete or an error; quota, flavors and
-        images at most a minute old. Servers of a down cell are there with status UNKNOWN.
-        """
-
-    def create(self, order: ServerOrder) -> str:
-        """Ask for a server and return its id at once. Never retried below; `Unknown` when no answer
-        came, `QuotaExceeded`, `Refused`, `Malformed` (unknown flavor or image), `Unavailable`.
-        """
-
-    def delete(self, server_id: str) -> None:
-        """Ask for deletion and return at once; a server already gone is no error."""
-
-    def exists(self, server_id: str) -> bool:
-        """False only for a 404 (or DELETED) by id; any doubt raises."""
