@@ -1,0 +1,140 @@
+"""A plan as people read it, one line a decision: `+` makes, `-` ends, `~` changes, `!` holds back.
+
+Computes text from decisions and does nothing else; `hrsi plan` prints it and the demo's view takes
+its phrases from here. A new action needs a row in `PHRASES`; a test misses it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from models import actions
+from models.plan import Action, Decision, Reason
+
+MAKES, ENDS, CHANGES, HOLDS = "+", "-", "~", "!"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phrase:
+    """How an action reads: its sign, what it does (a template over `a`, the action), its count."""
+
+    sign: str
+    does: str
+    counts_as: str = "other"
+
+
+def _phrase(sign: str, does: str, counts_as: str = "other") -> Phrase:
+    return Phrase(sign=sign, does=does, counts_as=counts_as)
+
+
+PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
+    {
+        actions.RegisterParent: _phrase(MAKES, "register {a.parent.id}"),
+        actions.DispatchRun: _phrase(MAKES, "dispatch job {a.job_id} to {a.parent}", "dispatch"),
+        actions.ResendDispatch: _phrase(CHANGES, "send the dispatch of job {a.job_id} again"),
+        actions.ConfirmDispatch: _phrase(CHANGES, "confirm job {a.job_id} as {a.nomad_job_id}"),
+        actions.AbandonDispatch: _phrase(CHANGES, "give up the dispatch of job {a.job_id}"),
+        actions.StopChild: _phrase(ENDS, "stop {a.nomad_job_id}"),
+        actions.EvaluateChild: _phrase(CHANGES, "have {a.nomad_job_id} evaluated"),
+        actions.FailRun: _phrase(CHANGES, "end the run of job {a.job_id} as {a.end.value}"),
+        actions.SettleError: _phrase(CHANGES, "settle the error of job {a.job_id}: {a.then.value}"),
+        actions.IdentifyNode: _phrase(CHANGES, "identify node {a.name} ({a.node_class})"),
+        actions.RecordServer: _phrase(CHANGES, "note server {a.server_id} of {a.subject.id}"),
+        actions.AdmitNode: _phrase(CHANGES, "admit the node of {a.subject.id}"),
+        actions.ConfirmAdmitted: _phrase(CHANGES, "note that {a.subject.id} is ready"),
+        actions.CreateServer: _phrase(MAKES, "create server {a.name} ({a.flavor})", "create"),
+        actions.RefuteCreate: _phrase(ENDS, "give up the creation of {a.subject.id}"),
+        actions.MarkWorker: _phrase(ENDS, "mark {a.subject.id} for deletion", "delete"),
+        actions.RecordSeen: _phrase(CHANGES, "note that the mark on {a.subject.id} is seen"),
+        actions.RestartMark: _phrase(CHANGES, "begin the deletion of {a.subject.id} anew"),
+        actions.UnmarkWorker: _phrase(CHANGES, "take the mark off {a.subject.id}"),
+        actions.ConfirmUnmarked: _phrase(CHANGES, "note that {a.subject.id} is back at work"),
+        actions.CommitDelete: _phrase(ENDS, "delete server of {a.subject.id}", "delete"),
+        actions.DeleteServer: _phrase(ENDS, "ask again to delete {a.subject.id}", "delete"),
+        actions.ProveGone: _phrase(CHANGES, "ask whether the server of {a.subject.id} is gone"),
+        actions.PurgeNode: _phrase(ENDS, "purge node {a.node_id}"),
+        actions.CloseWorker: _phrase(ENDS, "close {a.subject.id}: its name is free"),
+        actions.ForgetNode: _phrase(ENDS, "forget node {a.identity.name}"),
+    }
+)
+
+COUNTED = ("create", "delete", "dispatch")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One decision in words. `because` is the sentence that its reconciler gave."""
+
+    sign: str
+    what: str
+    because: str
+    reason: Reason
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.what}: {self.because}"
+
+
+def line_of(decision: Decision) -> Line:
+    """Put one decision into words."""
+    phrase = PHRASES[type(decision)] if isinstance(decision, Action) else None
+    return Line(
+        sign=phrase.sign if phrase else HOLDS,
+        what=phrase.does.format(a=decision) if phrase else _plainly(decision),
+        because=decision.because,
+        reason=decision.reason,
+    )
+
+
+def _plainly(decision: Decision) -> str:
+    return f"{decision.subject.kind} {decision.subject.id} ({decision.reason})"
+
+
+def plan_lines(plan: Mapping[str, Iterable[Decision]]) -> Iterator[str]:
+    """The whole plan, loop by loop, and the summary; a loop with nothing to say is left out."""
+    for loop, decisions in plan.items():
+        told = [f"  {line_of(decision)}" for decision in decisions]
+        if told:
+            yield from (f"{loop}:", *told, "")
+    yield summary(decision for decisions in plan.values() for decision in decisions)
+
+
+def counts(decisions: Iterable[Decision]) -> dict[str, int]:
+    """How many decisions of each kind: to create, delete, dispatch, other steps, held back."""
+    found = Counter(
+        PHRASES[type(decision)].counts_as if isinstance(decision, Action) else "held"
+        for decision in decisions
+    )
+    return {kind: found[kind] for kind in (*COUNTED, "other", "held")}
+
+
+def summary(decisions: Iterable[Decision]) -> str:
+    """The plan in one sentence."""
+    found = counts(decisions)
+    if not any(found.values()):
+        return "Plan: nothing to do; the world is as it should be."
+    steps = ", ".join(f"{found[kind]} to {kind}" for kind in COUNTED)
+    other = f", {found['other']} other steps" if found["other"] else ""
+    return f"Plan: {steps}{other}; {found['held']} held back."
+
+
+def plan_as_json(plan: Mapping[str, Iterable[Decision]]) -> dict[str, object]:
+    """The plan for scripts: every decision with its loop, reason and facts, and the counts."""
+    told = [
+        {
+            "loop": loop,
+            "sign": line_of(decision).sign,
+            "action": type(decision).__name__,
+            "subject": str(decision.subject),
+            "what": line_of(decision).what,
+            "reason": decision.reason,
+            "because": decision.because,
+            "facts": dict(decision.facts),
+        }
+        for loop, decisions in plan.items()
+        for decision in decisions
+    ]
+    whole = [decision for decisions in plan.values() for decision in decisions]
+    return {"decisions": told, "summary": counts(whole)}
