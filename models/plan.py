@@ -73,7 +73,9 @@ class Reason(StrEnum):
     NODE_NEW = "NODE_NEW"
     SERVER_SEEN = "SERVER_SEEN"
     SERVER_PROVED = "SERVER_PROVED"
+    BOOTING = "BOOTING"
     NODE_ADMITTED = "NODE_ADMITTED"
+    NODE_DOWN = "NODE_DOWN"
     NOT_OURS = "NOT_OURS"
     # the pool, growth
     JOBS_WAITING = "JOBS_WAITING"
