@@ -1,0 +1,68 @@
+"""Whether the simulated cloud accepts a request for a server: Nova's checks, in Nova's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from models.errors import Conflict, Malformed, QuotaExceeded
+from models.job_types import Flavor
+from models.world import Quota
+from simulator.cloud.servers import Image, Wanted
+
+
+def check_image(wanted: Wanted, images: Mapping[str, Image]) -> None:
+    """Raises `Malformed` for an image that is not there or not active."""
+    image = images.get(wanted.image_id)
+    if image is None:
+        raise Malformed("Can not find requested image")
+    if image.status != "active":
+        raise Malformed(f"Image {image.id} is not active.")
+
+
+def check_network(
+    wanted: Wanted, networks: Mapping[str, str], security_groups: Mapping[str, str]
+) -> None:
+    """Raises `Malformed` for what is not there, `Conflict` when `auto` has a choice."""
+    if wanted.networks is None and len(networks) > 1:
+        raise Conflict("Multiple possible networks found, use a Network ID to be more specific.")
+    for network in wanted.networks or ():
+        if network not in networks:
+            raise Malformed(f"Network {network} could not be found.")
+    known = {*security_groups, *security_groups.values()}
+    for group in wanted.security_groups:
+        if group not in known:
+            raise Malformed(f"Unable to find security_group with name or id '{group}'")
+
+
+def check_sizes(wanted: Wanted) -> None:
+    """Raises `Malformed` for what is too long; Nova repeats the whole value, twice."""
+    for field, value, most in (
+        ("name", wanted.name, 255),
+        ("user_data", wanted.user_data or "", 65_535),
+        *((f"metadata.{key}", value, 255) for key, value in wanted.metadata.items()),
+    ):
+        if len(value) > most:
+            raise Malformed(
+                f"Invalid input for field/attribute {field}. Value: {value}. {value!r} is too long"
+            )
+
+
+def check_quota(flavor: Flavor, quota: Quota) -> None:
+    """Raises `QuotaExceeded` naming every resource of which there is too little."""
+    over = [
+        (name, more, used, most)
+        for name, more, used, most in (
+            ("instances", 1, quota.used_servers, quota.max_servers),
+            ("cores", flavor.vcpus, quota.used_vcpus, quota.max_vcpus),
+            ("ram", flavor.memory_mb, quota.used_memory_mb, quota.max_memory_mb),
+        )
+        if most is not None and used + more > most
+    ]
+    if over:
+        names, more, used, most = (
+            ", ".join(str(value) for value in column) for column in zip(*over, strict=True)
+        )
+        raise QuotaExceeded(
+            f"Quota exceeded for {names}: Requested {more}, but already used {used} of {most} "
+            f"{names}"
+        )

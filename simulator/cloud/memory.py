@@ -1,0 +1,161 @@
+"""The port `Cloud` in memory: the simulated cloud on virtual time, with faults on order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from models.errors import NotFound, PortError, Throttled, Unavailable, Unknown
+from models.ports import ServerOrder
+from models.world import CloudSnapshot, Quota, Server
+from simulator.cloud.servers import CloudServer, Wanted
+from simulator.cloud.state import SimulatedCloud
+from simulator.faults import Crash, Fault, Faults
+
+THROTTLED_FOR = timedelta(seconds=2)
+"""When a throttled caller is told to come back; the HTTP face says the same."""
+
+Answer = TypeVar("Answer")
+
+
+class MemoryCloud:
+    """Implements `models.ports.Cloud`. Operations: `cloud.snapshot`, `.create`, `.delete`,
+    `.exists`; each asks `faults` once per call.
+    """
+
+    def __init__(self, cloud: SimulatedCloud, faults: Faults | None = None) -> None:
+        self._cloud = cloud
+        self._faults = faults or Faults()
+        self._number = 0
+        self._listed: tuple[int, tuple[Server, ...]] = (-1, ())
+        self._slow: _SlowPart | None = None
+
+    def snapshot(self) -> CloudSnapshot:
+        """All servers as they are now; quota, flavors and images up to a minute old."""
+        return self._read("cloud.snapshot", self._look)
+
+    def create(self, order: ServerOrder) -> str:
+        """Accept a server. See the port for what it raises."""
+        cloud = self._cloud
+
+        def effect() -> CloudServer:
+            return cloud.create(self._wanted(order))
+
+        late = cloud.options.late_effect
+        return self._write("cloud.create", effect, late).id
+
+    def delete(self, server_id: str) -> None:
+        """Accept the end of a server; one already gone is no error."""
+
+        def effect() -> None:
+            try:
+                self._cloud.delete(server_id)
+            except NotFound:
+                return
+
+        self._write("cloud.delete", effect, timedelta(0))
+
+    def exists(self, server_id: str) -> bool:
+        """False for a server that is not there or DELETED."""
+
+        def look() -> bool:
+            try:
+                return not self._cloud.server(server_id).is_deleted
+            except NotFound:
+                return False
+
+        return self._read("cloud.exists", look)
+
+    def _look(self) -> CloudSnapshot:
+        cloud = self._cloud
+        with cloud.lock:
+            now = cloud.timeline.now()
+            if self._listed[0] != cloud.version:
+                self._listed = (cloud.version, tuple(s.as_listed() for s in cloud.servers()))
+            servers = self._listed[1]
+            if self._slow is None or now - self._slow.at >= cloud.options.quota_age:
+                self._slow = _SlowPart(cloud, now, servers)
+            self._number += 1
+            return CloudSnapshot(
+                number=self._number,
+                requested_at=now,
+                servers=servers,
+                quota=self._slow.quota,
+                quota_servers=self._slow.servers,
+                flavors=self._slow.flavors,
+                images=self._slow.images,
+            )
+
+    def _wanted(self, order: ServerOrder) -> Wanted:
+        cloud = self._cloud
+        networks = tuple(cloud.network_id(name) for name in order.networks)
+        return Wanted(
+            name=order.name,
+            flavor_id=cloud.flavor_id(order.flavor),
+            image_id=cloud.image_id(order.image),
+            networks=networks or None,
+            security_groups=order.security_groups,
+            key_name=order.key_name,
+            metadata=dict(order.metadata),
+            user_data=order.user_data,
+        )
+
+    def _read(self, operation: str, look: Callable[[], Answer]) -> Answer:
+        fault = self._faults.take(operation)
+        _fail_before(operation, fault)
+        if fault in {Fault.TIMEOUT, Fault.LOST_REPLY}:
+            raise Unavailable(f"{operation}: no answer within the deadline")
+        answer = look()
+        if fault is Fault.CRASH_AFTER:
+            raise Crash
+        return answer
+
+    def _write(self, operation: str, effect: Callable[[], Answer], late: timedelta) -> Answer:
+        fault = self._faults.take(operation)
+        _fail_before(operation, fault)
+        if fault is Fault.TIMEOUT:
+            raise Unknown(f"{operation}: no answer within the deadline")
+        if fault is Fault.LOST_REPLY:
+            self._do_unheard(effect, late)
+            raise Unknown(f"{operation}: the connection ended before the answer")
+        answer = effect()
+        if fault is Fault.CRASH_AFTER:
+            raise Crash
+        return answer
+
+    def _do_unheard(self, effect: Callable[[], object], late: timedelta) -> None:
+        def happen() -> None:
+            try:
+                effect()
+            except PortError:
+                return  # nobody listens to the refusal
+
+        with self._cloud.lock:
+            if late:
+                self._cloud.timeline.after(late, happen)
+            else:
+                happen()
+
+
+class _SlowPart:
+    """Quota, flavors and images as they were when they were last read."""
+
+    def __init__(self, cloud: SimulatedCloud, at: datetime, servers: tuple[Server, ...]) -> None:
+        self.at = at
+        self.quota: Quota = cloud.quota()
+        self.servers = frozenset(server.id for server in servers)
+        self.flavors = frozenset(flavor.name for flavor in cloud.flavors.values())
+        self.images = frozenset(
+            image.name for image in cloud.images.values() if image.status == "active"
+        )
+
+
+def _fail_before(operation: str, fault: Fault | None) -> None:
+    """The faults that keep a call from having any effect and that are told."""
+    if fault is Fault.CRASH:
+        raise Crash
+    if fault is Fault.REFUSED:
+        raise Unavailable(f"{operation}: 503 Service Unavailable")
+    if fault is Fault.THROTTLED:
+        raise Throttled(f"{operation}: 429 Too Many Requests", retry_after=THROTTLED_FOR)

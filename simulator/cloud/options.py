@@ -1,0 +1,62 @@
+"""How a simulated cloud is set up: what it offers, what it allows, how long things take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from models.job_types import FLAVORS, Flavor
+
+NO_VALID_HOST = "No valid host was found. "
+"""Nova's words, the space at the end included."""
+
+
+class BootFailure(StrEnum):
+    """How a boot may go wrong."""
+
+    NO_VALID_HOST = "no_valid_host"
+    """ERROR after a moment; the fault shows when the server is asked for by id, not in lists."""
+    SPAWN = "spawn"
+    """ERROR at the end of the boot, when every host has failed to start it."""
+    NEVER_ENDS = "never_ends"
+    """BUILD until it is deleted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CloudOptions:
+    """What one project of the cloud has and may do. A quota of None is unlimited."""
+
+    flavors: tuple[Flavor, ...] = FLAVORS
+    images: tuple[str, ...] = ("os-worker-template",)
+    networks: tuple[str, ...] = ("farm-net",)
+    security_groups: tuple[str, ...] = ("default",)
+    max_servers: int | None = 300
+    max_vcpus: int | None = 920
+    max_memory_mb: int | None = 8_000_000
+    largest_host_vcpus: int | None = None
+    """A flavor with more finds no valid host."""
+
+    boot_time: timedelta = timedelta(seconds=60)
+    """From the create to ACTIVE; each boot takes up to `boot_spread` longer, by the seed."""
+
+    boot_spread: float = 0.0
+    error_time: timedelta = timedelta(milliseconds=400)
+    """From the create to ERROR when no host is valid."""
+
+    delete_time: timedelta = timedelta(seconds=3)
+    """From the delete to DELETED."""
+
+    deleted_shown: timedelta = timedelta(milliseconds=500)
+    """How long a deleted server is shown as DELETED by id before it is a 404."""
+
+    late_effect: timedelta = timedelta(0)
+    """How long after a lost reply its create takes effect: longer than any client waits."""
+
+    page_limit: int = 1000
+    """Most servers in one page of a list, Nova's `osapi_max_limit`."""
+
+    quota_age: timedelta = timedelta(minutes=1)
+    """How old quota, flavors and images in a snapshot of the memory port may be."""
+
+    seed: int = 0

@@ -1,0 +1,108 @@
+"""What the simulated cloud holds: images, and servers in the life that Nova gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from models.job_types import Flavor
+from models.world import Server
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """An image. Names are not unique; a server boots from an active one only."""
+
+    id: str
+    name: str
+    created_at: datetime
+    status: str = "active"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """A request for a server, by ids as Nova takes them. `networks` None is `auto`."""
+
+    name: str
+    flavor_id: str
+    image_id: str
+    networks: tuple[str, ...] | None = None
+    security_groups: tuple[str, ...] = ()
+    key_name: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    user_data: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class CloudServer:
+    """One server as Nova knows it. Only `simulator.cloud.state` changes it."""
+
+    id: str
+    wanted: Wanted
+    flavor: Flavor
+    created_at: datetime
+    updated_at: datetime
+    launched_at: datetime | None = None
+    status: str = "BUILD"
+    task_state: str | None = "scheduling"
+    vm_state: str = "building"
+    address: str | None = None
+    network: str | None = None
+    fault: str | None = None
+    fault_at: datetime | None = None
+    in_cell0: bool = False
+    """It never reached a host: lists do not show its fault, and a delete ends it at once."""
+
+    cell_down: bool = False
+    doomed: bool = False
+    boot_pending: bool = True
+    turn: int = 0
+    """Grows when the future of the server changes, so that what was planned before is void."""
+
+    shown: Server | None = None
+    """The record of this server in a list, until it changes."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which others may have too."""
+        return self.wanted.name
+
+    @property
+    def is_deleted(self) -> bool:
+        """Shown by id for a moment, in no list, out of the quota."""
+        return self.status == "DELETED"
+
+    @property
+    def is_running(self) -> bool:
+        """Its machine runs: what is on it can act."""
+        return self.launched_at is not None and not self.is_deleted
+
+    def as_listed(self) -> Server:
+        """What a list shows of it; of a server in a down cell only that it exists."""
+        if self.shown is None:
+            self.shown = self._stub() if self.cell_down else self._full()
+        return self.shown
+
+    def _stub(self) -> Server:
+        return Server(
+            id=self.id,
+            name="",
+            status="UNKNOWN",
+            created_at=self.created_at.replace(microsecond=0),
+            flavor="",
+        )
+
+    def _full(self) -> Server:
+        return Server(
+            id=self.id,
+            name=self.name,
+            status=self.status,
+            created_at=self.created_at.replace(microsecond=0),
+            flavor=self.flavor.name,
+            task_state=self.task_state,
+            metadata=dict(self.wanted.metadata),
+            address=self.address,
+            fault=None if self.in_cell0 else self.fault,
+        )
