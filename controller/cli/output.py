@@ -19,10 +19,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from controller.text import visible
+
 EXIT_FAILED = 1
 """Something that was asked for could not be done."""
 EXIT_USAGE = 2
 """The command or its settings make no sense; nothing was done."""
+EXIT_INTERRUPTED = 130
+"""Ended by Ctrl-C."""
 
 Row = Sequence[object]
 
@@ -72,12 +76,12 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Row]) -> None
 
 def say(sentence: str) -> None:
     """Print one sentence for a person."""
-    sys.stdout.write(sentence + "\n")
+    sys.stdout.write(visible(sentence) + "\n")
 
 
 def complain(sentence: str) -> None:
     """Print one sentence about what went wrong, to standard error."""
-    sys.stderr.write(sentence + "\n")
+    sys.stderr.write(visible(sentence) + "\n")
 
 
 def shown(value: object) -> str:
@@ -90,4 +94,4 @@ def shown(value: object) -> str:
         return str(value.value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return visible(str(value))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from controller.text import visible
 from models import actions
 from models.plan import Action, Decision, Reason
 
@@ -74,7 +75,7 @@ class Line:
     reason: Reason
 
     def __str__(self) -> str:
-        return f"{self.sign} {self.what}: {self.because}"
+        return visible(f"{self.sign} {self.what}: {self.because}")
 
 
 def line_of(decision: Decision) -> Line:

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.demo.scene import Duty, Scene, Stage, clock
+from controller.text import visible
 from models.plan import SubjectKind
 from models.records import LedgerRow
 
@@ -164,9 +165,9 @@ def _decisions(scene: Scene, room: int, width: int) -> Panel:
 def _about(row: LedgerRow) -> Text:
     kind, _, identity = row.subject.partition(":")
     named = kind in {SubjectKind.WORKER, SubjectKind.FLAVOR, SubjectKind.PARENT}
-    return Text(identity if named else f"{kind} {identity}", style="bold")
+    return Text(visible(identity if named else f"{kind} {identity}"), style="bold")
 
 
 def _because(row: LedgerRow) -> Text:
     repeated = f" ×{row.count}" if row.count > 1 else ""
-    return Text.assemble(row.because, (f"  {row.reason}{repeated}", "dim"))
+    return Text.assemble(visible(row.because), (f"  {row.reason}{repeated}", "dim"))

@@ -1,6 +1,7 @@
 """What `hrsi plan` prints, decision by decision and as a whole."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -109,6 +110,11 @@ def test_every_action_has_its_words() -> None:
 )
 def test_a_decision_reads_as_one_line(decision: Decision, text: str) -> None:
     assert str(line_of(decision)) == text
+
+
+def test_what_a_cloud_answers_cannot_move_the_cursor() -> None:
+    forged = replace(REFUSAL, because="no valid host\x1b[2J\n+ all is well")
+    assert str(line_of(forged)).endswith(r"no valid host\x1b[2J\n+ all is well")
 
 
 def test_a_plan_is_told_loop_by_loop_and_summed_up() -> None:
