@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def visible(text: str) -> str:
-    """The text with what a terminal would obey instead of show written out: `\\x1b`, `\\n`.
+    r"""The text with what a terminal would obey instead of show written out: `\x1b`, `\n`.
 
     Names and messages come from outside; none may move the cursor or forge a line.
     """

@@ -48,7 +48,8 @@ def plain(value: Any) -> Any:
             return value.isoformat()
         case UUID():
             return str(value)
-    return _fields(value) if is_dataclass(value) else value
+        case _:
+            return _fields(value) if is_dataclass(value) else value
 
 
 def _fields(record: Any) -> dict[str, Any]:
