@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.plugins.postgres"]
+
 IN_CI = bool(os.environ.get("CI"))
 STARTS_SERVERS = {"contract", "e2e", "integration", "migrations", "stateful"}
 

@@ -1,0 +1,80 @@
+"""Bring a database to the shape that this program needs, or back.
+
+Apart from the rest of the adapter, because the program on a worker has no alembic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, func, select
+
+from infra.postgres.sessions import ConnectionSettings, Sessions
+from models.lifecycle import transition_pairs
+from models.tables import status_transitions
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+DEADLINE = timedelta(minutes=10)
+"""How long one statement of a migration may take; a large table needs longer than a pass does."""
+
+# Two programs that start at once must not both migrate.
+_LOCK = 0x48525349
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Run every migration up to `revision`; one that has run is not run again.
+
+    Afterwards the database allows exactly the status changes of `models.lifecycle`. All of it is
+    one transaction.
+    """
+    _run(url, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Undo every migration after `revision` (`base`: all of them), with what their tables hold."""
+    _run(url, lambda config: command.downgrade(config, revision))
+
+
+def head() -> str:
+    """The newest revision that this program knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or "base"
+
+
+def _run(url: str, order: Callable[[Config], None]) -> None:
+    sessions = Sessions(
+        ConnectionSettings(
+            url=url, application_name="hrsi-migrate", pool_size=1, call_deadline=DEADLINE
+        )
+    )
+    try:
+        with sessions.write("migrate the database") as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            config = _config()
+            config.attributes["connection"] = connection
+            order(config)
+            _refresh_transitions(connection)
+    finally:
+        sessions.dispose()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def _refresh_transitions(connection: Connection) -> None:
+    """The status table of the database is that of this program, whichever migration made it."""
+    if not sqlalchemy.inspect(connection).has_table(status_transitions.name):
+        return
+    connection.execute(status_transitions.delete())
+    connection.execute(
+        status_transitions.insert(),
+        [{"before": before or "", "after": after} for before, after in transition_pairs()],
+    )

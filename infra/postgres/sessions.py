@@ -1,0 +1,139 @@
+"""Connections and transactions: every one has a deadline, and none outlives its block.
+
+The deadline stands three times: PostgreSQL cancels a statement, a wait for a lock or an idle
+transaction; the kernel gives up a connection on which nothing is acknowledged; and a pool without
+a free connection says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import sqlalchemy
+import sqlalchemy.exc
+from sqlalchemy import Connection, Engine, event
+
+from infra.postgres.errors import translated, translated_commit
+from models.errors import ConfigurationError
+
+OLDEST_VERSION = 150_000
+"""PostgreSQL 15, as the server states its version: the oldest that the store is tested for."""
+
+_TRANSACTION_TIMEOUT_SINCE = 170_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectionSettings:
+    """How to reach PostgreSQL. `url` is `postgresql://…`; the deadline holds for each statement."""
+
+    url: str
+    application_name: str
+    pool_size: int
+    call_deadline: timedelta
+
+    def driver_arguments(self) -> dict[str, Any]:
+        """Keywords for `psycopg.connect`, whoever calls it."""
+        milliseconds = math.ceil(self.call_deadline.total_seconds() * 1000)
+        options = {
+            "statement_timeout": milliseconds,
+            # Before the statement's own: a wait for somebody else is a conflict, not an outage.
+            "lock_timeout": max(1, milliseconds * 9 // 10),
+            "idle_in_transaction_session_timeout": 2 * milliseconds,
+            "timezone": "UTC",
+        }
+        return {
+            "application_name": self.application_name,
+            "connect_timeout": max(2, math.ceil(self.call_deadline.total_seconds())),
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+            "tcp_user_timeout": milliseconds,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        }
+
+
+class Sessions:
+    """A pool of connections to one database, and the kinds of transaction that the store needs."""
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self.settings = settings
+        self.engine = _engine(settings)
+
+    @contextmanager
+    def write(self, attempt: str) -> Iterator[Connection]:
+        """A read-committed transaction, committed at the end of the block.
+
+        Raises what `translated` makes of a failure; then nothing was written. `Unknown` when the
+        connection broke during the commit.
+        """
+        with translated(attempt), self.engine.connect() as connection:
+            yield connection
+            with translated_commit(attempt):
+                connection.commit()
+
+    @contextmanager
+    def read(self, attempt: str) -> Iterator[Connection]:
+        """A read-only transaction in which all statements see the same moment."""
+        with translated(attempt), self.engine.connect() as connection:
+            yield connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+
+    def dispose(self) -> None:
+        """Close every connection of the pool."""
+        self.engine.dispose()
+
+
+def sqlalchemy_url(url: str) -> sqlalchemy.URL:
+    """A `DATABASE_URL` for SQLAlchemy with psycopg. Raises `ConfigurationError`."""
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except sqlalchemy.exc.ArgumentError as error:
+        raise ConfigurationError(
+            "DATABASE_URL is not an address; it looks like postgresql://user@host:5432/database"
+        ) from error
+    if parsed.drivername not in {"postgresql", "postgres", "postgresql+psycopg"}:
+        raise ConfigurationError(
+            f"DATABASE_URL begins with {parsed.drivername!r}; only postgresql:// is a store"
+        )
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def check_version(version: int) -> None:
+    """Raise `ConfigurationError` for a server that is too old for our tables."""
+    if version < OLDEST_VERSION:
+        raise ConfigurationError(
+            f"DATABASE_URL: this is PostgreSQL {version // 10_000}, and the store needs "
+            f"{OLDEST_VERSION // 10_000} or newer; set it to another server, or unset it to use "
+            "the embedded one"
+        )
+
+
+def _engine(settings: ConnectionSettings) -> Engine:
+    engine = sqlalchemy.create_engine(
+        sqlalchemy_url(settings.url),
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.call_deadline.total_seconds(),
+        connect_args=settings.driver_arguments(),
+    )
+    event.listen(engine, "connect", _limit_transactions(settings.call_deadline))
+    return engine
+
+
+def _limit_transactions(deadline: timedelta) -> Any:
+    def on_connect(connection: psycopg.Connection[Any], _: object) -> None:
+        version = connection.info.server_version
+        check_version(version)
+        if version >= _TRANSACTION_TIMEOUT_SINCE:
+            milliseconds = math.ceil(2 * deadline.total_seconds() * 1000)
+            connection.execute(f"set transaction_timeout = {milliseconds}".encode())
+            connection.commit()
+
+    return on_connect

@@ -1,0 +1,298 @@
+"""The tables of the store, as the migrations make them; only `infra.postgres` reads this module.
+
+What the database enforces by itself (triggers, partial indexes, partitions) stands in the
+migrations alone. A test compares tables, columns and types here with those of a migrated database.
+Reserved words of SQL have other names here than in the records: `Run.end` is `ended_as`,
+`WorkerOrder.by` is `ordered_by`, a worker's `Retirement` is its `retire_…` columns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    Identity,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+
+_NOW = text("now()")
+
+
+def _number(name: str = "id") -> Column[int]:
+    """A number that the database hands out."""
+    return Column(name, BigInteger, Identity(always=True), primary_key=True)
+
+
+def _uuid(name: str, **options: Any) -> Column[Any]:
+    return Column(name, Uuid, nullable=False, **options)
+
+
+def _texts(*names: str, nullable: bool = False) -> list[Column[str]]:
+    return [Column(name, Text, nullable=nullable) for name in names]
+
+
+def _keys(*names: str) -> list[Column[str]]:
+    return [Column(name, Text, primary_key=True) for name in names]
+
+
+def _times(*names: str, nullable: bool = False) -> list[Column[Any]]:
+    return [Column(name, DateTime(timezone=True), nullable=nullable) for name in names]
+
+
+def _time_now(name: str) -> Column[Any]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=_NOW)
+
+
+def _count(name: str, **options: Any) -> Column[int]:
+    return Column(name, Integer, nullable=False, **options)
+
+
+def _big(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def _json(name: str, *, nullable: bool = False, default: str | None = None) -> Column[Any]:
+    # None is SQL's null: no parameter has the value null.
+    return Column(name, JSONB(none_as_null=True), nullable=nullable, server_default=default)
+
+
+def _flag(name: str, default: str | None = None) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=default)
+
+
+# ---- jobs and their runs -------------------------------------------------------------------------
+
+status_transitions = Table("status_transitions", metadata, *_keys("before", "after"))
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _number(),
+    _uuid("unique_id", unique=True, server_default=text("gen_random_uuid()")),
+    *_texts("type", "key", "name"),
+    *_texts("tile", nullable=True),
+    *_texts("flavor", "priority"),
+    Column(
+        "priority_rank",
+        SmallInteger,
+        Computed("case priority when 'nrt' then 0 when 'delayed' then 1 else 2 end"),
+        nullable=False,
+    ),
+    *_times("deadline", "sensing_at", nullable=True),
+    _json("input", default="{}"),
+    _time_now("created_at"),
+    *_texts("status"),
+    _time_now("status_at"),
+    *_texts("status_before", "status_message", nullable=True),
+    *_texts("status_actor"),
+    *_texts("error_subtype", nullable=True),
+    _count("seq", server_default="1"),
+    *_texts("resume_status"),
+    *(
+        _count(name, server_default="0")
+        for name in ("attempt", "internal_failures", "external_failures", "losses")
+    ),
+    *_times("not_before", nullable=True),
+    _flag("quarantined", default="false"),
+)
+
+status_changes = Table(
+    "status_changes",
+    metadata,
+    Column("job_id", BigInteger, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), primary_key=True),
+    *_texts("before", nullable=True),
+    *_texts("after"),
+    *_texts("subtype", "message", nullable=True),
+    *_texts("actor"),
+    _count("attempt"),
+)
+
+job_counts = Table(
+    "job_counts",
+    metadata,
+    *_texts("type", "flavor", "status", "priority"),
+    _flag("quarantined"),
+    _big("number"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    _big("job_id"),
+    _count("attempt"),
+    _count("claim", server_default="0"),
+    *_times("created_at"),
+    *_times("sent_at", nullable=True),
+    *_texts(
+        "nomad_job_id",
+        "allocation_id",
+        "node_id",
+        "node_name",
+        "server_id",
+        "address",
+        nullable=True,
+    ),
+    *_times("claimed_at", "ended_at", nullable=True),
+    *_texts("ended_as", "ended_in", nullable=True),
+    Column("exit_code", Integer),
+    *_texts("stop_reason", nullable=True),
+)
+
+# ---- intents and the pool ------------------------------------------------------------------------
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    *_texts("kind", "subject"),
+    *_times("opened_at", "deadline"),
+    *_texts("lease"),
+    _big("epoch"),
+    Column("state", Text, nullable=False, server_default="open"),
+    *_texts("note", nullable=True),
+    *_times("closed_at", nullable=True),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    _number(),
+    *_texts("name", "flavor", "state"),
+    _uuid("intent_id"),
+    *_times("created_at"),
+    *_texts("server_id", "node_id", "address", nullable=True),
+    *_times(
+        "booted_at",
+        "admitted_at",
+        "busy_at",
+        "keep_until",
+        "delete_sent_at",
+        "gone_at",
+        nullable=True,
+    ),
+    *_texts("retire_cause", "retire_by", nullable=True),
+    Column("retire_step", SmallInteger),
+    *_times("retire_started_at", nullable=True),
+    _big("retire_index", nullable=True),
+    _big("retire_modify_index", nullable=True),
+    *_times("retire_seen_at", nullable=True),
+    _flag("retire_forced", default="false"),
+)
+
+worker_orders = Table(
+    "worker_orders",
+    metadata,
+    _number(),
+    *_texts("flavor", "ordered_by"),
+    _time_now("ordered_at"),
+    *_times("keep_until"),
+    *_times("closed_at", nullable=True),
+    _big("worker_id", nullable=True),
+)
+
+node_identities = Table(
+    "node_identities",
+    metadata,
+    *_keys("node_id"),
+    *_texts("server_id", nullable=True),
+    *_texts("name", "node_class"),
+)
+
+backoffs = Table(
+    "backoffs",
+    metadata,
+    *_keys("subject", "failure"),
+    _count("failures"),
+    *_times("until"),
+    *_texts("message"),
+)
+
+counters = Table("counters", metadata, *_keys("name"), _big("value"))
+
+# ---- leases, parameters, ledger, audit -----------------------------------------------------------
+
+leases = Table(
+    "leases",
+    metadata,
+    *_keys("name"),
+    *_texts("holder", nullable=True),
+    _big("epoch"),
+    *_times("expires_at"),
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    *_keys("loop", "holder"),
+    *_times("at"),
+    _big("passes"),
+    _flag("is_leading"),
+)
+
+parameters = Table(
+    "parameters",
+    metadata,
+    *_keys("key"),
+    _json("value"),
+    *_times("expires_at", nullable=True),
+)
+
+parameter_changes = Table(
+    "parameter_changes",
+    metadata,
+    _number(),
+    *_texts("key"),
+    _time_now("at"),
+    *_texts("author", "reason"),
+    _json("old_value", nullable=True),
+    _json("new_value", nullable=True),
+    *_times("expires_at", nullable=True),
+)
+
+current_decisions = Table(
+    "current_decisions",
+    metadata,
+    Column("loop", Text, primary_key=True),
+    *_keys("subject", "action", "reason"),
+    *_texts("because"),
+    _json("facts"),
+    *_times("first_at", "last_at"),
+    _big("count"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    *_texts("loop", "subject", "action", "reason", "because"),
+    _json("facts"),
+    *_times("first_at", "last_at"),
+    _big("count"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _number(),
+    _time_now("at"),
+    *_texts("actor", "action"),
+    Column("subjects", ARRAY(Text), nullable=False),
+    *_texts("reason"),
+    _json("detail", default="{}"),
+)
