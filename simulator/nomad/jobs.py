@@ -1,0 +1,236 @@
+"""Jobs: registered, dispatched, stopped, evaluated; every refusal in Nomad's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simulator.nomad.rows import (
+    JobRow,
+    NomadError,
+    Options,
+    Parameterized,
+    Summary,
+)
+from simulator.nomad.scheduler import Scheduler
+from simulator.nomad.specs import parameters_of, task_of
+from simulator.nomad.state import State
+
+ServerError = 500
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DispatchOrder:
+    """A dispatch request. `token` is the one of the query string: a body has none."""
+
+    meta: Mapping[str, str]
+    payload: bytes = b""
+    token: str = ""
+    id_prefix: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dispatched:
+    """The answer to a dispatch. A repeat of a token has no evaluation."""
+
+    job_id: str
+    eval_id: str
+    eval_index: int
+    job_index: int
+    index: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluated:
+    """The answer to whatever made an evaluation; ids are empty and indexes 0 where it made none."""
+
+    eval_id: str = ""
+    index: int = 0
+    job_modify_index: int = 0
+
+
+class Jobs:
+    """The job endpoint of the servers."""
+
+    def __init__(self, state: State, scheduler: Scheduler, options: Options) -> None:
+        self._state = state
+        self._scheduler = scheduler
+        self._options = options
+        self._phantoms = 0
+
+    def answer_with_phantom(self) -> None:
+        """Let the next dispatch lose a race against one with the same token: the rival's child is
+        made, and the answer names one that does not exist.
+        """
+        self._phantoms += 1
+
+    def get(self, job_id: str) -> JobRow:
+        """One job; 404 when there is none."""
+        if (job := self._state.jobs.get(job_id)) is None:
+            raise NomadError(404, "job not found")
+        return job
+
+    # ---- register --------------------------------------------------------------------------------
+
+    def register(self, spec: Spec) -> Evaluated:
+        """Create a job or replace the one of this id. A parent gets no evaluation."""
+        state, job_id = self._state, str(spec["ID"])
+        task, parameters = task_of(spec), parameters_of(spec)
+        before, index = state.jobs.get(job_id), state.advance()
+        row = JobRow(
+            id=job_id,
+            type=str(spec.get("Type") or "service"),
+            priority=int(spec.get("Priority") or 50),
+            task=task,
+            spec=spec,
+            status="running" if parameters else "pending",
+            meta=dict(spec.get("Meta") or {}),
+            parameterized=parameters,
+            version=before.version + 1 if before else 0,
+            create_index=before.create_index if before else index,
+            modify_index=index,
+            job_modify_index=index,
+            submit_at=state.now(),
+            summary=before.summary if before else Summary(create_index=index, modify_index=index),
+        )
+        state.put_job(row, "JobRegistered")
+        if parameters is not None:
+            return Evaluated(index=index, job_modify_index=index)
+        made = self._scheduler.evaluate(row, "job-register", index)
+        return Evaluated(eval_id=made.id, index=index, job_modify_index=index)
+
+    # ---- dispatch --------------------------------------------------------------------------------
+
+    def dispatch(self, parent_id: str, order: DispatchOrder) -> Dispatched:
+        """Make a child; a token that a child in state carries names that child again."""
+        parent = self._state.jobs.get(parent_id)
+        if parent is None:
+            raise NomadError(ServerError, "parameterized job not found")
+        _check_parent(parent)
+        allowed = parent.parameterized or Parameterized()
+        _check_payload(order, allowed, self._options)
+        _check_meta(order, allowed)
+        _check_priority(order, self._options)
+        known = self._with_token(parent_id, order.token)
+        if known is not None:
+            return Dispatched(
+                job_id=known.id,
+                eval_id="",
+                eval_index=0,
+                job_index=known.create_index,
+                index=known.modify_index,
+            )
+        answer = self._make_child(parent, order)
+        if self._phantoms:
+            self._phantoms -= 1
+            answer = replace(
+                answer, job_id=self._child_id(parent_id, order), eval_id=self._state.new_id()
+            )
+        return answer
+
+    def _with_token(self, parent_id: str, token: str) -> JobRow | None:
+        children = self._state.children_of(parent_id) if token else []
+        return next((child for child in children if child.token == token), None)
+
+    def _make_child(self, parent: JobRow, order: DispatchOrder) -> Dispatched:
+        state = self._state
+        child_id, index = self._child_id(parent.id, order), state.advance()
+        child = replace(
+            parent,
+            id=child_id,
+            parent_id=parent.id,
+            priority=order.priority or parent.priority,
+            meta={**parent.meta, **order.meta},
+            payload=order.payload,
+            token=order.token,
+            status="pending",
+            version=0,
+            create_index=index,
+            modify_index=index,
+            job_modify_index=index,
+            submit_at=state.now(),
+            summary=Summary(create_index=index, modify_index=index),
+        )
+        # The child and its evaluation are one write since 1.10.5: no child without one.
+        state.put_job(child, "JobRegistered")
+        made = self._scheduler.evaluate(child, "job-register", index)
+        return Dispatched(
+            job_id=child_id, eval_id=made.id, eval_index=index, job_index=index, index=index
+        )
+
+    def _child_id(self, parent_id: str, order: DispatchOrder) -> str:
+        prefix = f"{order.id_prefix}-" if order.id_prefix else ""
+        seconds, tail = int(self._state.now().timestamp()), self._state.chance.getrandbits(32)
+        return f"{parent_id}/dispatch-{prefix}{seconds}-{tail:08x}"
+
+    # ---- stop, evaluate --------------------------------------------------------------------------
+
+    def stop(self, job_id: str, *, purge: bool = False) -> Evaluated:
+        """Deregister a job. It is dead once its allocations are told to stop, which may be well
+        before they have. Children of a stopped parent go on. An unknown job: zeros.
+        """
+        state = self._state
+        job = state.jobs.get(job_id)
+        if job is None:
+            return Evaluated()
+        index = state.advance()
+        if purge:
+            state.delete_job(job_id, index)
+        elif not job.stopped:
+            job = replace(job, stopped=True, modify_index=index, job_modify_index=index)
+            state.put_job(replace(job, status=state.status_of(job)), "JobDeregistered")
+        if job.dispatchable:
+            return Evaluated(index=index, job_modify_index=index)
+        made = self._scheduler.evaluate(job, "job-deregister", index, type="service")
+        return Evaluated(eval_id=made.id, index=index, job_modify_index=index)
+
+    def evaluate(self, job_id: str) -> Evaluated:
+        """Make a new evaluation of a job."""
+        job = self._state.jobs.get(job_id)
+        if job is None:
+            raise NomadError(ServerError, "job not found")
+        if job.dispatchable:
+            raise NomadError(ServerError, "can't evaluate parameterized job")
+        index = self._state.advance()
+        made = self._scheduler.evaluate(job, "job-register", index)
+        return Evaluated(eval_id=made.id, index=index, job_modify_index=job.job_modify_index)
+
+
+def _check_parent(parent: JobRow) -> None:
+    if not parent.dispatchable:
+        raise NomadError(ServerError, f'Specified job "{parent.id}" is not a parameterized job')
+    if parent.stopped:
+        raise NomadError(ServerError, f'Specified job "{parent.id}" is stopped')
+
+
+def _check_payload(order: DispatchOrder, allowed: Parameterized, options: Options) -> None:
+    if allowed.payload == "required" and not order.payload:
+        raise NomadError(ServerError, "Payload is not provided but required by parameterized job")
+    if allowed.payload == "forbidden" and order.payload:
+        raise NomadError(ServerError, "Payload provided but forbidden by parameterized job")
+    size, limit = len(order.payload), options.payload_limit
+    if size > limit:
+        raise NomadError(ServerError, f"Payload exceeds maximum size; {size} > {limit}")
+
+
+def _check_meta(order: DispatchOrder, allowed: Parameterized) -> None:
+    permitted = {*allowed.required, *allowed.optional}
+    if unpermitted := [key for key in order.meta if key not in permitted]:
+        raise NomadError(
+            ServerError,
+            f"Dispatch request included unpermitted metadata keys: [{' '.join(unpermitted)}]",
+        )
+    if missing := [key for key in allowed.required if key not in order.meta]:
+        raise NomadError(
+            ServerError, f"Dispatch did not provide required meta keys: [{' '.join(missing)}]"
+        )
+
+
+def _check_priority(order: DispatchOrder, options: Options) -> None:
+    if not 0 <= order.priority <= options.job_max_priority:
+        raise NomadError(
+            ServerError, f"dispatch job priority must be between [1, {options.job_max_priority}]"
+        )
