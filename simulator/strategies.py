@@ -8,9 +8,10 @@ strays (children whose run is over, unknown or another deployment's) above.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -57,6 +58,8 @@ from simulator.examples import (
     an_id,
     an_intent,
 )
+
+_T = TypeVar("_T")
 
 FLAVORS = st.sampled_from(["hm.medium", "hm.large"])
 """Two are enough to see whether one flavor's surplus is taken for another's."""
@@ -234,31 +237,41 @@ def strays(draw: st.DrawFn, number: int) -> tuple[Run, Traces]:
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """A whole world. Ask Hypothesis for few examples: each holds a lot of chance."""
-    fleet = [draw(machines(n)) for n in range(1, 1 + draw(st.integers(0, 4)))]
-    in_flight = [draw(flights(n)) for n in range(100, 100 + draw(st.integers(0, 3)))]
-    left = [draw(strays(n)) for n in range(300, 300 + draw(st.integers(0, 2)))]
-    failed = [draw(errors(n)) for n in range(200, 200 + draw(st.integers(0, 3)))]
-    shown = [draw(traces(flight.run)) for flight in in_flight]
-    shown += [draw(traces(a_claimed_run(job_id=job.id))) for job in failed]
-    shown += [trace for _, trace in left]
-    everything = [f.job for f in in_flight] + failed
+    fleet = draw(_some(machines, 1, 4))
+    in_flight = draw(_some(flights, 100, 3))
+    failed = draw(_some(errors, 200, 3))
+    left = draw(_some(strays, 300, 2))
+    runs = [flight.run for flight in in_flight] + [a_claimed_run(job_id=j.id) for j in failed]
+    shown = [draw(traces(run)) for run in runs] + [trace for _, trace in left]
     world = a_world(
         *fleet,
         store={
-            "ready": [draw(ready_jobs(n)) for n in range(1, 1 + draw(st.integers(0, 8)))],
+            "ready": draw(_some(ready_jobs, 1, 8)),
             "in_flight": tuple(in_flight),
             "errors": tuple(failed),
             "ended_runs": tuple(run for run, _ in left if draw(st.booleans())),
             "intents": tuple(draw(_intents(in_flight))),
-            "backoffs": tuple(draw(_backoffs(everything))),
+            "backoffs": tuple(draw(_backoffs([*(f.job for f in in_flight), *failed]))),
         },
-        nomad={
-            "jobs": tuple(child for trace in shown for child in trace.children),
-            "evaluations": tuple(e for trace in shown for e in trace.evaluations),
-            "allocations": tuple(a for trace in shown for a in trace.allocations),
-        },
+        nomad=_lists(shown),
     )
     return draw(_clouded(_remembered(draw, world)))
+
+
+@st.composite
+def _some(
+    draw: st.DrawFn, one: Callable[[int], st.SearchStrategy[_T]], first: int, most: int
+) -> list[_T]:
+    """At most `most` of something, numbered from `first`."""
+    return [draw(one(number)) for number in range(first, first + draw(st.integers(0, most)))]
+
+
+def _lists(shown: list[Traces]) -> dict[str, Any]:
+    return {
+        "jobs": tuple(child for trace in shown for child in trace.children),
+        "evaluations": tuple(e for trace in shown for e in trace.evaluations),
+        "allocations": tuple(a for trace in shown for a in trace.allocations),
+    }
 
 
 @st.composite
