@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -98,7 +99,7 @@ class MemoryCloud:
             security_groups=order.security_groups,
             key_name=order.key_name,
             metadata=dict(order.metadata),
-            user_data=order.user_data,
+            user_data=_encoded(order.user_data),
         )
 
     def _read(self, operation: str, look: Callable[[], Answer]) -> Answer:
@@ -149,6 +150,11 @@ class _SlowPart:
         self.images = frozenset(
             image.name for image in cloud.images.values() if image.status == "active"
         )
+
+
+def _encoded(user_data: str | None) -> str | None:
+    """User data as it travels: what Nova measures is its base64 form."""
+    return None if user_data is None else b64encode(user_data.encode()).decode()
 
 
 def _fail_before(operation: str, fault: Fault | None) -> None:

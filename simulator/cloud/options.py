@@ -56,6 +56,9 @@ class CloudOptions:
     page_limit: int = 1000
     """Most servers in one page of a list, Nova's `osapi_max_limit`."""
 
+    max_microversion: str = "2.93"
+    """The newest compute microversion that is offered over HTTP."""
+
     quota_age: timedelta = timedelta(minutes=1)
     """How old quota, flavors and images in a snapshot of the memory port may be."""
 
