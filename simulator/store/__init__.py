@@ -1,0 +1,9 @@
+"""The job store in memory: the same contract as PostgreSQL, in virtual time, with faults on order.
+
+`memory` is the facade; `commit` holds the leases and knows which module carries out which change.
+"""
+
+from simulator.store.memory import MemoryHints, MemoryStore
+from simulator.store.tables import AuditRow
+
+__all__ = ["AuditRow", "MemoryHints", "MemoryStore"]

@@ -1,0 +1,86 @@
+"""Leases, and which function carries out which change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from models import changes
+from models.changes import Change
+from models.errors import Superseded
+from models.ports import Receipt
+from models.records import Lease
+from simulator.store import intents, pool, retirement, runs
+from simulator.store.tables import Tables
+
+Handler: TypeAlias = Callable[[Tables, Lease, Any], Receipt]
+
+NOBODY = ""
+
+HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
+    {
+        changes.QueueRun: runs.queue_run,
+        changes.ResendRun: runs.resend_run,
+        changes.ConfirmRun: runs.confirm_run,
+        changes.AbandonRun: runs.abandon_run,
+        changes.EndRun: runs.end_run,
+        changes.ResumeJob: runs.resume_job,
+        changes.AskStop: intents.ask_stop,
+        changes.OpenIntent: intents.open_intent,
+        changes.CloseIntent: intents.close_intent,
+        changes.ReserveWorker: pool.reserve_worker,
+        changes.NoteServer: pool.note_server,
+        changes.CancelCreate: pool.cancel_create,
+        changes.NoteNode: pool.note_node,
+        changes.DropNode: pool.drop_node,
+        changes.AdmitWorker: pool.admit_worker,
+        changes.BeginRetirement: retirement.begin_retirement,
+        changes.NoteMark: retirement.note_mark,
+        changes.NoteSeen: retirement.note_seen,
+        changes.ReturnToMark: retirement.return_to_mark,
+        changes.BeginUndo: retirement.begin_undo,
+        changes.EndUndo: retirement.end_undo,
+        changes.CommitDeletion: pool.commit_deletion,
+        changes.NoteGone: pool.note_gone,
+        changes.CloseWorkerRow: pool.close_worker_row,
+        changes.NoteFailure: pool.note_failure,
+        changes.NoteSuccess: pool.note_success,
+    }
+)
+
+
+def commit(tables: Tables, fence: Lease, change: Change) -> Receipt:
+    """See `models.ports.JobStore.commit`."""
+    held = tables.leases.get(fence.name)
+    if held is None or (held.holder, held.epoch) != (fence.holder, fence.epoch):
+        raise Superseded(
+            f"lease {fence.name} is not held by {fence.holder} at epoch {fence.epoch} any more: "
+            f"{type(change).__name__} was not written"
+        )
+    return HANDLERS[type(change)](tables, fence, change)
+
+
+def acquire(
+    tables: Tables, name: str, holder: str, *, now: datetime, ttl: timedelta
+) -> Lease | None:
+    """See `models.ports.JobStore.acquire`."""
+    held = tables.leases.get(name)
+    if held is not None and held.holder == holder:
+        lease = replace(held, expires_at=now + ttl)
+    elif held is None or held.holder == NOBODY or held.expires_at <= now:
+        epoch = 1 + (held.epoch if held else 0)
+        lease = Lease(name=name, holder=holder, epoch=epoch, expires_at=now + ttl)
+    else:
+        return None
+    tables.leases.put(name, lease)
+    return lease
+
+
+def release(tables: Tables, lease: Lease) -> None:
+    """See `models.ports.JobStore.release`. The epoch stays, so that the next holder has more."""
+    held = tables.leases.get(lease.name)
+    if held is not None and (held.holder, held.epoch) == (lease.holder, lease.epoch):
+        tables.leases.put(lease.name, replace(held, holder=NOBODY))

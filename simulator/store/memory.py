@@ -1,0 +1,250 @@
+"""The facade: one object that is the job store, hears reports, serves people, and answers views.
+
+Every method asks once for its fault (`store.<method>`), is one transaction, and wakes whoever
+listens when it has written something. One thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from models.changes import Change
+from models.errors import Throttled, Unavailable, Unknown
+from models.job_types import DEFAULT_REGISTRY, Registry
+from models.lifecycle import Status
+from models.plan import Decision
+from models.ports import (
+    Asked,
+    Claim,
+    Clock,
+    Ids,
+    JobFilter,
+    JobStory,
+    Placement,
+    Receipt,
+    RunResult,
+    Submitted,
+    Verdict,
+    ViewLimits,
+)
+from models.records import Heartbeat, Job, Lease, LedgerRow, NewJob, ParameterChange, Worker
+from models.world import StoreView
+from simulator.faults import Crash, Fault, Faults
+from simulator.store import commit, ledger, people, reports, views
+from simulator.store.people import Asking
+from simulator.store.tables import AuditRow, Note, Tables
+
+T = TypeVar("T")
+
+_LATER = timedelta(seconds=1)
+
+
+class MemoryHints:
+    """Wake-ups of one loop. Virtual time waits elsewhere, so `wait` only tells what is pending."""
+
+    def __init__(self) -> None:
+        self.pending = False
+
+    def wait(self, timeout: timedelta) -> bool:
+        """Tell whether something may have changed since the last call, at once."""
+        del timeout
+        pending, self.pending = self.pending, False
+        return pending
+
+    def wake(self) -> None:
+        """Let the next `wait` say True."""
+        self.pending = True
+
+
+class MemoryStore:
+    """The job store in memory: `JobStore`, `RunReports`, `Operations` and `Reader` in one."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        ids: Ids,
+        faults: Faults | None = None,
+        registry: Registry = DEFAULT_REGISTRY,
+    ) -> None:
+        self._clock, self._ids = clock, ids
+        self._faults = faults if faults is not None else Faults()
+        self._tables = Tables(registry)
+        self._views = views.Views(self._tables)
+        self._hints: list[MemoryHints] = []
+
+    def listen(self) -> MemoryHints:
+        """Wake-ups for one more loop, from here on."""
+        hints = MemoryHints()
+        self._hints.append(hints)
+        return hints
+
+    @property
+    def audit(self) -> tuple[AuditRow, ...]:
+        """Everything that people did, oldest first."""
+        return tuple(self._tables.audit.values())
+
+    # ---- JobStore --------------------------------------------------------------------------------
+
+    def acquire(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
+        """See `models.ports.JobStore.acquire`."""
+        now = self._clock.now()
+        return self._write(
+            "acquire", lambda: commit.acquire(self._tables, name, holder, now=now, ttl=ttl)
+        )
+
+    def release(self, lease: Lease) -> None:
+        """See `models.ports.JobStore.release`."""
+        self._write("release", lambda: commit.release(self._tables, lease))
+
+    def view(self, limits: ViewLimits) -> StoreView:
+        """See `models.ports.JobStore.view`."""
+        return self._read("view", lambda: self._views.view(limits, self._clock.now()))
+
+    def commit(self, fence: Lease, change: Change) -> Receipt:
+        """See `models.ports.JobStore.commit`."""
+        return self._write("commit", lambda: commit.commit(self._tables, fence, change))
+
+    def record(self, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
+        """See `models.ports.JobStore.record`."""
+        self._write("record", lambda: ledger.record(self._tables, loop, decisions, at))
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """See `models.ports.JobStore.beat`."""
+        self._write("beat", lambda: ledger.beat(self._tables, heartbeat))
+
+    def prune(self, before: datetime) -> int:
+        """See `models.ports.JobStore.prune`."""
+        return self._write("prune", lambda: ledger.prune(self._tables, before))
+
+    # ---- RunReports ------------------------------------------------------------------------------
+
+    def claim(self, run_id: UUID, placement: Placement) -> Claim:
+        """See `models.ports.RunReports.claim`."""
+        now = self._clock.now()
+        return self._write("claim", lambda: reports.claim(self._tables, run_id, placement, now))
+
+    def report(self, run_id: UUID, claim: int, status: Status, message: str = "") -> None:
+        """See `models.ports.RunReports.report`."""
+        note = Note(at=self._clock.now(), actor=reports.ACTOR, message=message or None)
+        self._write("report", lambda: reports.report(self._tables, run_id, claim, status, note))
+
+    def end(self, run_id: UUID, claim: int, result: RunResult) -> None:
+        """See `models.ports.RunReports.end`."""
+        now = self._clock.now()
+        self._write("end", lambda: reports.end(self._tables, run_id, claim, result, now))
+
+    # ---- Operations ------------------------------------------------------------------------------
+
+    def submit(self, jobs: Sequence[NewJob], asked: Asked) -> Submitted:
+        """See `models.ports.Operations.submit`."""
+        return self._write("submit", lambda: people.submit(self._asking(asked), jobs, self._ids))
+
+    def cancel(self, job_ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.cancel`."""
+        return self._write("cancel", lambda: people.cancel(self._asking(asked), job_ids))
+
+    def relaunch(self, job_ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.relaunch`."""
+        return self._write("relaunch", lambda: people.relaunch(self._asking(asked), job_ids))
+
+    def retire(self, names: Sequence[str], asked: Asked, *, forced: bool) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.retire`."""
+        return self._write(
+            "retire", lambda: people.retire(self._asking(asked), names, forced=forced)
+        )
+
+    def order(self, flavor: str, count: int, keep: timedelta, asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.order`."""
+        return self._write("order", lambda: people.order(self._asking(asked), flavor, count, keep))
+
+    def set_parameter(self, key: str, value: Any, asked: Asked) -> ParameterChange:
+        """See `models.ports.Operations.set_parameter`."""
+        return self._write(
+            "set_parameter", lambda: people.set_parameter(self._asking(asked), key, value)
+        )
+
+    # ---- Reader ----------------------------------------------------------------------------------
+
+    def jobs(self, wanted: JobFilter) -> tuple[Job, ...]:
+        """See `models.ports.Reader.jobs`."""
+        return self._read("jobs", lambda: views.jobs(self._tables, wanted))
+
+    def story(self, reference: str) -> JobStory:
+        """See `models.ports.Reader.story`."""
+        return self._read("story", lambda: views.story(self._tables, reference))
+
+    def workers(self, *, closed: bool = False) -> tuple[Worker, ...]:
+        """See `models.ports.Reader.workers`."""
+        return self._read("workers", lambda: views.workers(self._tables, closed=closed))
+
+    def ledger(self, subjects: Sequence[str], limit: int = 50) -> tuple[LedgerRow, ...]:
+        """See `models.ports.Reader.ledger`."""
+        return self._read("ledger", lambda: views.ledger(self._tables, subjects, limit))
+
+    def totals(self) -> Mapping[str, int]:
+        """See `models.ports.Reader.totals`."""
+        return self._read("totals", lambda: views.totals(self._tables))
+
+    def heartbeats(self) -> tuple[Heartbeat, ...]:
+        """See `models.ports.Reader.heartbeats`."""
+        return self._read("heartbeats", lambda: views.heartbeats(self._tables))
+
+    def leases(self) -> tuple[Lease, ...]:
+        """See `models.ports.Reader.leases`."""
+        return self._read("leases", lambda: views.leases(self._tables))
+
+    def parameters(self) -> tuple[ParameterChange, ...]:
+        """See `models.ports.Reader.parameters`."""
+        return self._read(
+            "parameters", lambda: tuple(self._tables.parameter_changes.newest_first())
+        )
+
+    # ---- one call --------------------------------------------------------------------------------
+
+    def _asking(self, asked: Asked) -> Asking:
+        return Asking(tables=self._tables, asked=asked, now=self._clock.now())
+
+    def _read(self, method: str, answer: Callable[[], T]) -> T:
+        fault = self._before(method)
+        found = answer()
+        if fault is not None:
+            raise _crash(method) if fault is Fault.CRASH_AFTER else _silence(method, Unavailable)
+        return found
+
+    def _write(self, method: str, change: Callable[[], T]) -> T:
+        fault = self._before(method)
+        with self._tables.journal as journal:
+            done = change()
+            written = not journal.is_empty
+        if written:
+            for hints in self._hints:
+                hints.wake()
+        if fault is not None:
+            raise _crash(method) if fault is Fault.CRASH_AFTER else _silence(method, Unknown)
+        return done
+
+    def _before(self, method: str) -> Fault | None:
+        """Suffer what befalls the call before its effect; the fault that is to come after it."""
+        fault = self._faults.take(f"store.{method}")
+        match fault:
+            case Fault.REFUSED | Fault.TIMEOUT:
+                raise _silence(method, Unavailable)
+            case Fault.THROTTLED:
+                raise Throttled(
+                    f"store.{method}: asked too often", retry_after=timedelta(seconds=1)
+                )
+            case Fault.CRASH:
+                raise _crash(method)
+            case _:
+                return fault
+
+
+def _silence(method: str, kind: type[Unavailable | Unknown]) -> Unavailable | Unknown:
+    return kind(f"store.{method}: the database gave no answer")
+
+
+def _crash(method: str) -> Crash:
+    return Crash(f"the controller dies at store.{method}")

@@ -1,0 +1,258 @@
+"""What people ask for: submit, cancel, relaunch, retire, order, set a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from models import lifecycle
+from models.errors import ConfigurationError, Malformed
+from models.lifecycle import Status
+from models.ports import Asked, Ids, Submitted, Verdict
+from models.records import (
+    Job,
+    NewJob,
+    ParameterChange,
+    RetireCause,
+    Retirement,
+    RetireStep,
+    RunEnd,
+    Worker,
+    WorkerOrder,
+    WorkerState,
+)
+from models.settings import parameter_keys, settings_from
+from simulator.store.pool import IN_SERVICE
+from simulator.store.runs import close_run, through_check
+from simulator.store.tables import AuditRow, Note, Tables
+
+RELAUNCHED = frozenset(
+    {Status.INTERNAL_ERROR, Status.EXTERNAL_ERROR, Status.DONE, Status.CANCELLED}
+)
+"""Statuses from which a person may send a job round again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asking:
+    """One request of a person: the tables it works on, who asks, and when."""
+
+    tables: Tables
+    asked: Asked
+    now: datetime
+
+    @property
+    def note(self) -> Note:
+        """What the history says of it."""
+        return Note(at=self.now, actor=self.asked.actor, message=self.asked.reason or None)
+
+    def audit(self, what: str, subject: str) -> None:
+        """Write it into the audit trail."""
+        row = AuditRow(
+            at=self.now,
+            actor=self.asked.actor,
+            what=what,
+            subject=subject,
+            reason=self.asked.reason,
+        )
+        self.tables.note_audit(row)
+
+    def decided(self, subject: str, because: str, do: Callable[[], None]) -> Verdict:
+        """Do it, unless this is a dry run; either way say that it can be done."""
+        if not self.asked.dry_run:
+            do()
+        return Verdict(subject=subject, done=True, because=because)
+
+
+def submit(asking: Asking, jobs: Sequence[NewJob], ids: Ids) -> Submitted:
+    """See `models.ports.Operations.submit`."""
+    tables = asking.tables
+    for new in jobs:
+        if new.type not in tables.registry.types:
+            raise Malformed(
+                f"job {new.key!r}: there is no type {new.type!r}; there are: "
+                f"{', '.join(tables.registry.types)}. Nothing was added"
+            )
+    added: dict[int, None] = {}
+    existing: dict[int, None] = {}
+    for new in jobs:
+        known = tables.jobs_by_key.one((new.type, new.key))
+        if known is not None and known.id not in added:
+            existing[known.id] = None
+        if known is None and not asking.asked.dry_run:
+            added[_add(asking, new, ids)] = None
+    return Submitted(added=tuple(added), existing=tuple(existing))
+
+
+def _add(asking: Asking, new: NewJob, ids: Ids) -> int:
+    tables = asking.tables
+    job = Job(
+        id=tables.number("jobs"),
+        unique_id=ids.uuid(),
+        type=new.type,
+        key=new.key,
+        name=new.name,
+        tile=new.tile,
+        flavor=tables.registry.types[new.type].flavor,
+        priority=new.priority,
+        deadline=new.deadline,
+        status=Status.INITIALIZED,
+        status_at=asking.now,
+        seq=1,
+        resume_status=Status.READY,
+        attempt=0,
+        created_at=asking.now,
+    )
+    tables.inputs.put(job.id, dict(new.input))
+    job = tables.write(job, None, asking.note)
+    for status in (Status.CONFIGURED, Status.READY):
+        job = tables.move(job, status, asking.note)
+    asking.audit("submit", f"job:{job.id}")
+    return job.id
+
+
+def cancel(asking: Asking, job_ids: Sequence[int]) -> tuple[Verdict, ...]:
+    """See `models.ports.Operations.cancel`."""
+    return tuple(_cancelled(asking, job_id) for job_id in job_ids)
+
+
+def _cancelled(asking: Asking, job_id: int) -> Verdict:
+    subject, job = f"job:{job_id}", asking.tables.jobs.get(job_id)
+    if job is None:
+        return _no(subject, "there is no such job")
+    failed = job.status in lifecycle.ERRORS
+    if not failed and not lifecycle.is_allowed(job.status, Status.CANCELLED):
+        return _no(subject, f"it is {job.status} and can be cancelled no more")
+
+    def do() -> None:
+        checked = asking.tables.move(job, Status.ERROR_CHECKED, asking.note) if failed else job
+        run = asking.tables.current_run(job)
+        if run is not None:
+            close_run(asking.tables, run, RunEnd.CANCELLED, asking.now)
+        fields = {"not_before": None, "quarantined": False}
+        asking.tables.move(checked, Status.CANCELLED, asking.note, **fields)
+        asking.audit("cancel", subject)
+
+    return asking.decided(subject, f"it was {job.status}", do)
+
+
+def relaunch(asking: Asking, job_ids: Sequence[int]) -> tuple[Verdict, ...]:
+    """See `models.ports.Operations.relaunch`."""
+    return tuple(_relaunched(asking, job_id) for job_id in job_ids)
+
+
+def _relaunched(asking: Asking, job_id: int) -> Verdict:
+    subject, job = f"job:{job_id}", asking.tables.jobs.get(job_id)
+    if job is None:
+        return _no(subject, "there is no such job")
+    if job.status not in RELAUNCHED:
+        return _no(subject, f"it is still moving: {job.status}")
+
+    def do() -> None:
+        through_check(asking.tables, _with_new_budget(job), asking.note)
+        asking.audit("relaunch", subject)
+
+    return asking.decided(subject, f"{job.status}, goes on as {job.resume_status}", do)
+
+
+def _with_new_budget(job: Job) -> Job:
+    return replace(job, internal_failures=0, external_failures=0, losses=0, quarantined=False)
+
+
+def retire(asking: Asking, names: Sequence[str], *, forced: bool) -> tuple[Verdict, ...]:
+    """See `models.ports.Operations.retire`."""
+    return tuple(_retired(asking, name, forced=forced) for name in names)
+
+
+def _retired(asking: Asking, name: str, *, forced: bool) -> Verdict:
+    subject, worker = f"worker:{name}", asking.tables.workers_by_name.one(name)
+    refusal = _why_not(worker, forced=forced)
+    if worker is None or refusal is not None:
+        return _no(subject, refusal or "")
+
+    def do() -> None:
+        retirement = _by_person(worker, asking, forced=forced)
+        asking.tables.workers.put(worker.id, replace(worker, retirement=retirement))
+        asking.audit("delete" if forced else "drain", subject)
+
+    busy = "what runs there is lost" if forced else "what runs there is finished first"
+    return asking.decided(subject, f"it is {worker.state}; {busy}", do)
+
+
+def _why_not(worker: Worker | None, *, forced: bool) -> str | None:
+    if worker is None:
+        return "there is no open worker of this name"
+    if worker.state is WorkerState.CREATING:
+        return "its server has not been seen yet: ask again when it boots"
+    if worker.state not in IN_SERVICE:
+        return f"it is {worker.state} already"
+    before = worker.retirement
+    if before is not None and before.cause is RetireCause.PERSON and (before.forced or not forced):
+        return f"{before.by} has asked for it already"
+    return None
+
+
+def _by_person(worker: Worker, asking: Asking, *, forced: bool) -> Retirement:
+    fresh = Retirement(
+        cause=RetireCause.PERSON,
+        by=asking.asked.actor,
+        step=RetireStep.MARKING,
+        started_at=asking.now,
+        forced=forced,
+    )
+    before = worker.retirement
+    if before is None or before.step is RetireStep.UNDOING:
+        return fresh
+    return replace(before, cause=fresh.cause, by=fresh.by, forced=forced)
+
+
+def order(asking: Asking, flavor: str, count: int, keep: timedelta) -> tuple[Verdict, ...]:
+    """See `models.ports.Operations.order`."""
+    tables, subject = asking.tables, f"flavor:{flavor}"
+    if flavor not in tables.registry.flavors:
+        return (_no(subject, f"there are: {', '.join(tables.registry.flavors)}"),)
+    if count < 1:
+        return (_no(subject, f"{count} workers cannot be ordered"),)
+    until = asking.now + keep
+
+    def do() -> None:
+        wish = WorkerOrder(
+            id=tables.number("orders"), flavor=flavor, by=asking.asked.actor, keep_until=until
+        )
+        tables.orders.put(wish.id, wish)
+        asking.audit("order", subject)
+
+    because = f"kept until {until:%Y-%m-%d %H:%M:%S} UTC"
+    return tuple(asking.decided(subject, because, do) for _ in range(count))
+
+
+def set_parameter(asking: Asking, key: str, value: Any) -> ParameterChange:
+    """See `models.ports.Operations.set_parameter`."""
+    tables = asking.tables
+    if key not in set(parameter_keys()):
+        known = ", ".join(parameter_keys())
+        raise ConfigurationError(f"parameter {key!r} does not exist; there are: {known}")
+    others = {other: tables.parameters[other] for other in tables.parameters if other != key}
+    settings_from(others if value is None else {**others, key: value})
+    change = ParameterChange(
+        key=key,
+        at=asking.now,
+        author=asking.asked.actor,
+        reason=asking.asked.reason,
+        old=tables.parameters.get(key),
+        new=value,
+    )
+    if asking.asked.dry_run:
+        return change
+    if value is None:
+        tables.parameters.drop(key)
+    else:
+        tables.parameters.put(key, value)
+    tables.parameter_changes.put(tables.number("parameters"), change)
+    asking.audit("set_parameter", f"parameter:{key}")
+    return change
+
+
+def _no(subject: str, because: str) -> Verdict:
+    return Verdict(subject=subject, done=False, because=because)

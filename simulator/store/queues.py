@@ -1,0 +1,124 @@
+"""What a view asks of the job table and must not scan it for: ready jobs in order, and counts."""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TypeAlias
+
+from models.lifecycle import FINAL, Status
+from models.records import Job, Priority
+from models.world import JobCount
+
+Place: TypeAlias = tuple[int, datetime, datetime, int]
+Group: TypeAlias = tuple[str, str, Status, Priority]
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def _place(job: Job) -> Place:
+    return job.priority.rank, job.deadline or _NEVER, job.created_at, job.id
+
+
+class ReadyQueue:
+    """Ready jobs per flavor in dispatch order, kept sorted. Watches the job table."""
+
+    def __init__(self) -> None:
+        self._places: defaultdict[str, list[Place]] = defaultdict(list)
+        self._jobs: dict[int, Job] = {}
+        self._held: dict[int, Job] = {}
+
+    def moved(self, before: Job | None, after: Job | None) -> None:
+        """See `Watcher`."""
+        if before is not None and before.status is Status.READY:
+            places = self._places[before.flavor]
+            del places[bisect_left(places, _place(before))]
+            del self._jobs[before.id]
+            self._held.pop(before.id, None)
+        if after is not None and after.status is Status.READY:
+            insort(self._places[after.flavor], _place(after))
+            self._jobs[after.id] = after
+            if after.not_before is not None:
+                self._held[after.id] = after
+
+    def top(self, count: int, now: datetime) -> tuple[Job, ...]:
+        """The first `count` due jobs of each flavor."""
+        return tuple(
+            job for flavor in sorted(self._places) for job in islice(self._due(flavor, now), count)
+        )
+
+    def _due(self, flavor: str, now: datetime) -> Iterator[Job]:
+        for *_, number in self._places[flavor]:
+            job = self._jobs[number]
+            if job.not_before is None or job.not_before <= now:
+                yield job
+
+    def totals(self, now: datetime) -> dict[str, int]:
+        """How many due jobs each flavor has; flavors without any are left out."""
+        totals = {flavor: len(places) for flavor, places in self._places.items()}
+        for job in self._held.values():
+            if job.not_before is not None and job.not_before > now:
+                totals[job.flavor] -= 1
+        return {flavor: total for flavor, total in sorted(totals.items()) if total}
+
+
+class OpenCounts:
+    """How many jobs stand where and since when the oldest. Watches the job table.
+
+    The oldest is found by a heap from which entries of jobs that moved on are dropped when they
+    come to its top: exact, and never a walk over all jobs of a group.
+    """
+
+    def __init__(self) -> None:
+        self._members: defaultdict[Group, dict[int, datetime]] = defaultdict(dict)
+        self._oldest: defaultdict[Group, list[tuple[datetime, int]]] = defaultdict(list)
+        self._quarantined: defaultdict[Group, int] = defaultdict(int)
+
+    def moved(self, before: Job | None, after: Job | None) -> None:
+        """See `Watcher`."""
+        if before is not None:
+            del self._members[_group(before)][before.id]
+            self._quarantined[_group(before)] -= before.quarantined
+        if after is not None:
+            group = _group(after)
+            self._members[group][after.id] = after.status_at
+            self._quarantined[group] += after.quarantined
+            if before is None or (_group(before), before.status_at) != (group, after.status_at):
+                heapq.heappush(self._oldest[group], (after.status_at, after.id))
+
+    def by_status(self) -> dict[Status, int]:
+        """Jobs by status, finished ones included."""
+        totals = dict.fromkeys(Status, 0)
+        for (_, _, status, _), members in self._members.items():
+            totals[status] += len(members)
+        return {status: total for status, total in totals.items() if total}
+
+    def open(self) -> tuple[JobCount, ...]:
+        """The counts of a view: by type, status and priority, without done and cancelled jobs."""
+        statuses = list(Status)
+        groups = [g for g, members in self._members.items() if members and g[2] not in FINAL]
+        groups.sort(key=lambda g: (g[0], g[1], statuses.index(g[2]), g[3].rank))
+        return tuple(self._count(group) for group in groups)
+
+    def _count(self, group: Group) -> JobCount:
+        members, heap = self._members[group], self._oldest[group]
+        while members.get(heap[0][1]) != heap[0][0]:
+            heapq.heappop(heap)
+        type_name, flavor, status, priority = group
+        return JobCount(
+            type=type_name,
+            flavor=flavor,
+            status=status,
+            priority=priority,
+            count=len(members),
+            oldest_at=heap[0][0],
+            quarantined=self._quarantined[group],
+        )
+
+
+def _group(job: Job) -> Group:
+    return job.type, job.flavor, job.status, job.priority

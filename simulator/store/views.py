@@ -1,0 +1,185 @@
+"""What is read: the view of a pass, and what people look at. Nothing here writes.
+
+A view is taken thousands of times a simulated day, and mostly little has changed since the last:
+each part is kept until one of the tables that it is made from has moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar
+from uuid import UUID
+
+from models.errors import NotFound
+from models.lifecycle import ERRORS, IN_FLIGHT, Status
+from models.ports import JobFilter, JobStory, ViewLimits
+from models.records import (
+    Backoff,
+    Heartbeat,
+    InFlight,
+    Intent,
+    Job,
+    Lease,
+    LedgerRow,
+    Run,
+    Worker,
+    WorkerOrder,
+)
+from models.world import StoreView
+from simulator.store.rows import K, R, Rows
+from simulator.store.tables import Tables
+
+T = TypeVar("T")
+
+_WAITING = tuple((status, False) for status in Status if status in ERRORS)
+_FLYING = tuple((status, False) for status in Status if status in IN_FLIGHT)
+
+
+class Views:
+    """Takes views of the tables and keeps the parts that have not changed since."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._kept: dict[str, tuple[tuple[int, ...], Any]] = {}
+
+    def view(self, limits: ViewLimits, now: datetime) -> StoreView:
+        """See `models.ports.JobStore.view`."""
+        t = self._tables
+        errors: tuple[Job, ...] = self._part("errors", self._errors, t.jobs)
+        return StoreView(
+            requested_at=now,
+            counts=self._part("counts", t.counts.open, t.jobs),
+            ready=t.ready.top(limits.ready_per_flavor, now),
+            ready_total=t.ready.totals(now),
+            in_flight=self._part("in_flight", self._in_flight, t.jobs, t.runs),
+            errors=errors[: limits.errors],
+            ended_runs=self._ended(limits.ended_since),
+            workers=self._part("workers", self._workers, t.workers),
+            orders=self._part("orders", self._orders, t.orders),
+            intents=self._part("intents", self._intents, t.intents),
+            identities=self._part("identities", lambda: _as_dict(t.identities), t.identities),
+            backoffs=self._part("backoffs", self._backoffs, t.backoffs),
+            parameters=self._part("parameters", lambda: _as_dict(t.parameters), t.parameters),
+        )
+
+    def _part(self, name: str, make: Callable[[], T], *tables: Rows[Any, Any]) -> T:
+        versions = tuple(table.version for table in tables)
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != versions:
+            kept = versions, make()
+            self._kept[name] = kept
+        part: T = kept[1]
+        return part
+
+    def _in_flight(self) -> tuple[InFlight, ...]:
+        jobs = sorted(self._tables.jobs_by_status.of(*_FLYING), key=lambda job: job.id)
+        runs = ((job, self._tables.current_run(job)) for job in jobs)
+        return tuple(InFlight(job=job, run=run) for job, run in runs if run is not None)
+
+    def _errors(self) -> tuple[Job, ...]:
+        jobs = self._tables.jobs_by_status.of(*_WAITING)
+        return tuple(sorted(jobs, key=lambda job: (job.not_before or job.status_at, job.id)))
+
+    def _ended(self, since: datetime) -> tuple[Run, ...]:
+        hours = [h for h in self._tables.runs_by_end.values() if h >= since - timedelta(hours=1)]
+        runs = ((run.ended_at, run.id, run) for run in self._tables.runs_by_end.of(*hours))
+        ended = ((at, number, run) for at, number, run in runs if at is not None and at >= since)
+        return tuple(run for *_, run in sorted(ended, key=lambda row: row[:2]))
+
+    def _workers(self) -> tuple[Worker, ...]:
+        return tuple(sorted(self._tables.open_workers.of(True), key=lambda worker: worker.id))
+
+    def _orders(self) -> tuple[WorkerOrder, ...]:
+        return tuple(sorted(self._tables.orders.values(), key=lambda order: order.id))
+
+    def _intents(self) -> tuple[Intent, ...]:
+        return tuple(sorted(self._tables.open_intents.of(True), key=lambda i: (i.opened_at, i.id)))
+
+    def _backoffs(self) -> tuple[Backoff, ...]:
+        return tuple(
+            sorted(self._tables.backoffs.values(), key=lambda back: (back.subject, back.failure))
+        )
+
+
+def jobs(tables: Tables, wanted: JobFilter) -> tuple[Job, ...]:
+    """See `models.ports.Reader.jobs`."""
+    found = (job for job in tables.jobs.values() if job.id > wanted.after and _fits(job, wanted))
+    return tuple(islice(found, wanted.limit))
+
+
+def _fits(job: Job, wanted: JobFilter) -> bool:
+    return (
+        (not wanted.types or job.type in wanted.types)
+        and (not wanted.statuses or job.status in wanted.statuses)
+        and wanted.tile in {None, job.tile}
+        and wanted.quarantined in {None, job.quarantined}
+    )
+
+
+def story(tables: Tables, reference: str) -> JobStory:
+    """See `models.ports.Reader.story`."""
+    job = _referred(tables, reference)
+    if job is None:
+        raise NotFound(f"there is no job {reference!r}: give an id, a unique id or TYPE/KEY")
+    return JobStory(
+        job=job,
+        input=tables.inputs[job.id],
+        history=tables.history[job.id],
+        runs=tuple(sorted(tables.runs_by_job.of(job.id), key=lambda run: run.attempt)),
+    )
+
+
+def _referred(tables: Tables, reference: str) -> Job | None:
+    type_name, slash, key = reference.partition("/")
+    if slash:
+        return tables.jobs_by_key.one((type_name, key))
+    if reference.isdecimal():
+        return tables.jobs.get(int(reference))
+    try:
+        return tables.jobs_by_uuid.one(UUID(reference))
+    except ValueError:
+        return None
+
+
+def workers(tables: Tables, *, closed: bool) -> tuple[Worker, ...]:
+    """See `models.ports.Reader.workers`."""
+    if closed:
+        newest = sorted(tables.workers.values(), key=lambda worker: worker.id, reverse=True)
+        return tuple(newest[:1000])
+    return tuple(sorted(tables.open_workers.of(True), key=lambda worker: worker.name))
+
+
+def ledger(tables: Tables, subjects: Sequence[str], limit: int) -> tuple[LedgerRow, ...]:
+    """See `models.ports.Reader.ledger`."""
+    rows = tables.ledger.newest_first()
+    wanted = [row for row in rows if not subjects or row.subject in subjects]
+    return tuple(sorted(wanted, key=lambda row: row.last_at, reverse=True)[:limit])
+
+
+def totals(tables: Tables) -> dict[str, int]:
+    """See `models.ports.Reader.totals`."""
+    made = [worker for worker in tables.workers.values() if worker.server_id is not None]
+    return {
+        **{f"jobs.{status}": total for status, total in tables.counts.by_status().items()},
+        "servers.created": len(made),
+        "servers.deleted": sum(worker.gone_at is not None for worker in made),
+        "decisions": sum(row.count for row in tables.ledger.values()),
+        "violations": 0,
+    }
+
+
+def _as_dict(rows: Rows[K, R]) -> dict[K, R]:
+    return {key: rows[key] for key in rows}
+
+
+def heartbeats(tables: Tables) -> tuple[Heartbeat, ...]:
+    """See `models.ports.Reader.heartbeats`."""
+    return tuple(sorted(tables.heartbeats.values(), key=lambda beat: (beat.loop, beat.holder)))
+
+
+def leases(tables: Tables) -> tuple[Lease, ...]:
+    """See `models.ports.Reader.leases`."""
+    held = (lease for lease in tables.leases.values() if lease.holder)
+    return tuple(sorted(held, key=lambda lease: lease.name))
