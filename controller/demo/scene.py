@@ -61,6 +61,7 @@ class Scene:
     submitted: int
     jobs: Mapping[Stage, int]
     workers: Mapping[str, Mapping[Duty, int]]
+    quarantined: int = 0
     decisions: tuple[LedgerRow, ...] = ()
     notes: tuple[str, ...] = ()
 

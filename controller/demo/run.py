@@ -1,0 +1,124 @@
+"""Let a demo run and watch it: submit the jobs, look four times a second, know when it is over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+
+from controller.demo.report import Report, report_of
+from controller.demo.scene import Scene, Stage, duties_of, stages_of
+from models.job_types import DEFAULT_REGISTRY
+from models.ports import Clock, JobStore, Reader, ViewLimits
+
+LOOK_EVERY = timedelta(seconds=0.25)
+DECISIONS_SHOWN = 60
+"""More than any terminal has lines."""
+
+
+class End(Enum):
+    """Why a demo ended."""
+
+    QUIET = auto()
+    """Every job has ended and no worker is left."""
+    TOO_LATE = auto()
+    STOPPED = auto()
+    """Somebody asked for it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How a demo ended, what it came to, and the moment at which it was busiest."""
+
+    end: End
+    report: Report
+    last: Scene
+    busiest: Scene
+
+
+class Watcher:
+    """Makes scenes out of what the store holds; keeps the busiest."""
+
+    def __init__(
+        self, store: JobStore, reader: Reader, clock: Clock, notes: tuple[str, ...]
+    ) -> None:
+        self._store = store
+        self._reader = reader
+        self._clock = clock
+        self._notes = notes
+        self._began = clock.monotonic()
+        self._limits = ViewLimits(ready_per_flavor=0, ended_since=clock.now())
+        self.submitted = 0
+        self.peak = 0
+        self.busiest: Scene | None = None
+
+    def look(self) -> Scene:
+        """This moment. Raises what the store raises."""
+        view = self._store.view(self._limits)
+        scene = Scene(
+            elapsed=timedelta(seconds=self._clock.monotonic() - self._began),
+            submitted=self.submitted,
+            jobs=stages_of(self._reader.totals()),
+            quarantined=sum(row.quarantined for row in view.counts),
+            workers=duties_of(view, DEFAULT_REGISTRY.flavors),
+            decisions=self._reader.ledger((), DECISIONS_SHOWN),
+            notes=self._notes,
+        )
+        self.peak = max(self.peak, scene.worker_count)
+        if self.busiest is None or _liveliness(scene) >= _liveliness(self.busiest):
+            self.busiest = scene
+        return scene
+
+    def report(self, scene: Scene) -> Report:
+        """What it has come to so far."""
+        return report_of(scene, self._reader.totals(), workers_peak=self.peak)
+
+
+def _liveliness(scene: Scene) -> tuple[int, int]:
+    """Most to see: kinds of things going on at once, then how many jobs are beyond waiting."""
+    stages = sum(1 for count in scene.jobs.values() if count)
+    duties = len({duty for found in scene.workers.values() for duty, n in found.items() if n})
+    return stages + duties, scene.processed
+
+
+def watch(
+    watcher: Watcher,
+    show: Callable[[Scene], None],
+    stop: threading.Event,
+    deadline: timedelta | None,
+) -> Ending:
+    """Show moment after moment until all is quiet (None: until `stop`) or it is too late."""
+    while True:
+        scene = watcher.look()
+        show(scene)
+        end = _end(scene, deadline, stopped=stop.wait(LOOK_EVERY.total_seconds()))
+        if end is not None:
+            return Ending(
+                end=end,
+                report=watcher.report(scene),
+                last=scene,
+                busiest=watcher.busiest or scene,
+            )
+
+
+def _end(scene: Scene, deadline: timedelta | None, *, stopped: bool) -> End | None:
+    if stopped:
+        return End.STOPPED
+    if deadline is None:
+        return None
+    if is_quiet(scene):
+        return End.QUIET
+    return End.TOO_LATE if scene.elapsed > deadline else None
+
+
+def is_quiet(scene: Scene) -> bool:
+    """Every job has ended, well or not, and no worker is left."""
+    ended = scene.processed + scene.jobs.get(Stage.CANCELLED, 0) + scene.quarantined
+    return ended >= scene.submitted > 0 and scene.worker_count == 0
+
+
+def time_for(jobs: int) -> timedelta:
+    """How long a demo of so many jobs may take on two busy cores before something is wrong."""
+    return timedelta(seconds=120 + 2 * jobs)
