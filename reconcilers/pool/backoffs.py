@@ -1,0 +1,75 @@
+"""Holding a flavor's growth back after failures, and the one creation that probes whether it works.
+
+Two kinds of failure count: creates that were refused (`flavor:<name>` in the store's back-offs)
+and servers that were accepted and then went to ERROR. The cloud says yes to those at first, so no
+answer of a call ever tells: they are read from the world, where they stay until deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from models.errors import FailureClass
+from models.fleet import Member
+from models.plan import Subject, SubjectKind
+from models.records import Backoff, WorkerState
+from reconcilers.pool.survey import Survey, is_broken
+
+_COMING = frozenset({WorkerState.CREATING, WorkerState.BOOTING})
+
+
+def backoff_of(survey: Survey, flavor: str) -> Backoff | None:
+    """The back-off of a flavor that ends last; it may be over already and then wants a probe."""
+    subject = str(Subject(SubjectKind.FLAVOR, flavor))
+    found = [b for b in survey.world.store.backoffs if b.subject == subject]
+    boots = _failed_boots(survey, flavor, subject)
+    return max([*found, *boots], key=lambda b: (b.until, b.failure), default=None)
+
+
+def is_probed(survey: Survey, flavor: str, since: datetime) -> bool:
+    """A creation begun after the back-off ended is still on its way: its end decides."""
+    return any(m.is_coming and m.worker.created_at >= since for m in _of(survey, flavor))
+
+
+def _failed_boots(survey: Survey, flavor: str, subject: str) -> list[Backoff]:
+    members = _of(survey, flavor)
+    failed = [m for m in members if m.worker.state in _COMING and is_broken(m.server)]
+    if not failed:
+        return []
+    newest = max(m.worker.created_at for m in failed)
+    if _came_up(members, newest - survey.settings.create_period):
+        return []
+    settings = survey.settings
+    pause = min(settings.backoff_max, settings.backoff * _doubled(len(failed)))
+    return [
+        Backoff(
+            subject=subject,
+            failure=FailureClass.NO_VALID_HOST,
+            failures=len(failed),
+            until=newest + pause,
+            message=f"{len(failed)} servers of this flavor went to ERROR",
+        )
+    ]
+
+
+def _came_up(members: Iterable[Member], since: datetime) -> bool:
+    """One that was created with the failed ones, or later, is up: the flavor can be had."""
+    return any(
+        m.worker.created_at >= since and m.server is not None and m.server.status == "ACTIVE"
+        for m in members
+    )
+
+
+def _doubled(failures: int) -> int:
+    longest: int = 20
+    return int(2 ** min(failures - 1, longest))
+
+
+def _of(survey: Survey, flavor: str) -> list[Member]:
+    return [m for m in survey.members if m.worker.flavor == flavor]
+
+
+def remaining(backoff: Backoff, now: datetime) -> timedelta:
+    """How long a back-off still lasts; zero when it is over."""
+    return max(timedelta(0), backoff.until - now)

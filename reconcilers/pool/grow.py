@@ -1,0 +1,220 @@
+"""Growth: how many workers of which flavor to create now, and why not more.
+
+The need of a flavor is `Demand.need` less the workers that are being taken back from retirement,
+plus what people ordered. Surplus of one flavor is never subtracted from another's need.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from models.actions import CreateServer
+from models.fleet import in_dispatch_order
+from models.lifecycle import Status
+from models.plan import Decision, Fact, Held, Reason, Subject, SubjectKind
+from models.records import Backoff, WorkerOrder
+from models.world import CloudSnapshot
+from reconcilers.pool.backoffs import backoff_of, is_probed
+from reconcilers.pool.capacity import Claim, Limit, Share, share
+from reconcilers.pool.identity import free_names
+from reconcilers.pool.limits import limits
+from reconcilers.pool.survey import Survey, comes_back, worker_subject
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """Workers of one flavor that jobs need and people ordered; `backoff` allows one probe only."""
+
+    flavor: str
+    need: int
+    orders: tuple[WorkerOrder, ...] = ()
+    backoff: Backoff | None = None
+
+    @property
+    def want(self) -> int:
+        """All of them."""
+        return self.need + len(self.orders)
+
+    @property
+    def allowed(self) -> int:
+        """How many may be asked for at once."""
+        return self.want if self.backoff is None else 1
+
+    @property
+    def subject(self) -> Subject:
+        """The flavor, as the ledger names it."""
+        return Subject(SubjectKind.FLAVOR, self.flavor)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Growth:
+    """What growth decided. `wanting` are the flavors that need creations; `short` says of which
+    cap how much is missing for the creations that it holds back.
+    """
+
+    decisions: tuple[Decision, ...] = ()
+    wanting: frozenset[str] = frozenset()
+    short: tuple[tuple[Limit, int], ...] = ()
+
+
+def grow(survey: Survey) -> Growth:
+    """Create what is needed, as far as it may be; whatever is not created is held with a reason."""
+    cloud = survey.cloud
+    if survey.nomad is None or cloud is None:
+        return Growth()
+    found = wishes(survey)
+    wanting = [wish for wish in found if wish.want]
+    refusals = {wish.flavor: obstacle(survey, cloud, wish) for wish in wanting}
+    claiming = [_probing(survey, wish) for wish in wanting if refusals[wish.flavor] is None]
+    claims = [Claim(flavor=survey.size(w.flavor), want=w.allowed) for w in claiming]
+    shares = share(claims, limits(survey, cloud))
+    served = tuple(zip(claiming, shares, strict=True))
+    return Growth(
+        decisions=(
+            *filter(None, refusals.values()),
+            *_created(survey, served),
+            *_unserved(served),
+            *(_enough(survey, wish) for wish in found if not wish.want),
+        ),
+        wanting=frozenset(wish.flavor for wish in wanting),
+        short=tuple(chain.from_iterable(_missing(part) for part in shares)),
+    )
+
+
+def _missing(part: Share) -> Iterator[tuple[Limit, int]]:
+    """The cap that holds a claim back, if workers that nobody needs could make room for it."""
+    limit, claim = part.limit, part.claim
+    if limit is None or limit.reason is Reason.CREATION_RATE or limit.never_fits(claim.flavor):
+        return
+    yield limit, limit.cost(claim.flavor) * (claim.want - part.granted)
+
+
+def wishes(survey: Survey) -> list[Wish]:
+    """Flavors that are asked for anything, in dispatch order of the best job of each."""
+    back = Counter(m.worker.flavor for m in survey.members if comes_back(survey, m))
+    ranks = _ranks(survey)
+    orders = sorted(survey.world.store.orders, key=lambda o: o.id)
+    found = [
+        Wish(
+            flavor=flavor,
+            need=max(0, demand.need - back[flavor]),
+            orders=tuple(o for o in orders if o.flavor == flavor),
+        )
+        for flavor, demand in survey.demands.items()
+        if demand.waiting or demand.unplaced or any(o.flavor == flavor for o in orders)
+    ]
+    return sorted(found, key=lambda w: (ranks.get(w.flavor, len(ranks)), w.flavor))
+
+
+def _ranks(survey: Survey) -> dict[str, int]:
+    store = survey.world.store
+    unplaced = [f.job for f in store.in_flight if f.job.status is Status.QUEUED]
+    flavors = [job.flavor for job in in_dispatch_order([*store.ready, *unplaced])]
+    return {flavor: rank for rank, flavor in enumerate(dict.fromkeys(flavors))}
+
+
+def obstacle(survey: Survey, cloud: CloudSnapshot, wish: Wish) -> Held | None:
+    """Why none of a flavor can be created whatever the capacity, if there is such a reason."""
+    image = survey.world.site.image
+    if wish.flavor not in survey.world.registry.flavors:
+        return _refused(wish, Reason.FLAVOR_UNKNOWN, "our registry has no such flavor")
+    if wish.flavor not in cloud.flavors:
+        return _refused(wish, Reason.FLAVOR_UNKNOWN, "the cloud has no such flavor")
+    if image not in cloud.images:
+        return _refused(wish, Reason.IMAGE_MISSING, f"the cloud has no image {image}")
+    unseen = _unseen_creations(survey)
+    if unseen:
+        return _refused(wish, Reason.INTENT_OPEN, f"{', '.join(unseen)} is being recorded")
+    backoff = backoff_of(survey, wish.flavor)
+    if backoff is not None and backoff.until > survey.now:
+        return _refused(wish, Reason.BACKING_OFF, _asleep(backoff))
+    if backoff is not None and is_probed(survey, wish.flavor, backoff.until):
+        return _refused(wish, Reason.BACKING_OFF, "one creation is being tried first")
+    return None
+
+
+def _asleep(backoff: Backoff) -> str:
+    return (
+        f"not tried before {backoff.until:%H:%M:%S} after {backoff.failures} failures: "
+        f"{backoff.message}"
+    )
+
+
+def _probing(survey: Survey, wish: Wish) -> Wish:
+    backoff = backoff_of(survey, wish.flavor)
+    return replace(wish, backoff=backoff)
+
+
+def _unseen_creations(survey: Survey) -> list[str]:
+    """Names of creations in flight whose rows the store did not show yet: nobody counts them."""
+    prefix = f"{SubjectKind.WORKER}:{survey.world.site.worker_prefix}"
+    rows = {str(worker_subject(m.worker)) for m in survey.members}
+    unseen = {s for s in survey.world.busy if s.startswith(prefix)} - rows
+    return sorted(subject.partition(":")[2] for subject in unseen)
+
+
+def _refused(wish: Wish, reason: Reason, why: str) -> Held:
+    return Held(
+        subject=wish.subject,
+        reason=reason,
+        because=f"{_wanted(wish)}, none created: {reason}, {why}",
+        facts=(("wanted", wish.want), ("created", 0)),
+    )
+
+
+def _wanted(wish: Wish) -> str:
+    if not wish.orders:
+        return f"{wish.need} {wish.flavor} jobs wait for a worker"
+    return f"{wish.need} {wish.flavor} jobs wait for a worker, {len(wish.orders)} are ordered"
+
+
+def _created(survey: Survey, served: Sequence[tuple[Wish, Share]]) -> Iterator[CreateServer]:
+    names = free_names(survey)
+    for wish, granted in ((w, s.granted) for w, s in served):
+        for_jobs = min(wish.need, granted)
+        for order in (*[None] * for_jobs, *wish.orders[: granted - for_jobs]):
+            name = next(names)
+            yield CreateServer(
+                subject=Subject(SubjectKind.WORKER, name),
+                reason=Reason.JOBS_WAITING if order is None else Reason.ASKED_BY_PERSON,
+                because=_wanted(wish) if order is None else f"ordered by {order.by}",
+                facts=(("flavor", wish.flavor), ("wanted", wish.want), ("created", granted)),
+                name=name,
+                flavor=wish.flavor,
+                order_id=None if order is None else order.id,
+            )
+
+
+def _unserved(served: Sequence[tuple[Wish, Share]]) -> Iterator[Held]:
+    for wish, part in served:
+        if part.granted < wish.want:
+            yield _partly(wish, part)
+
+
+def _partly(wish: Wish, part: Share) -> Held:
+    facts: tuple[tuple[str, Fact], ...] = (("wanted", wish.want), ("created", part.granted))
+    reason, why = Reason.BACKING_OFF, "one is tried first after the last failures"
+    if part.limit is not None:
+        reason, why = part.limit.reason, f"{part.limit.used} of {part.limit.cap} used"
+        facts = (*facts, ("used", part.limit.used), ("cap", part.limit.cap))
+    return Held(
+        subject=wish.subject,
+        reason=reason,
+        because=f"{_wanted(wish)}, {part.granted or 'none'} created: {reason}, {why}",
+        facts=facts,
+    )
+
+
+def _enough(survey: Survey, wish: Wish) -> Held:
+    demand = survey.demands[wish.flavor]
+    waiting = demand.waiting + demand.unplaced
+    return Held(
+        subject=wish.subject,
+        reason=Reason.ENOUGH_WORKERS,
+        because=f"{waiting} {wish.flavor} jobs wait for {demand.free} free and {demand.coming} "
+        "coming workers and those taken back",
+        facts=(("waiting", waiting), ("free", demand.free), ("coming", demand.coming)),
+    )

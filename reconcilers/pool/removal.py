@@ -1,0 +1,97 @@
+"""After `deleting` is committed: delete, prove the 404, purge the node, close the row.
+
+And what comes to the same end without us: a server that vanishes. Missing from one list is not
+gone; only the cloud's 404 for its id is, and it is not even asked for at the first doubt.
+"""
+
+from __future__ import annotations
+
+from models.actions import CloseWorker, DeleteServer, ProveGone, PurgeNode
+from models.fleet import Member
+from models.plan import Decision, Reason
+from models.records import Worker
+from models.sightings import server_missing
+from reconcilers.pool.survey import Survey, held, seconds, worker_subject
+
+
+def deleting(survey: Survey, member: Member) -> Decision | None:
+    """The next step of a worker of which nothing is undone any more."""
+    worker = member.worker
+    if worker.gone_at is not None:
+        return _tidied(survey, worker)
+    if survey.cloud is None or worker.server_id is None:
+        return None
+    if member.server is None:
+        return ProveGone(
+            subject=worker_subject(worker),
+            reason=Reason.DELETE_COMMITTED,
+            because=f"the server of {worker.name} is listed no more after its deletion",
+            worker_id=worker.id,
+            server_id=worker.server_id,
+        )
+    return _deleted(survey, worker, worker.server_id)
+
+
+def _deleted(survey: Survey, worker: Worker, server_id: str) -> Decision:
+    sent, limit = worker.delete_sent_at, survey.settings.redelete_after
+    if sent is not None and survey.now - sent <= limit:
+        because = (
+            f"the deletion of {worker.name} was asked for {seconds(sent, survey.now)} s ago; "
+            f"asked again after {limit.total_seconds():g} s"
+        )
+        return held(worker, Reason.DELETE_COMMITTED, because)
+    again = "never sent" if sent is None else f"unfulfilled for {seconds(sent, survey.now)} s"
+    return DeleteServer(
+        subject=worker_subject(worker),
+        reason=Reason.DELETE_COMMITTED,
+        because=f"the deletion of {worker.name} is committed and was {again}",
+        worker_id=worker.id,
+        server_id=server_id,
+    )
+
+
+def _tidied(survey: Survey, worker: Worker) -> Decision | None:
+    """Nodes of a gone server are purged before its name and row are given free."""
+    if survey.nomad is None:
+        return None
+    listed = survey.nodes_of(worker)
+    if listed:
+        return PurgeNode(
+            subject=worker_subject(worker),
+            reason=Reason.SERVER_GONE,
+            because=f"the server of node {listed[0].name} is gone",
+            worker_id=worker.id,
+            node_id=listed[0].id,
+        )
+    if survey.is_unproved(worker):
+        because = f"a node named {worker.name} is not identified yet; it may have to be purged"
+        return held(worker, Reason.NODE_NEW, because)
+    return CloseWorker(
+        subject=worker_subject(worker),
+        reason=Reason.NODE_GONE,
+        because=f"the server of {worker.name} is gone and no node of it is listed",
+        worker_id=worker.id,
+    )
+
+
+def vanished(survey: Survey, member: Member) -> Decision:
+    """A worker whose server a complete list lacks though nobody deleted it."""
+    worker, settings, cloud = member.worker, survey.settings, survey.cloud
+    sighting = survey.world.sightings.get(server_missing(worker.server_id or ""))
+    lists, missing_s = 0, 0
+    long_enough = False
+    if sighting is not None and cloud is not None:
+        lists, missing_s = sighting.count, seconds(sighting.first_at, cloud.requested_at)
+        long_enough = cloud.requested_at - sighting.first_at >= settings.absence_for
+    facts = (("lists", lists), ("missing_s", missing_s))
+    because = f"the server of {worker.name} is missing from {lists} lists over {missing_s} s"
+    if lists < settings.absence_lists or not long_enough:
+        return held(worker, Reason.ABSENCE_UNPROVED, f"{because}: no proof yet", *facts)
+    return ProveGone(
+        subject=worker_subject(worker),
+        reason=Reason.SERVER_VANISHED,
+        because=f"{because}; the cloud is asked for it by id",
+        facts=facts,
+        worker_id=worker.id,
+        server_id=worker.server_id or "",
+    )

@@ -1,0 +1,98 @@
+"""Workers that failed to come up, or whose server failed: one per flavor and pass may go.
+
+They go only while their flavor needs no creation, because deleting and creating at once is what
+clouds do worst; but when a cap holds creations back, they go first: they hold capacity for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from models.actions import CommitDelete, MarkWorker
+from models.fleet import Member
+from models.plan import Decision, Fact, Reason
+from models.records import RetireCause, WorkerState
+from reconcilers.pool.grow import Growth
+from reconcilers.pool.survey import (
+    POOL,
+    Survey,
+    is_broken,
+    is_leaving,
+    seconds,
+    worker_subject,
+)
+
+
+def stale(survey: Survey, growth: Growth) -> Iterator[Decision]:
+    """Begin to delete what failed. A worker with a node goes through the delete protocol."""
+    if survey.nomad is None or survey.cloud is None:
+        return
+    served: set[str] = set()
+    for member, cause in _failed(survey):
+        flavor = member.worker.flavor
+        if flavor in served or (flavor in growth.wanting and not growth.short):
+            continue
+        served.add(flavor)
+        yield _removed(survey, member, cause)
+
+
+def _failed(survey: Survey) -> Iterator[tuple[Member, RetireCause]]:
+    """Failed workers, the oldest first."""
+    for member in sorted(survey.members, key=lambda m: (m.worker.created_at, m.worker.name)):
+        cause = _cause(survey, member)
+        if cause is not None and not survey.is_busy(worker_subject(member.worker)):
+            yield member, cause
+
+
+def _cause(survey: Survey, member: Member) -> RetireCause | None:
+    worker, server = member.worker, member.server
+    if server is None or is_leaving(server) or worker.retirement is not None:
+        return None
+    if worker.state not in {WorkerState.BOOTING, WorkerState.READY} or survey.live(worker):
+        return None
+    if survey.is_unproved(worker):
+        return None
+    if is_broken(server):
+        return RetireCause.SERVER_ERROR
+    # A create that was answered late is not stale at once: its server may be younger than its row.
+    born = max(worker.created_at, server.created_at)
+    if worker.state is not WorkerState.BOOTING or survey.now - born <= survey.settings.boot_limit:
+        return None
+    joined = any(node.status == "ready" for node in survey.nodes_of(worker))
+    return None if joined else RetireCause.STALE
+
+
+def _removed(survey: Survey, member: Member, cause: RetireCause) -> Decision:
+    worker, server = member.worker, member.server
+    age = seconds(worker.created_at, survey.now)
+    fault = (server.fault if server else None) or "no fault given"
+    because = (
+        f"the server of {worker.name} went to ERROR: {fault}"
+        if cause is RetireCause.SERVER_ERROR
+        else f"{worker.name} has no ready node {age} s after its creation"
+    )
+    facts: tuple[tuple[str, Fact], ...] = (("age_s", age), ("flavor", worker.flavor))
+    reason = Reason(cause.name)
+    node_id = survey.node_id(worker)
+    if node_id is None:
+        return CommitDelete(
+            subject=worker_subject(worker),
+            reason=reason,
+            because=because,
+            facts=facts,
+            worker_id=worker.id,
+            server_id=worker.server_id or "",
+            cause=cause,
+            by=POOL,
+        )
+    return MarkWorker(
+        subject=worker_subject(worker),
+        reason=reason,
+        because=because,
+        facts=facts,
+        worker_id=worker.id,
+        node_id=node_id,
+        cause=cause,
+        by=POOL,
+        already=node_id not in survey.nodes,
+    )

@@ -1,0 +1,199 @@
+"""The world as the pool reads it: workers joined, demand counted, a few questions answered.
+
+Made once per pass by `Survey.of` and handed to every rule. Rules ask it and decide; nothing here
+decides anything.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from models.fleet import Demand, Member, demands, join, live_by_node
+from models.job_types import Flavor
+from models.plan import Fact, Held, Reason, Subject, SubjectKind
+from models.records import Intent, IntentKind, RetireCause, RetireStep, Worker, WorkerState
+from models.settings import PoolSettings
+from models.world import Allocation, CloudSnapshot, Node, NomadSnapshot, Server, World
+
+POOL = "worker-pool"
+"""Who retires workers when nobody asked for it."""
+
+BROKEN = frozenset({"ERROR"})
+LEAVING = frozenset({"DELETED", "SOFT_DELETED"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Survey:
+    """One pass's world, indexed. `members` are the open workers by name."""
+
+    world: World
+    settings: PoolSettings
+    now: datetime
+    members: tuple[Member, ...]
+    demands: Mapping[str, Demand]
+    node_ids: Mapping[str, frozenset[str]]
+    nodes: Mapping[str, Node]
+    live_on: Mapping[str, list[Allocation]]
+    intents: Mapping[tuple[IntentKind, str], tuple[Intent, ...]]
+    strangers: frozenset[str]
+
+    @classmethod
+    def of(cls, world: World, settings: PoolSettings, now: datetime) -> Survey:
+        """Index a world."""
+        members = sorted(
+            (m for m in join(world) if m.worker.state is not WorkerState.CLOSED),
+            key=lambda m: m.worker.name,
+        )
+        nodes = world.nomad.nodes if world.nomad else ()
+        return cls(
+            world=world,
+            settings=settings,
+            now=now,
+            members=tuple(members),
+            demands={**_unknown_demands(world, members), **demands(world, members)},
+            node_ids=_node_ids(world),
+            nodes={node.id: node for node in nodes},
+            live_on=live_by_node(world.nomad) if world.nomad else {},
+            intents=_by_target(world.store.intents),
+            strangers=frozenset(n.name for n in nodes if n.id not in world.store.identities),
+        )
+
+    @property
+    def nomad(self) -> NomadSnapshot | None:
+        """What Nomad shows; None: unknown."""
+        return self.world.nomad
+
+    @property
+    def cloud(self) -> CloudSnapshot | None:
+        """What the cloud shows; None: unknown."""
+        return self.world.cloud
+
+    def is_busy(self, subject: Subject) -> bool:
+        """An action on this target is in flight in this process."""
+        return str(subject) in self.world.busy
+
+    def is_missing(self, member: Member) -> bool:
+        """A complete server list, asked for after its server was seen, lacks it."""
+        cloud, worker = self.world.cloud, member.worker
+        if cloud is None or worker.server_id is None or member.server is not None:
+            return False
+        return worker.booted_at is None or worker.booted_at < cloud.requested_at
+
+    def nodes_of(self, worker: Worker) -> tuple[Node, ...]:
+        """The listed nodes that are this worker's server, by id."""
+        return tuple(self.nodes[i] for i in sorted(self._ids(worker)) if i in self.nodes)
+
+    def live(self, worker: Worker) -> tuple[Allocation, ...]:
+        """What may be running on any node of this worker, listed or not."""
+        return tuple(a for i in sorted(self._ids(worker)) for a in self.live_on.get(i, ()))
+
+    def _ids(self, worker: Worker) -> frozenset[str]:
+        known = self.node_ids.get(worker.server_id or "", frozenset())
+        return known | {worker.node_id} if worker.node_id else known
+
+    def node_id(self, worker: Worker) -> str | None:
+        """The node that was proved to be its server, a listed one if there is; None: it has none.
+
+        Of several listed ones it is the same one that `Member.node` shows.
+        """
+        joined = next((m.node for m in self.members if m.worker is worker), None)
+        known = sorted(self._ids(worker), key=lambda i: (i not in self.nodes, i))
+        return joined.id if joined else next(iter(known), None)
+
+    def is_unproved(self, worker: Worker) -> bool:
+        """A node that nobody has identified yet bears its name: it may be its node."""
+        return not self._ids(worker) and worker.name in self.strangers
+
+    def pending(self, kind: IntentKind, node_id: str) -> Intent | None:
+        """An open intent of this kind for a node, whose call may still be running."""
+        return next((i for i in self._open(kind, node_id) if i.deadline > self.now), None)
+
+    def may_land(self, kind: IntentKind, node_id: str) -> bool:
+        """An open intent of this kind may still take effect: its answer was lost."""
+        limit = self.settings.refute_after
+        return any(i.deadline + limit > self.now for i in self._open(kind, node_id))
+
+    def _open(self, kind: IntentKind, subject: str) -> tuple[Intent, ...]:
+        return self.intents.get((kind, subject), ())
+
+    def size(self, flavor: str) -> Flavor:
+        """A flavor's size; one that the registry does not know counts as large as the largest."""
+        known = self.world.registry.flavors
+        if flavor in known:
+            return known[flavor]
+        return Flavor(
+            name=flavor,
+            vcpus=max((f.vcpus for f in known.values()), default=1),
+            memory_mb=max((f.memory_mb for f in known.values()), default=1),
+            disk_gb=0,
+        )
+
+
+def _node_ids(world: World) -> dict[str, frozenset[str]]:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for identity in world.store.identities.values():
+        if identity.server_id is not None:
+            found[identity.server_id].add(identity.node_id)
+    return {server: frozenset(nodes) for server, nodes in found.items()}
+
+
+def _by_target(intents: Iterable[Intent]) -> dict[tuple[IntentKind, str], tuple[Intent, ...]]:
+    found: defaultdict[tuple[IntentKind, str], list[Intent]] = defaultdict(list)
+    for intent in intents:
+        found[intent.kind, intent.subject].append(intent)
+    return {target: tuple(group) for target, group in found.items()}
+
+
+def _unknown_demands(world: World, members: list[Member]) -> dict[str, Demand]:
+    """Flavors that jobs, orders or workers name and the registry lacks: asked for, never met."""
+    waiting = world.store.ready_total
+    ordered = {order.flavor for order in world.store.orders}
+    named = {m.worker.flavor for m in members} | {f for f, n in waiting.items() if n} | ordered
+    return {
+        flavor: Demand(
+            flavor=flavor,
+            waiting=waiting.get(flavor, 0),
+            unplaced=0,
+            free=sum(m.is_free for m in members if m.worker.flavor == flavor),
+            coming=sum(m.is_coming for m in members if m.worker.flavor == flavor),
+        )
+        for flavor in sorted(named - set(world.registry.flavors))
+    }
+
+
+def worker_subject(worker: Worker) -> Subject:
+    """A worker as the ledger names it."""
+    return Subject(SubjectKind.WORKER, worker.name)
+
+
+def held(worker: Worker, reason: Reason, because: str, *facts: tuple[str, Fact]) -> Held:
+    """A refusal to act on a worker for now."""
+    return Held(subject=worker_subject(worker), reason=reason, because=because, facts=facts)
+
+
+def is_broken(server: Server | None) -> bool:
+    """The cloud says that this server failed."""
+    return server is not None and server.status in BROKEN
+
+
+def is_leaving(server: Server | None) -> bool:
+    """Somebody is deleting this server: an ACTIVE that it shows meanwhile is no boot."""
+    return server is not None and (server.status in LEAVING or server.task_state == "deleting")
+
+
+def comes_back(survey: Survey, member: Member) -> bool:
+    """It is on its way out for idleness alone, can be taken back, and could take a run then."""
+    retirement, node = member.worker.retirement, member.node
+    if retirement is None or member.worker.state is not WorkerState.READY:
+        return False
+    ours = retirement.cause is RetireCause.IDLE or retirement.step is RetireStep.UNDOING
+    usable = node is not None and node.status == "ready" and not node.draining
+    return ours and usable and not survey.live(member.worker) and not survey.is_missing(member)
+
+
+def seconds(start: datetime, end: datetime) -> int:
+    """Whole seconds between two moments, for sentences and facts."""
+    return int((end - start).total_seconds())
