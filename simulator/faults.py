@@ -35,12 +35,22 @@ class Crash(BaseException):
     """The controller dies. Not an `Exception`, so that nothing in the program can survive it."""
 
 
+PROGRAMS = frozenset({"store.claim", "store.report", "store.end"})
+"""What the programs on workers call: a crash of the controller is none of theirs."""
+
+_CRASHES = frozenset({Fault.CRASH, Fault.CRASH_AFTER})
+
+
 @dataclass
 class Faults:
-    """What is to go wrong: orders first, then chance with `rates` per fault from the seed."""
+    """What is to go wrong: orders first, then chance with `rates` per fault from the seed.
+
+    Chance leaves the operations in `spared` alone, and crashes no program on a worker.
+    """
 
     rates: Mapping[Fault, float] = field(default_factory=dict)
     seed: int = 0
+    spared: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self._chance = Random(self.seed)
@@ -59,13 +69,15 @@ class Faults:
     def take(self, operation: str) -> Fault | None:
         """The fault of this call, if any. Asked exactly once per call."""
         waiting = self._orders.get(operation)
-        fault = waiting.popleft() if waiting else self._drawn()
+        fault = waiting.popleft() if waiting else self._drawn(operation)
         if fault is not None:
             self.taken.append((operation, fault))
         return fault
 
-    def _drawn(self) -> Fault | None:
+    def _drawn(self, operation: str) -> Fault | None:
+        if operation in self.spared:
+            return None
         for fault, rate in self.rates.items():
             if self._chance.random() < rate:
-                return fault
+                return None if fault in _CRASHES and operation in PROGRAMS else fault
         return None

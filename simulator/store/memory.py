@@ -71,8 +71,9 @@ class MemoryStore:
     ) -> None:
         self._clock, self._ids = clock, ids
         self._faults = faults if faults is not None else Faults()
-        self._tables = Tables(registry)
-        self._views = views.Views(self._tables)
+        self.tables = Tables(registry)
+        """The truth, for whoever judges a simulated world; nobody else looks at it."""
+        self._views = views.Views(self.tables)
         self._hints: list[MemoryHints] = []
 
     def listen(self) -> MemoryHints:
@@ -84,7 +85,7 @@ class MemoryStore:
     @property
     def audit(self) -> tuple[AuditRow, ...]:
         """Everything that people did, oldest first."""
-        return tuple(self._tables.audit.values())
+        return tuple(self.tables.audit.values())
 
     # ---- JobStore --------------------------------------------------------------------------------
 
@@ -92,12 +93,12 @@ class MemoryStore:
         """See `models.ports.JobStore.acquire`."""
         now = self._clock.now()
         return self._write(
-            "acquire", lambda: commit.acquire(self._tables, name, holder, now=now, ttl=ttl)
+            "acquire", lambda: commit.acquire(self.tables, name, holder, now=now, ttl=ttl)
         )
 
     def release(self, lease: Lease) -> None:
         """See `models.ports.JobStore.release`."""
-        self._write("release", lambda: commit.release(self._tables, lease))
+        self._write("release", lambda: commit.release(self.tables, lease))
 
     def view(self, limits: ViewLimits) -> StoreView:
         """See `models.ports.JobStore.view`."""
@@ -105,36 +106,36 @@ class MemoryStore:
 
     def commit(self, fence: Lease, change: Change) -> Receipt:
         """See `models.ports.JobStore.commit`."""
-        return self._write("commit", lambda: commit.commit(self._tables, fence, change))
+        return self._write("commit", lambda: commit.commit(self.tables, fence, change))
 
     def record(self, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
         """See `models.ports.JobStore.record`."""
-        self._write("record", lambda: ledger.record(self._tables, loop, decisions, at))
+        self._write("record", lambda: ledger.record(self.tables, loop, decisions, at))
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """See `models.ports.JobStore.beat`."""
-        self._write("beat", lambda: ledger.beat(self._tables, heartbeat))
+        self._write("beat", lambda: ledger.beat(self.tables, heartbeat))
 
     def prune(self, before: datetime) -> int:
         """See `models.ports.JobStore.prune`."""
-        return self._write("prune", lambda: ledger.prune(self._tables, before))
+        return self._write("prune", lambda: ledger.prune(self.tables, before))
 
     # ---- RunReports ------------------------------------------------------------------------------
 
     def claim(self, run_id: UUID, placement: Placement) -> Claim:
         """See `models.ports.RunReports.claim`."""
         now = self._clock.now()
-        return self._write("claim", lambda: reports.claim(self._tables, run_id, placement, now))
+        return self._write("claim", lambda: reports.claim(self.tables, run_id, placement, now))
 
     def report(self, run_id: UUID, claim: int, status: Status, message: str = "") -> None:
         """See `models.ports.RunReports.report`."""
         note = Note(at=self._clock.now(), actor=reports.ACTOR, message=message or None)
-        self._write("report", lambda: reports.report(self._tables, run_id, claim, status, note))
+        self._write("report", lambda: reports.report(self.tables, run_id, claim, status, note))
 
     def end(self, run_id: UUID, claim: int, result: RunResult) -> None:
         """See `models.ports.RunReports.end`."""
         now = self._clock.now()
-        self._write("end", lambda: reports.end(self._tables, run_id, claim, result, now))
+        self._write("end", lambda: reports.end(self.tables, run_id, claim, result, now))
 
     # ---- Operations ------------------------------------------------------------------------------
 
@@ -170,42 +171,40 @@ class MemoryStore:
 
     def jobs(self, wanted: JobFilter) -> tuple[Job, ...]:
         """See `models.ports.Reader.jobs`."""
-        return self._read("jobs", lambda: views.jobs(self._tables, wanted))
+        return self._read("jobs", lambda: views.jobs(self.tables, wanted))
 
     def story(self, reference: str) -> JobStory:
         """See `models.ports.Reader.story`."""
-        return self._read("story", lambda: views.story(self._tables, reference))
+        return self._read("story", lambda: views.story(self.tables, reference))
 
     def workers(self, *, closed: bool = False) -> tuple[Worker, ...]:
         """See `models.ports.Reader.workers`."""
-        return self._read("workers", lambda: views.workers(self._tables, closed=closed))
+        return self._read("workers", lambda: views.workers(self.tables, closed=closed))
 
     def ledger(self, subjects: Sequence[str], limit: int = 50) -> tuple[LedgerRow, ...]:
         """See `models.ports.Reader.ledger`."""
-        return self._read("ledger", lambda: views.ledger(self._tables, subjects, limit))
+        return self._read("ledger", lambda: views.ledger(self.tables, subjects, limit))
 
     def totals(self) -> Mapping[str, int]:
         """See `models.ports.Reader.totals`."""
-        return self._read("totals", lambda: views.totals(self._tables))
+        return self._read("totals", lambda: views.totals(self.tables))
 
     def heartbeats(self) -> tuple[Heartbeat, ...]:
         """See `models.ports.Reader.heartbeats`."""
-        return self._read("heartbeats", lambda: views.heartbeats(self._tables))
+        return self._read("heartbeats", lambda: views.heartbeats(self.tables))
 
     def leases(self) -> tuple[Lease, ...]:
         """See `models.ports.Reader.leases`."""
-        return self._read("leases", lambda: views.leases(self._tables))
+        return self._read("leases", lambda: views.leases(self.tables))
 
     def parameters(self) -> tuple[ParameterChange, ...]:
         """See `models.ports.Reader.parameters`."""
-        return self._read(
-            "parameters", lambda: tuple(self._tables.parameter_changes.newest_first())
-        )
+        return self._read("parameters", lambda: tuple(self.tables.parameter_changes.newest_first()))
 
     # ---- one call --------------------------------------------------------------------------------
 
     def _asking(self, asked: Asked) -> Asking:
-        return Asking(tables=self._tables, asked=asked, now=self._clock.now())
+        return Asking(tables=self.tables, asked=asked, now=self._clock.now())
 
     def _read(self, method: str, answer: Callable[[], T]) -> T:
         fault = self._before(method)
@@ -216,7 +215,7 @@ class MemoryStore:
 
     def _write(self, method: str, change: Callable[[], T]) -> T:
         fault = self._before(method)
-        with self._tables.journal as journal:
+        with self.tables.journal as journal:
             done = change()
             written = not journal.is_empty
         if written:

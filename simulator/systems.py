@@ -1,0 +1,147 @@
+"""The simulated outside, put together: cloud, Nomad and job store on one timeline, one seed.
+
+A server that becomes ACTIVE starts a Nomad client some time later, and takes it along when it
+ends. The demo, the tests over HTTP and the simulation in memory are all built on `Systems`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from random import Random
+from uuid import UUID
+
+from models.job_types import DEFAULT_REGISTRY
+from simulator.behaviour import Behaviour, ScriptedTasks
+from simulator.cloud.memory import MemoryCloud
+from simulator.cloud.options import CloudOptions
+from simulator.cloud.servers import CloudServer
+from simulator.cloud.state import SimulatedCloud
+from simulator.faults import Faults
+from simulator.nomad.cluster import Boot, NomadCluster
+from simulator.nomad.memory import MemoryNomad
+from simulator.nomad.rows import Options
+from simulator.nomad.tasks import TaskDriver
+from simulator.store import MemoryStore
+from simulator.timeline import Timeline
+
+MEMORY_SHARE = 0.94
+"""What a machine's system leaves of its memory for Nomad to give away."""
+
+
+class SeededIds:
+    """Implements `models.ports.Ids`: uuids that are the same for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = Random(f"ids:{seed}")
+
+    def uuid(self) -> UUID:
+        """The next uuid."""
+        return UUID(int=self._chance.getrandbits(128), version=4)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scenario:
+    """What a simulated world is made of. `join_delay` is from ACTIVE to the client's start."""
+
+    seed: int = 0
+    cloud: CloudOptions = field(default_factory=CloudOptions)
+    nomad: Options = field(default_factory=Options)
+    join_delay: timedelta = timedelta(seconds=20)
+    behaviours: Mapping[str, Behaviour] = field(default_factory=dict)
+
+
+class Machines:
+    """Turns servers into Nomad clients and back; `never_join` holds server names that do not."""
+
+    def __init__(self, cloud: SimulatedCloud, nomad: NomadCluster, join_delay: timedelta) -> None:
+        self.never_join: set[str] = set()
+        self._cloud = cloud
+        self._nomad = nomad
+        self._delay = join_delay
+        cloud.on_active.append(self._started)
+        cloud.on_gone.append(lambda server: nomad.node_dies(server.id))
+
+    def _started(self, server: CloudServer) -> None:
+        if server.name not in self.never_join:
+            self._cloud.timeline.after(self._delay, lambda: self._join(server))
+
+    def _join(self, server: CloudServer) -> None:
+        if not server.is_running:
+            return
+        self._nomad.node_boots(
+            Boot(
+                server_id=server.id,
+                name=server.name,
+                node_class=server.flavor.name,
+                memory_mb=int(server.flavor.memory_mb * MEMORY_SHARE),
+                address=server.address or "",
+            )
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """The simulated cloud and Nomad, with their machines; the store is whoever's it is."""
+
+    timeline: Timeline
+    cloud: SimulatedCloud
+    nomad: NomadCluster
+    machines: Machines
+
+
+def outside(
+    scenario: Scenario,
+    timeline: Timeline,
+    driver: TaskDriver,
+    lock: threading.RLock | None = None,
+) -> Outside:
+    """Build cloud and Nomad on a timeline; `lock` when threads are to reach them."""
+    shared = lock or threading.RLock()
+    cloud = SimulatedCloud(timeline, replace(scenario.cloud, seed=scenario.seed), shared)
+    nomad = NomadCluster(timeline, driver, options=scenario.nomad, seed=scenario.seed, lock=shared)
+    machines = Machines(cloud, nomad, scenario.join_delay)
+    return Outside(timeline=timeline, cloud=cloud, nomad=nomad, machines=machines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Systems:
+    """A whole world in memory: the outside, the job store, the programs, and what goes wrong."""
+
+    scenario: Scenario
+    outside: Outside
+    store: MemoryStore
+    tasks: ScriptedTasks
+    faults: Faults
+    ids: SeededIds
+
+    @property
+    def timeline(self) -> Timeline:
+        """The clock that everything here goes by."""
+        return self.outside.timeline
+
+    def cloud_port(self) -> MemoryCloud:
+        """The cloud as a controller sees it; each process has its own client."""
+        return MemoryCloud(self.outside.cloud, self.faults)
+
+    def nomad_port(self, deployment: str) -> MemoryNomad:
+        """Nomad as a controller sees it; each process has its own client."""
+        return MemoryNomad(self.outside.nomad, deployment=deployment, faults=self.faults)
+
+
+def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) -> Systems:
+    """Build a whole world on virtual time. The same scenario gives the same world."""
+    timeline, faults = Timeline(), make_faults()
+    ids = SeededIds(scenario.seed)
+    store = MemoryStore(timeline, ids, faults, DEFAULT_REGISTRY)
+    tasks = ScriptedTasks(timeline, store, behaviours=scenario.behaviours, seed=scenario.seed)
+    return Systems(
+        scenario=scenario,
+        outside=outside(scenario, timeline, tasks),
+        store=store,
+        tasks=tasks,
+        faults=faults,
+        ids=ids,
+    )

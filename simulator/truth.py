@@ -1,0 +1,170 @@
+"""The invariants of the design, checked on the truth: what is, not what a controller believes.
+
+`Truth` watches a world in memory. Deletions are judged at the moment the machine ends (I1); the
+rest is judged by `check` after each step. What it finds stays in `violations`; whoever drives the
+world stops at the first. Production looks for the same in what it sees (`controller.invariants`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from models.fleet import DEPLOYMENT_METADATA
+from models.lifecycle import ERRORS, FINAL, IN_FLIGHT, ON_WORKER, Status
+from models.records import Job, RetireCause, Worker, WorkerState
+from models.settings import Settings, settings_from
+from simulator.cloud.servers import CloudServer
+from simulator.store.tables import Tables, is_open
+from simulator.systems import Systems
+
+RESTS = FINAL | {Status.PROCESSED}
+"""Where a job may stay for ever: publication, which takes on from processed, is yet to come."""
+
+OURS_TO_DELETE = frozenset({RetireCause.IDLE, RetireCause.PERSON})
+"""Workers that go for these causes must be empty; the others have lost what ran there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Breach:
+    """One invariant found broken: which, of what, and how."""
+
+    invariant: str
+    subject: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} {self.subject}: {self.what}"
+
+
+class Truth:
+    """Looks at a world from outside, knowing everything."""
+
+    def __init__(self, systems: Systems, deployment: str) -> None:
+        self.violations: list[Breach] = []
+        self.deletions = 0
+        """Machines of ours that ended because their deletion was asked for."""
+        self._systems = systems
+        self._deployment = deployment
+        # Before the machine takes its node along.
+        systems.outside.cloud.on_gone.insert(0, self._ended)
+
+    def check(self) -> list[Breach]:
+        """Judge the world as it is now; what is new is also kept in `violations`."""
+        tables = self._systems.store.tables
+        found = [
+            *_lost_jobs(tables),
+            *_false_rows(tables),
+            *_unexplained(tables),
+            *self._over_caps(tables),
+        ]
+        self.violations += found
+        return self.violations
+
+    def _ended(self, server: CloudServer) -> None:
+        """I1: a machine whose deletion was asked for ends; nothing may be live on its node."""
+        if not server.doomed or not self._is_ours(server):
+            return
+        self.deletions += 1
+        worker = self._worker_of(server.id)
+        retirement = worker.retirement if worker else None
+        allowed = retirement is not None and (
+            retirement.forced or retirement.cause not in OURS_TO_DELETE
+        )
+        live = [
+            alloc.id
+            for node in self._systems.outside.nomad.state.nodes.by_id()
+            if node.server_id == server.id
+            for alloc in self._systems.outside.nomad.state.live_on(node.id)
+        ]
+        if live and not allowed:
+            what = f"its server ends with {len(live)} live allocations, first {live[0]}"
+            self.violations.append(Breach(invariant="I1", subject=server.name, what=what))
+
+    def _over_caps(self, tables: Tables) -> Iterator[Breach]:
+        """I4: every server of ours, and every create that may still make one, counts."""
+        pool = self.settings().pool
+        servers = {s.id: s for s in self._systems.outside.cloud.servers() if self._is_ours(s)}
+        intended = [
+            w
+            for w in tables.workers.values()
+            if w.state is WorkerState.CREATING and w.server_id is None and not self._made(w)
+        ]
+        flavors = tables.registry.flavors
+        workers = len(servers) + len(intended)
+        vcpus = sum(s.flavor.vcpus for s in servers.values())
+        vcpus += sum(flavors[w.flavor].vcpus for w in intended)
+        for what, used, cap in (
+            ("servers", workers, pool.max_workers),
+            ("vCPUs", vcpus, pool.vcpu_budget),
+        ):
+            if used > cap:
+                yield Breach(invariant="I4", subject="pool", what=f"{used} {what}, cap {cap}")
+
+    def settings(self) -> Settings:
+        """The live parameters in force."""
+        parameters = self._systems.store.tables.parameters
+        return settings_from({key: parameters[key] for key in parameters})
+
+    def _is_ours(self, server: CloudServer) -> bool:
+        return server.wanted.metadata.get(DEPLOYMENT_METADATA) == self._deployment
+
+    def _made(self, worker: Worker) -> bool:
+        wanted = str(worker.intent_id)
+        return any(
+            wanted in server.wanted.metadata.values()
+            for server in self._systems.outside.cloud.servers()
+        )
+
+    def _worker_of(self, server_id: str) -> Worker | None:
+        workers = self._systems.store.tables.workers.values()
+        return next((w for w in workers if w.server_id == server_id), None)
+
+
+def _lost_jobs(tables: Tables) -> Iterator[Breach]:
+    """I3: a job that does not rest is moving, or something that moves it can be named. And I2."""
+    for job in tables.jobs.values():
+        if job.status in RESTS or job.quarantined:
+            continue
+        run = tables.current_run(job)
+        subject = f"job:{job.id}"
+        if job.status in IN_FLIGHT and run is None:
+            what = f"{job.status} without an open run: nothing will ever move it"
+            yield Breach(invariant="I3", subject=subject, what=what)
+        elif job.status not in IN_FLIGHT and run is not None:
+            yield Breach(
+                invariant="I2", subject=subject, what=f"{job.status}, but its run {run.id} is open"
+            )
+        elif job.status in ON_WORKER and run is not None and run.claim < 1:
+            yield Breach(invariant="I2", subject=subject, what=f"{job.status} without a claim")
+        elif job.status in ERRORS - {Status.ERROR_CHECKED} and job.resume_status is None:
+            yield Breach(invariant="I3", subject=subject, what="in error with nowhere to resume")
+
+
+def _false_rows(tables: Tables) -> Iterator[Breach]:
+    """I11: the job's row is its newest history row."""
+    for job in tables.jobs.values():
+        history = tables.history.get(job.id) or ()
+        newest = history[-1] if history else None
+        if newest is None or (newest.seq, newest.after, newest.at) != _standing(job):
+            shown = f"seq {newest.seq} {newest.after}" if newest else "nothing"
+            what = f"its row says seq {job.seq} {job.status}, its history {shown}"
+            yield Breach(invariant="I11", subject=f"job:{job.id}", what=what)
+
+
+def _standing(job: Job) -> tuple[int, Status, object]:
+    return job.seq, job.status, job.status_at
+
+
+def _unexplained(tables: Tables) -> Iterator[Breach]:
+    """I10: every run that was opened and every worker that was wished for has its reason."""
+    reasons = {(row.action, row.subject) for row in tables.ledger.values()}
+    for run in tables.runs.values():
+        if ("DispatchRun", f"job:{run.job_id}") not in reasons:
+            what = f"attempt {run.attempt} was dispatched for no recorded reason"
+            yield Breach(invariant="I10", subject=f"job:{run.job_id}", what=what)
+    for worker in tables.workers.values():
+        created = {("CreateServer", f"worker:{worker.name}"), ("CreateServer", worker.flavor)}
+        if is_open(worker) and not created & reasons:
+            what = "was created for no recorded reason"
+            yield Breach(invariant="I10", subject=f"worker:{worker.name}", what=what)
