@@ -1,0 +1,191 @@
+"""What must never be, looked for in every world and in everything decided about it. Pure.
+
+Production counts what is found, the simulation stops at it. Each finding is a defect of ours or a
+hand that went past us, never a matter of tuning. Only what one world can show is here: that a
+status change is legal, for instance, the store checks itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from models.actions import CommitDelete, CreateServer, PurgeNode, RefuteCreate
+from models.fleet import Member, join
+from models.lifecycle import IN_FLIGHT, ON_WORKER
+from models.plan import Decision
+from models.records import InFlight, RetireCause, Worker, WorkerState
+from models.settings import Settings
+from models.world import World
+
+INVARIANTS = tuple(f"I{number}" for number in range(1, 13))
+"""The invariants of the design, as the label of `hrsi_invariant_violations_total` names them."""
+
+_ONLY_EMPTY = {RetireCause.IDLE, RetireCause.PERSON}
+"""Causes for which a worker may go only when nothing runs on it; the others have lost theirs."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Violation:
+    """One invariant seen broken: which, of what, and how."""
+
+    invariant: str
+    subject: str
+    what: str
+
+
+def check(world: World, settings: Settings) -> list[Violation]:
+    """What is broken in this world."""
+    return [
+        *(v for member in join(world) for v in _deleted_while_busy(member)),
+        *(v for flight in world.store.in_flight for v in _not_current(flight)),
+        *_twice_in_flight(world),
+        *_same_name(world.store.workers),
+        *_over_caps_while_growing(world, settings),
+    ]
+
+
+def check_decisions(
+    world: World, decisions: Sequence[Decision], settings: Settings
+) -> list[Violation]:
+    """What these decisions would break if they were carried out on this world."""
+    return [
+        *_deletions_of_busy(world, decisions),
+        *_creations_over_caps(world, decisions, settings),
+        *_on_half_a_world(world, decisions),
+        *(
+            Violation(
+                invariant="I10", subject=str(d.subject), what=f"{d.reason} without a sentence"
+            )
+            for d in decisions
+            if not d.because
+        ),
+    ]
+
+
+def _deleted_while_busy(member: Member) -> Iterator[Violation]:
+    """I1. The mark, the barrier and the re-read should have kept the worker empty."""
+    retirement = member.worker.retirement
+    if member.worker.state is not WorkerState.DELETING or retirement is None:
+        return
+    if member.live and retirement.cause in _ONLY_EMPTY and not retirement.forced:
+        yield Violation(
+            invariant="I1",
+            subject=f"worker:{member.worker.name}",
+            what=f"is being deleted while {len(member.live)} allocations may run on it",
+        )
+
+
+def _not_current(flight: InFlight) -> Iterator[Violation]:
+    """I2. A job in flight has an open run, its newest, which claimed if it is on a worker."""
+    job, run = flight.job, flight.run
+    wrong: dict[str, bool] = {
+        f"its status is {job.status}": job.status not in IN_FLIGHT,
+        f"its run is that of job {run.job_id}": run.job_id != job.id,
+        f"its run is attempt {run.attempt} of {job.attempt}": run.attempt != job.attempt,
+        "its run has ended": run.ended_at is not None,
+        f"it is {job.status} and nothing claimed its run": (
+            job.status in ON_WORKER and run.claim < 1
+        ),
+    }
+    for what, holds in wrong.items():
+        if holds:
+            yield Violation(
+                invariant="I2", subject=f"job:{job.id}", what=f"is in flight but {what}"
+            )
+
+
+def _twice_in_flight(world: World) -> Iterator[Violation]:
+    """I2. One job, one current run."""
+    counts = Counter(flight.job.id for flight in world.store.in_flight)
+    for job_id, count in counts.items():
+        if count > 1:
+            yield Violation(
+                invariant="I2", subject=f"job:{job_id}", what=f"is in flight {count} times"
+            )
+
+
+def _same_name(workers: Iterable[Worker]) -> Iterator[Violation]:
+    """I4. Two rows of one name would be counted as one server by those who look."""
+    counts = Counter(worker.name for worker in workers)
+    for name, count in counts.items():
+        if count > 1:
+            yield Violation(invariant="I4", subject=f"worker:{name}", what=f"has {count} open rows")
+
+
+def _over_caps_while_growing(world: World, settings: Settings) -> Iterator[Violation]:
+    """I4. Too many workers are no violation after a person lowered a cap; growing on is one."""
+    workers = world.store.workers
+    growing = [w for w in workers if w.state is WorkerState.CREATING]
+    if growing:
+        yield from _over_caps(len(workers), _vcpus(world, (w.flavor for w in workers)), settings)
+
+
+def _creations_over_caps(
+    world: World, decisions: Iterable[Decision], settings: Settings
+) -> Iterator[Violation]:
+    """I4. All of a pass's creations must fit, not only each of them."""
+    wanted = [decision.flavor for decision in decisions if isinstance(decision, CreateServer)]
+    if wanted:
+        flavors = [*(w.flavor for w in world.store.workers), *wanted]
+        yield from _over_caps(len(flavors), _vcpus(world, flavors), settings)
+
+
+def _over_caps(workers: int, vcpus: int, settings: Settings) -> Iterator[Violation]:
+    pool = settings.pool
+    for what, used, cap in (
+        ("workers", workers, pool.max_workers),
+        ("vCPUs", vcpus, pool.vcpu_budget),
+    ):
+        if used > cap:
+            yield Violation(
+                invariant="I4", subject="system:openstack", what=f"{used} {what}, the cap is {cap}"
+            )
+
+
+def _vcpus(world: World, flavors: Iterable[str]) -> int:
+    known = world.registry.flavors
+    return sum(known[flavor].vcpus for flavor in flavors if flavor in known)
+
+
+def _deletions_of_busy(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
+    """I1, before it happens."""
+    members = {member.worker.id: member for member in join(world)}
+    for decision in decisions:
+        if not isinstance(decision, CommitDelete) or decision.cause not in _ONLY_EMPTY:
+            continue
+        member = members.get(decision.worker_id)
+        retirement = member.worker.retirement if member else None
+        forced = retirement is not None and retirement.forced
+        if member is not None and member.live and not forced:
+            yield Violation(
+                invariant="I1",
+                subject=f"worker:{member.worker.name}",
+                what=f"is to be deleted while {len(member.live)} allocations may run on it",
+            )
+
+
+def _on_half_a_world(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
+    """I9. What removes, or spends, needs to have seen the systems that it is about."""
+    for decision in decisions:
+        nomad, cloud = _needs(decision)
+        if (nomad and world.nomad is None) or (cloud and world.cloud is None):
+            yield Violation(
+                invariant="I9",
+                subject=str(decision.subject),
+                what=f"{type(decision).__name__} was decided while its source is unknown",
+            )
+
+
+def _needs(decision: Decision) -> tuple[bool, bool]:
+    """Whether a decision relies on Nomad, and on the cloud."""
+    match decision:
+        case CommitDelete():
+            return decision.node_id is not None, False
+        case PurgeNode():
+            return True, False
+        case CreateServer() | RefuteCreate():
+            return False, True
+        case _:
+            return False, False

@@ -1,0 +1,275 @@
+"""One reconciler's loop: a pass is lease, observe, decide, act, record; then wait for the next.
+
+`Loop.step` makes exactly one pass and is all that the simulation uses, single-threaded and on a
+virtual clock. `Loop.run` is the body of a thread in production. An exception ends its pass, is
+logged and counted, and the next pass comes; nothing a pass can meet ends the loop.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from controller.act.effects import Acting, Tools
+from controller.act.hands import Hands
+from controller.act.leftovers import leftovers
+from controller.attempt import Done, attempt
+from controller.figures import next_due
+from controller.invariants import Violation, check, check_decisions
+from controller.leader import Leadership
+from controller.ledger import Page, turn
+from controller.metrics import kind_of
+from controller.observe import Observation, Observer
+from models.errors import HrsiError, Superseded, System
+from models.plan import Action, Decision, Held, Reason, Subject, SubjectKind
+from models.ports import Hints, StopSignal
+from models.records import Heartbeat, Lease
+from models.settings import PassSettings, Settings
+from models.sightings import advance
+from models.world import Sighting, Source, World
+
+log = structlog.get_logger(__name__)
+
+Decide = Callable[[World, Any, Any], list[Decision]]
+
+
+class Stop(StopSignal, Protocol):
+    """A stop signal that can be waited for; `threading.Event` is one."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for it; whether it is set."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciler:
+    """One reconciler as the shell knows it: its name, its rule, what it must have seen, and which
+    group of the settings it is handed.
+    """
+
+    name: str
+    decide: Decide
+    sources: frozenset[Source]
+    settings_of: Callable[[Settings], object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PassReport:
+    """What one pass came to. `error` is what ended it early; a standby pass decides nothing."""
+
+    loop: str
+    leading: bool = False
+    decisions: tuple[Decision, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    seconds: float = 0.0
+    error: Exception | None = None
+
+    @property
+    def result(self) -> str:
+        """The label of `hrsi_passes_total`."""
+        if self.error is not None:
+            return "failed"
+        return "done" if self.leading else "standby"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shell:
+    """What all loops of one process share."""
+
+    tools: Tools
+    observer: Observer
+    hands: Hands
+
+
+class Loop:
+    """The passes of one reconciler. Not to be stepped by two threads at once."""
+
+    def __init__(self, reconciler: Reconciler, shell: Shell, leadership: Leadership) -> None:
+        self.name = reconciler.name
+        self.leadership = leadership
+        self.passes = 0
+        self.began_at = shell.tools.clock.monotonic()
+        """When the pass under way, or the last one, began (monotonic seconds)."""
+        self.ended_at = self.began_at
+        """When the last pass ended."""
+        self.due_in: timedelta | None = None
+        """How long after the last pass a wait that it knew of is over."""
+        self._reconciler = reconciler
+        self._shell = shell
+        self._sightings: Mapping[str, Sighting] = {}
+        self._page = Page()
+        self._led = False
+        shell.tools.metrics.add_loop(self.name)
+
+    @property
+    def passes_settings(self) -> PassSettings:
+        """When to wake and how long to wait, as of the last good settings."""
+        return self._shell.observer.parameters.settings.passes
+
+    def step(self) -> PassReport:
+        """Make one pass. Never raises an `Exception`; what ended the pass is in the report."""
+        clock, metrics = self._shell.tools.clock, self._shell.tools.metrics
+        self.began_at = clock.monotonic()
+        match attempt(self._pass):
+            case Done(answer):
+                report = answer
+            case failed:
+                report = PassReport(loop=self.name, leading=self._led, error=failed.error)
+        self.passes += 1
+        self.ended_at = clock.monotonic()
+        report = replace(report, seconds=self.ended_at - self.began_at)
+        metrics.pass_ended(self.name, report.result, report.seconds)
+        _tell(report)
+        return report
+
+    def run(self, stop: Stop, bell: Hints) -> None:
+        """Make passes until `stop` is set; `bell` wakes, and the resync period does without it."""
+        while not stop.is_set():
+            self.step()
+            passes = self.passes_settings
+            # The first wake-up acted at once; those that follow close upon it are collected.
+            stop.wait(passes.merge.total_seconds())
+            due = min(passes.resync, self.due_in or passes.resync)
+            if not stop.is_set():
+                bell.wait(max(timedelta(0), due - passes.merge))
+
+    # ---- one pass --------------------------------------------------------------------------------
+
+    def _pass(self) -> PassReport:
+        tools = self._shell.tools
+        lease = self.leadership.renew(self.passes_settings.lease)
+        tools.metrics.lease(self.name, lease.epoch if lease else None)
+        if lease is None:
+            self._stand_by()
+            return PassReport(loop=self.name)
+        self._led = True
+        seen = self._observe()
+        decisions = self._decide(seen)
+        violations = (
+            *check(seen.world, seen.settings),
+            *check_decisions(seen.world, decisions, seen.settings),
+        )
+        tools.metrics.violated(violations)
+        acting = self._act(decisions, seen, lease)
+        self._record(decisions, seen.world)
+        tools.store.beat(self._heartbeat(leading=True))
+        for change in leftovers(seen.world, lease.name, seen.settings, acting.at):
+            acting.commit(change)
+        return PassReport(loop=self.name, leading=True, decisions=decisions, violations=violations)
+
+    def _stand_by(self) -> None:
+        if self._led:
+            self._shell.tools.metrics.forget()
+        self._led = False
+        self._sightings, self._page = {}, Page()
+        self._shell.tools.store.beat(self._heartbeat(leading=False))
+
+    def _observe(self) -> Observation:
+        busy = self._shell.hands.executor.busy()
+        seen = self._shell.observer.observe(self._reconciler.sources, self.began_at, busy)
+        self._sightings = advance(self._sightings, seen.world)
+        return replace(seen, world=replace(seen.world, sightings=self._sightings))
+
+    def _decide(self, seen: Observation) -> tuple[Decision, ...]:
+        """What the reconciler decides, less what is busy, plus what the shell itself holds back."""
+        now = self._shell.tools.clock.now()
+        due = next_due(seen.world, now)
+        self.due_in = due - now if due is not None else None
+        group = self._reconciler.settings_of(seen.settings)
+        decided = self._reconciler.decide(seen.world, group, now)
+        busy = seen.world.busy | self._shell.hands.executor.busy()
+        free = (d for d in decided if not (isinstance(d, Action) and str(d.subject) in busy))
+        return (*_bad_parameter(seen), *free)
+
+    def _act(self, decisions: Sequence[Decision], seen: Observation, lease: Lease) -> Acting:
+        passes, clock = seen.settings.passes, self._shell.tools.clock
+        acting = Acting(
+            tools=self._shell.tools,
+            world=seen.world,
+            settings=seen.settings,
+            fence=self._with_time_left(lease, passes),
+            leadership=self.leadership,
+            at=clock.now(),
+            send_before=clock.monotonic() + passes.call_deadline.total_seconds(),
+        )
+        for decision in decisions:
+            if isinstance(decision, Action):
+                self._shell.hands.carry_out(decision, acting)
+        return acting
+
+    def _with_time_left(self, lease: Lease, passes: PassSettings) -> Lease:
+        """The lease, renewed when observing took so long that calls would find too little left."""
+        if self.leadership.remaining(lease.epoch) >= passes.lease / 2:
+            return lease
+        renewed = self.leadership.renew(passes.lease)
+        if renewed is None or renewed.epoch != lease.epoch:
+            raise Superseded(f"the lease {self.name!r} was lost while observing")
+        return renewed
+
+    def _record(self, decisions: Sequence[Decision], world: World) -> None:
+        tools, now = self._shell.tools, self._shell.tools.clock.now()
+        due, page = turn(self._page, decisions, now)
+        if due:
+            tools.store.record(self.name, due, now)
+        self._page = page
+        tools.metrics.decided(self.name, world, decisions, now)
+        tools.metrics.show(world)
+
+    def _heartbeat(self, *, leading: bool) -> Heartbeat:
+        return Heartbeat(
+            loop=self.name,
+            holder=self.leadership.holder,
+            at=self._shell.tools.clock.now(),
+            passes=self.passes + 1,
+            leading=leading,
+        )
+
+
+def _bad_parameter(seen: Observation) -> list[Decision]:
+    if seen.problem is None:
+        return []
+    return [
+        Held(
+            subject=Subject(SubjectKind.SYSTEM, System.STORE.value),
+            reason=Reason.BAD_PARAMETER,
+            because=seen.problem,
+        )
+    ]
+
+
+def _tell(report: PassReport) -> None:
+    """The one line of a pass: what was decided, how often, and the first reason in words."""
+    telling = log.bind(loop=report.loop, seconds=round(report.seconds, 3))
+    for violation in report.violations:
+        telling.error(
+            "invariant violated",
+            action="invariant_violated",
+            invariant=violation.invariant,
+            subject=violation.subject,
+            what=violation.what,
+        )
+    if report.error is not None:
+        ours = isinstance(report.error, HrsiError)
+        (telling.warning if ours else telling.error)(
+            "pass failed",
+            action=f"{report.loop}_failed",
+            error=str(report.error) or type(report.error).__name__,
+            exc_info=None if ours else report.error,
+        )
+    elif report.leading:
+        sentence = f"{report.loop} decided"
+        made = Counter(kind_of(type(decision)) for decision in report.decisions)
+        because = _because(report.decisions)
+        telling.info(sentence, action=f"{report.loop}_decided", **made, because=because)
+    else:
+        telling.debug("another process leads", action=f"{report.loop}_standby")
+
+
+def _because(decisions: Sequence[Decision]) -> str:
+    actions = [d for d in decisions if isinstance(d, Action)]
+    first = next(iter((*actions, *decisions)), None)
+    return first.because if first is not None else "nothing to do"
