@@ -101,6 +101,7 @@ class Loop:
         self._reconciler = reconciler
         self._shell = shell
         self._sightings: Mapping[str, Sighting] = {}
+        self._used: Mapping[Source, int] = {}
         self._page = Page()
         self._led = False
         shell.tools.metrics.add_loop(self.name)
@@ -170,7 +171,10 @@ class Loop:
 
     def _observe(self) -> Observation:
         busy = self._shell.hands.executor.busy()
-        seen = self._shell.observer.observe(self._reconciler.sources, self.began_at, busy)
+        seen = self._shell.observer.observe(
+            self._reconciler.sources, self.began_at, busy, self._used
+        )
+        self._used = seen.used
         self._sightings = advance(self._sightings, seen.world)
         return replace(seen, world=replace(seen.world, sightings=self._sightings))
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from controller.crew import Crew
@@ -35,6 +36,10 @@ class Reading(Generic[Snapshot]):
 
     snapshot: Snapshot | None
     unknown: str = ""
+    number: int = 0
+
+
+_NOT_WANTED: Reading[Any] = Reading(snapshot=None)
 
 
 class Feed(Generic[Snapshot]):
@@ -46,30 +51,34 @@ class Feed(Generic[Snapshot]):
         self._read = read
         self._lock = threading.Lock()
         self._begun_at = float("-inf")
+        self._number = 0
         self._future: Future[Reading[Snapshot]] | None = None
 
-    def ask(self, after: float) -> Future[Reading[Snapshot]] | None:
-        """The read that began at or after the monotonic moment `after`; begun now if need be.
-
-        None while an older one is still under way: it has to end first (`pending`).
+    def ask(self, after: float, beyond: int = 0) -> Future[Reading[Snapshot]] | None:
+        """The read with a number above `beyond` that began at or after the monotonic moment
+        `after`; begun now if need be. None while an older one is under way: it has to end first.
         """
         with self._lock:
-            if self._future is None or (self._begun_at < after and self._future.done()):
+            old = self._begun_at < after or self._number <= beyond
+            if self._future is None or (old and self._future.done()):
+                old = False
+                self._number += 1
                 self._begun_at = self._clock.monotonic()
-                self._future = self._crew.submit(self._read)
-            return self._future if self._begun_at >= after else None
+                number = self._number
+                self._future = self._crew.submit(lambda: replace(self._read(), number=number))
+            return None if old else self._future
 
-    def get(self, after: float, until: float) -> Reading[Snapshot]:
-        """A reading requested at or after `after`; unknown when there is none at `until`."""
+    def get(self, after: float, until: float, beyond: int = 0) -> Reading[Snapshot]:
+        """The reading that `ask` speaks of; unknown when there is none at `until`."""
         allowed = until - self._clock.monotonic()
         try:
-            while (wanted := self.ask(after)) is None:
+            while (wanted := self.ask(after, beyond)) is None:
                 # What hung for the pass before is not waited for once more.
                 self._wait_for(self._future, min(until, self._begun_at + allowed))
             return self._wait_for(wanted, until)
         except TimeoutError:
             silent = self._clock.monotonic() - self._begun_at
-            return Reading(snapshot=None, unknown=f"no answer for {silent:.1f} s")
+            return Reading(snapshot=None, unknown=f"no answer for {silent:.1f} s", number=beyond)
 
     def _wait_for(
         self, future: Future[Reading[Snapshot]] | None, until: float
@@ -107,9 +116,10 @@ class Parameters:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """A world without memory, and the settings it is to be judged by."""
+    """A world without memory and the settings to judge it by; `used` numbers its readings."""
 
     world: World
+    used: Mapping[Source, int]
     settings: Settings
     problem: str | None
 
@@ -147,39 +157,54 @@ class Observer:
         self._nomad: Feed[NomadSnapshot] = Feed(crew, clock, self._read_nomad)
         self._cloud: Feed[CloudSnapshot] = Feed(crew, clock, self._read_cloud)
 
-    def observe(self, wanted: frozenset[Source], after: float, busy: frozenset[str]) -> Observation:
-        """A world of the wanted sources, all requested at or after the monotonic moment `after`.
+    def observe(
+        self,
+        sources: frozenset[Source],
+        after: float,
+        busy: frozenset[str],
+        beyond: Mapping[Source, int] = MappingProxyType({}),
+    ) -> Observation:
+        """A world of readings that began at or after the monotonic moment `after` and are newer
+        than those numbered in `beyond`, on which the caller may have acted.
 
         `busy` must have been asked for before: what ended since then shows in the snapshots.
-        Raises `Unavailable` when the store cannot be read: without it there is no world.
+        Raises `Unavailable` when the store cannot be read: there is no world without it.
         """
         allowed = self.parameters.settings.passes.call_deadline
         until = self._clock.monotonic() + allowed.total_seconds()
-        if Source.NOMAD in wanted:
-            self._nomad.ask(after)
-        if Source.CLOUD in wanted:
-            self._cloud.ask(after)
-        view = self._store.get(after, until)
-        nomad = self._nomad.get(after, until) if Source.NOMAD in wanted else None
-        cloud = self._cloud.get(after, until) if Source.CLOUD in wanted else None
+        if Source.NOMAD in sources:
+            self._nomad.ask(after, beyond.get(Source.NOMAD, 0))
+        if Source.CLOUD in sources:
+            self._cloud.ask(after, beyond.get(Source.CLOUD, 0))
+        view = self._store.get(after, until, beyond.get(Source.STORE, 0))
+        nomad: Reading[NomadSnapshot] = _NOT_WANTED
+        if Source.NOMAD in sources:
+            nomad = self._nomad.get(after, until, beyond.get(Source.NOMAD, 0))
+        cloud: Reading[CloudSnapshot] = _NOT_WANTED
+        if Source.CLOUD in sources:
+            cloud = self._cloud.get(after, until, beyond.get(Source.CLOUD, 0))
         if view.snapshot is None:
             raise Unavailable(f"the store cannot be read: {view.unknown}")
         settings, problem = self.parameters.update(view.snapshot.parameters)
-        unknown = {Source.NOMAD: nomad, Source.CLOUD: cloud}
         world = World(
             site=self._site,
             store=view.snapshot,
-            nomad=nomad.snapshot if nomad else None,
-            cloud=cloud.snapshot if cloud else None,
+            nomad=nomad.snapshot,
+            cloud=cloud.snapshot,
             unknown={
                 source: reading.unknown
-                for source, reading in unknown.items()
-                if reading is not None and reading.unknown
+                for source, reading in ((Source.NOMAD, nomad), (Source.CLOUD, cloud))
+                if reading.unknown
             },
             registry=self._registry,
             busy=busy,
         )
-        return Observation(world=world, settings=settings, problem=problem)
+        used = {
+            Source.STORE: view.number,
+            Source.NOMAD: nomad.number,
+            Source.CLOUD: cloud.number,
+        }
+        return Observation(world=world, settings=settings, problem=problem, used=used)
 
     def _read_store(self) -> Reading[StoreView]:
         settings = self.parameters.settings

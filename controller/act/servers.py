@@ -118,7 +118,7 @@ def commit_delete(action: CommitDelete, acting: Acting) -> Effect:
 
     The store's guard and this re-read are the last two steps that can still say no.
     """
-    intent = acting.intent(IntentKind.DELETE_SERVER, action.server_id)
+    intent = acting.intent(IntentKind.DELETE_SERVER, _worker_of(action, acting).name)
     commit = CommitDeletion(
         at=acting.at,
         worker_id=action.worker_id,
@@ -154,20 +154,26 @@ def _require_unchanged(action: CommitDelete, node_id: str, acting: Acting) -> No
 
 
 def delete_server(action: DeleteServer, acting: Acting) -> Effect:
-    """Ask again for a deletion that is committed already."""
-    intent = acting.intent(IntentKind.DELETE_SERVER, action.server_id)
-    cause, by = _who_wanted_it(action.worker_id, acting)
-    acting.commit(
-        CommitDeletion(at=acting.at, worker_id=action.worker_id, cause=cause, by=by, intent=intent)
+    """Ask again for a deletion that is committed already, for the same cause."""
+    worker = _worker_of(action, acting)
+    intent = acting.intent(IntentKind.DELETE_SERVER, worker.name)
+    retirement = worker.retirement
+    again = CommitDeletion(
+        at=acting.at,
+        worker_id=action.worker_id,
+        cause=retirement.cause if retirement else RetireCause.VANISHED,
+        by=retirement.by if retirement else acting.fence.name,
+        intent=intent,
     )
+    acting.commit(again)
     return _deletion(action, intent, acting)
 
 
-def _who_wanted_it(worker_id: int, acting: Acting) -> tuple[RetireCause, str]:
+def _worker_of(action: CommitDelete | DeleteServer, acting: Acting) -> Worker:
     for worker in acting.world.store.workers:
-        if worker.id == worker_id and worker.retirement is not None:
-            return worker.retirement.cause, worker.retirement.by
-    return RetireCause.VANISHED, "pool"
+        if worker.id == action.worker_id:
+            return worker
+    raise Superseded(f"worker {action.worker_id} has no open row; nothing was deleted")
 
 
 def _deletion(action: CommitDelete | DeleteServer, intent: Intent, acting: Acting) -> Effect:
