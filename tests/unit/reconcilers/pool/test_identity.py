@@ -1,0 +1,246 @@
+"""Who is who: nodes, servers, strangers and names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from models.actions import CreateServer, ForgetNode, IdentifyNode, RecordServer, RefuteCreate
+from models.fleet import DEPLOYMENT_METADATA, INTENT_METADATA
+from models.plan import Decision, Held, Reason
+from models.records import IntentKind
+from models.settings import PoolSettings
+from models.sightings import create_missing
+from models.world import Server, Sighting, World
+from reconcilers.pool import decide
+from simulator.examples import (
+    LONG_AGO,
+    NOW,
+    Machine,
+    a_cloud,
+    a_creating_worker,
+    a_job,
+    a_machine,
+    a_node,
+    a_quota,
+    a_server,
+    a_world,
+    an_id,
+    an_identity,
+    an_intent,
+)
+
+CREATE = an_id("create", 1)
+
+
+def _pool(world: World, **settings: Any) -> list[Decision]:
+    return decide(world, PoolSettings(**settings), NOW)
+
+
+def _kinds(decisions: list[Decision]) -> set[type[Decision]]:
+    return {type(decision) for decision in decisions}
+
+
+# ---- nodes ---------------------------------------------------------------------------------------
+
+
+def test_a_node_that_nobody_knows_is_identified() -> None:
+    node = a_node(7)
+
+    decisions = _pool(a_world(nomad={"nodes": (node,)}))
+
+    assert [type(d) for d in decisions] == [IdentifyNode]
+    assert str(decisions[0].subject) == f"node:{node.id}"
+
+
+def test_a_node_is_asked_once() -> None:
+    node = a_node(7)
+    listed = {"nodes": (node,)}
+
+    assert not _pool(a_world(nomad=listed, busy=frozenset({f"node:{node.id}"})))
+    assert not _pool(a_world(nomad=listed, store={"identities": {node.id: an_identity(7)}}))
+
+
+@pytest.mark.parametrize(
+    ("identity", "forgotten"),
+    [
+        pytest.param(an_identity(9), True, id="of-no-open-worker"),
+        pytest.param(an_identity(1), False, id="of-an-open-worker"),
+        pytest.param(replace(an_identity(9), server_id=None), True, id="of-no-server-at-all"),
+        pytest.param(
+            replace(an_identity(9), server_id=str(an_id("server", 1))), False, id="of-its-server"
+        ),
+    ],
+)
+def test_an_unlisted_node_is_forgotten_unless_an_open_worker_has_it(
+    identity: Any, *, forgotten: bool
+) -> None:
+    world = a_world(
+        replace(a_machine(1), node=None), store={"identities": {identity.node_id: identity}}
+    )
+
+    assert (ForgetNode in _kinds(_pool(world))) is forgotten
+
+
+def test_a_forgotten_node_in_flight_is_left_alone() -> None:
+    identity = an_identity(9)
+    busy = frozenset({f"node:{identity.node_id}"})
+
+    assert not _pool(a_world(store={"identities": {identity.node_id: identity}}, busy=busy))
+
+
+# ---- servers -------------------------------------------------------------------------------------
+
+
+def _creating(*servers: Server, deadline: timedelta = timedelta(seconds=30)) -> World:
+    intent = an_intent(
+        id=CREATE, kind=IntentKind.CREATE_SERVER, subject="os-worker-001", deadline=NOW + deadline
+    )
+    world = a_world(Machine(worker=a_creating_worker()), store={"intents": (intent,)})
+    return replace(world, cloud=a_cloud(*servers))
+
+
+def test_the_server_with_the_create_intent_is_recorded() -> None:
+    server = a_server(5, metadata=a_server(1).metadata)
+
+    (decision,) = _pool(_creating(server))
+
+    assert isinstance(decision, RecordServer)
+    assert decision.server_id == server.id
+    assert decision.reason is Reason.SERVER_SEEN
+
+
+def test_of_two_servers_for_one_intent_the_older_counts_and_the_other_is_reported() -> None:
+    older = a_server(5, metadata=a_server(1).metadata, created_at=LONG_AGO - timedelta(seconds=9))
+    younger = a_server(6, metadata=a_server(1).metadata)
+
+    stranger, recorded = _pool(_creating(younger, older))
+
+    assert isinstance(recorded, RecordServer)
+    assert recorded.server_id == older.id
+    assert isinstance(stranger, Held)
+    assert str(stranger.subject) == f"server:{younger.id}"
+
+
+def test_an_intent_in_the_metadata_of_another_deployment_is_not_believed() -> None:
+    metadata = {**a_server(1).metadata, DEPLOYMENT_METADATA: "somebody-else"}
+
+    decisions = _pool(_creating(a_server(5, metadata=metadata)))
+
+    assert RecordServer not in _kinds(decisions)
+
+
+@pytest.mark.parametrize(
+    ("lists", "after_deadline", "refuted"),
+    [
+        pytest.param(3, 601, True, id="missing-for-long-enough"),
+        pytest.param(2, 601, False, id="too-few-lists"),
+        pytest.param(3, 599, False, id="too-soon-after-the-deadline"),
+        pytest.param(0, 601, False, id="never-missed"),
+    ],
+)
+def test_a_create_is_refuted_only_by_lists_and_time(
+    lists: int, after_deadline: int, *, refuted: bool
+) -> None:
+    world = _creating(deadline=-timedelta(seconds=after_deadline + 1))
+    if lists:
+        seen = Sighting(count=lists, first_at=LONG_AGO, snapshot=1)
+        world = replace(world, sightings={create_missing(CREATE): seen})
+
+    (decision,) = _pool(world)
+
+    assert isinstance(decision, RefuteCreate if refuted else Held)
+    assert decision.reason is (Reason.CREATE_REFUTED if refuted else Reason.INTENT_OPEN)
+
+
+def test_a_server_that_shows_late_is_recorded_rather_than_refuted() -> None:
+    world = _creating(a_server(1), deadline=-timedelta(hours=1))
+    seen = Sighting(count=99, first_at=LONG_AGO, snapshot=1)
+
+    (decision,) = _pool(replace(world, sightings={create_missing(CREATE): seen}))
+
+    assert isinstance(decision, RecordServer)
+
+
+def test_without_the_cloud_a_create_is_neither_seen_nor_refuted() -> None:
+    (decision,) = _pool(replace(_creating(), cloud=None))
+
+    assert decision.reason is Reason.SOURCE_UNKNOWN
+
+
+# ---- strangers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("server", "reported"),
+    [
+        pytest.param(a_server(9), "no worker row knows it", id="ours-without-a-row"),
+        pytest.param(a_server(9, name="other"), "no worker row", id="ours-under-another-name"),
+        pytest.param(a_server(9, metadata={}), "nobody's", id="our-prefix-and-nobodys"),
+        pytest.param(
+            a_server(9, metadata={DEPLOYMENT_METADATA: "them"}), "of deployment them", id="theirs"
+        ),
+        pytest.param(a_server(9, name="db", metadata={}), None, id="no-business-of-ours"),
+        pytest.param(a_server(9, task_state="deleting"), None, id="ours-and-going-already"),
+        pytest.param(a_server(9, status="DELETED"), None, id="ours-and-deleted"),
+        pytest.param(a_server(9, created_at=NOW), None, id="younger-than-what-the-store-showed"),
+    ],
+)
+def test_a_server_that_is_not_ours_to_touch_is_reported_and_left_alone(
+    server: Server, reported: str | None
+) -> None:
+    decisions = _pool(replace(a_world(), cloud=a_cloud(server)))
+
+    assert all(type(d) is Held and d.reason is Reason.NOT_OURS for d in decisions)
+    assert [str(d.subject) for d in decisions] == ([f"server:{server.id}"] if reported else [])
+    assert all(reported in d.because for d in decisions if reported)
+
+
+def test_a_server_whose_creation_is_in_flight_is_no_stranger() -> None:
+    world = replace(a_world(), cloud=a_cloud(a_server(9)))
+
+    assert not _pool(replace(world, busy=frozenset({"worker:os-worker-009"})))
+
+
+def test_our_own_servers_are_no_strangers_whatever_their_metadata() -> None:
+    machine = a_machine(1)
+    bare = a_server(1, metadata={INTENT_METADATA: "?"})
+
+    decisions = _pool(replace(a_world(machine), cloud=a_cloud(bare)), min_workers=1)
+
+    assert not decisions
+
+
+# ---- names ---------------------------------------------------------------------------------------
+
+
+def test_a_name_is_free_when_nothing_that_anybody_sees_bears_it() -> None:
+    node = a_node(3)
+    world = a_world(
+        a_machine(1, busy_at=NOW),
+        store={
+            "ready": tuple(a_job(id=i, type="gfsc") for i in range(3)),
+            "identities": {node.id: an_identity(3)},
+        },
+        nomad={"nodes": (node,)},
+    )
+    others = a_server(2, metadata={})
+    servers = world.cloud.servers if world.cloud else ()
+    world = replace(world, cloud=a_cloud(*servers, others))
+
+    created = [d for d in _pool(world) if isinstance(d, CreateServer)]
+
+    assert [d.name for d in created] == ["os-worker-004", "os-worker-005", "os-worker-006"]
+
+
+def test_names_grow_beyond_three_digits() -> None:
+    workers = tuple(a_creating_worker(id=i) for i in range(1, 1000))
+    world = a_world(store={"workers": workers, "ready": (a_job(type="gfsc"),)})
+    world = replace(world, cloud=a_cloud(quota=a_quota(max_servers=None, max_vcpus=None)))
+
+    decisions = _pool(world, max_workers=2000, max_vcpus=9000)
+
+    assert [d.name for d in decisions if isinstance(d, CreateServer)] == ["os-worker-1000"]
