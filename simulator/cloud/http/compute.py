@@ -87,7 +87,9 @@ class Nova:
         return reply({"versions": [self._version(request.host_url)]})
 
     def _version_detail(self, request: Request, _: tuple[int, int]) -> Response:
-        return reply({"version": self._version(request.host_url)})
+        return self._trouble.read(
+            "cloud.versions", lambda: reply({"version": self._version(request.host_url)})
+        )
 
     def _version(self, base: str) -> dict[str, Any]:
         return {

@@ -32,7 +32,7 @@ class Glance:
             "status": "CURRENT",
             "links": [{"rel": "self", "href": f"{request.host_url}image/v2/"}],
         }
-        return reply({"versions": [version]}, 300)
+        return self._trouble.read("cloud.versions", lambda: reply({"versions": [version]}, 300))
 
     def _list(self, request: Request) -> Response:
         return self._trouble.read("cloud.images", lambda: self._page(request))

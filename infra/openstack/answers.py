@@ -1,0 +1,188 @@
+"""The answers that we read, decoded straight into typed structs.
+
+openstacksdk would make an object of ~80 attributes of every server, which costs as much as the
+request itself. What we do not use is skipped while decoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from models.world import Quota, Server
+
+
+class Link(msgspec.Struct):
+    """A link of a list; `next` goes on with it."""
+
+    rel: str
+    href: str
+
+
+class _Flavor(msgspec.Struct):
+    original_name: str | None = None
+    """From microversion 2.47 on; below there is only the id."""
+
+    id: str | None = None
+
+
+class _Address(msgspec.Struct):
+    addr: str
+    version: int = 4
+
+
+class _Fault(msgspec.Struct):
+    message: str = ""
+
+
+class ServerEntry(
+    msgspec.Struct, rename={"task_state": "OS-EXT-STS:task_state"}, omit_defaults=True
+):
+    """A server in a list. One in a down cell is a stub with little more than its id."""
+
+    id: str
+    status: str
+    created: datetime
+    name: str = ""
+    task_state: str | None = None
+    metadata: dict[str, str] = {}
+    addresses: dict[str, list[_Address]] = {}
+    flavor: _Flavor | None = None
+    fault: _Fault | None = None
+
+    def as_server(self, flavor_names: Mapping[str, str]) -> Server:
+        """Our record of it. `flavor_names` by id, for clouds that show no name."""
+        flavor = self.flavor or _Flavor()
+        name = flavor.original_name or flavor_names.get(flavor.id or "", flavor.id)
+        return Server(
+            id=self.id,
+            name=self.name,
+            status=self.status,
+            created_at=self.created,
+            flavor=name or "",
+            task_state=self.task_state,
+            metadata=self.metadata,
+            address=next(self._addresses(), None),
+            fault=self.fault.message if self.fault else None,
+        )
+
+    def _addresses(self) -> Iterator[str]:
+        """IPv4 first; in a network's own order."""
+        every = [address for network in self.addresses.values() for address in network]
+        return (address.addr for address in sorted(every, key=lambda a: a.version))
+
+
+class ServerPage(msgspec.Struct):
+    """One page of `GET /servers/detail`."""
+
+    servers: list[ServerEntry]
+    servers_links: list[Link] = []
+
+
+class Named(msgspec.Struct):
+    """A flavor, image, network or security group: what we use is its name and id."""
+
+    id: str
+    name: str | None = None
+
+
+class FlavorPage(msgspec.Struct):
+    """One page of `GET /flavors/detail`."""
+
+    flavors: list[Named]
+    flavors_links: list[Link] = []
+
+
+class ImagePage(msgspec.Struct):
+    """One page of `GET /v2/images`; `next` is the path of the next."""
+
+    images: list[Named]
+    next: str | None = None
+
+
+class Networks(msgspec.Struct):
+    """`GET /v2.0/networks`."""
+
+    networks: list[Named]
+
+
+class SecurityGroups(msgspec.Struct):
+    """`GET /v2.0/security-groups`."""
+
+    security_groups: list[Named]
+
+
+class _Absolute(
+    msgspec.Struct,
+    rename={
+        "max_servers": "maxTotalInstances",
+        "used_servers": "totalInstancesUsed",
+        "max_vcpus": "maxTotalCores",
+        "used_vcpus": "totalCoresUsed",
+        "max_memory_mb": "maxTotalRAMSize",
+        "used_memory_mb": "totalRAMUsed",
+    },
+):
+    max_servers: int
+    used_servers: int
+    max_vcpus: int
+    used_vcpus: int
+    max_memory_mb: int
+    used_memory_mb: int
+
+
+class _Limits(msgspec.Struct):
+    absolute: _Absolute
+
+
+class LimitsAnswer(msgspec.Struct):
+    """`GET /limits`."""
+
+    limits: _Limits
+
+    def as_quota(self) -> Quota:
+        """Our record of it; -1 is how Nova says unlimited."""
+        found = self.limits.absolute
+        return Quota(
+            max_servers=_limit(found.max_servers),
+            used_servers=found.used_servers,
+            max_vcpus=_limit(found.max_vcpus),
+            used_vcpus=found.used_vcpus,
+            max_memory_mb=_limit(found.max_memory_mb),
+            used_memory_mb=found.used_memory_mb,
+        )
+
+
+def _limit(value: int) -> int | None:
+    return None if value < 0 else value
+
+
+class _Made(msgspec.Struct):
+    id: str
+
+
+class Created(msgspec.Struct):
+    """The answer to a create: an id, and no status."""
+
+    server: _Made
+
+
+class _Status(msgspec.Struct):
+    status: str
+
+
+class Shown(msgspec.Struct):
+    """`GET /servers/{id}`, of which only the status matters."""
+
+    server: _Status
+
+
+Answer = TypeVar("Answer")
+
+
+def decoded(content: bytes, kind: type[Answer]) -> Answer:
+    """Decode an answer. Raises `msgspec.DecodeError` when it makes no sense."""
+    return msgspec.json.decode(content, type=kind)

@@ -1,0 +1,231 @@
+"""The port `Cloud` on a real OpenStack, through the session of openstacksdk."""
+
+from __future__ import annotations
+
+import itertools
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import requests
+
+from infra.openstack.access import Access
+from infra.openstack.answers import Created, ServerEntry, ServerPage, Shown, decoded
+from infra.openstack.offers import Offers
+from infra.openstack.reads import Microversion, Reads, next_path
+from infra.openstack.transport import calling
+from infra.retry import Deadline, RetryPolicy
+from models.errors import ConfigurationError, Conflict, Malformed, NotFound, Unavailable, Unknown
+from models.job_types import Registry
+from models.ports import Clock, ServerOrder
+from models.world import CloudSnapshot, Server
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CloudCalls:
+    """How the adapter calls. `call_deadline` is asked for on every call: it is a parameter."""
+
+    call_deadline: Callable[[], timedelta] = field(default=lambda: timedelta(seconds=30))
+    """Longest time of one call of the port, with all the requests and retries that it needs."""
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    """For reads. Creates and deletes are sent once."""
+
+    page_size: int = 1000
+    """Servers per page; Nova's default maximum. Smaller costs requests, larger is cut by Nova."""
+
+    kept: timedelta = timedelta(minutes=1)
+    """How old quota, flavors and images may be."""
+
+
+class OpenStackCloud:
+    """Implements `models.ports.Cloud`. Threads may share it."""
+
+    def __init__(self, access: Access, clock: Clock, calls: CloudCalls | None = None) -> None:
+        self._access = access
+        self._clock = clock
+        self._calls = calls or CloudCalls()
+        self._offers = Offers(self._calls.kept.total_seconds(), clock.monotonic)
+        self._microversion = Microversion()
+        self._numbers = itertools.count(1)
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._access.close()
+
+    # ---- the port --------------------------------------------------------------------------------
+
+    def snapshot(self) -> CloudSnapshot:
+        """All pages of the server list or an error; see the port."""
+        with self._reading("snapshot", "list servers") as ask:
+            # A server may vanish that the next page was to follow: then the list starts again.
+            requested_at, entries = self._calls.retry.call(lambda: self._list(ask), ask.deadline)
+            flavors = self._offers.flavors(ask)
+            names = {flavor_id: name for name, flavor_id in flavors.items()}
+            servers = tuple(_record(entry, names) for entry in entries.values())
+            quota = self._offers.quota(ask, lambda: frozenset(entries))
+            return CloudSnapshot(
+                number=next(self._numbers),
+                requested_at=requested_at,
+                servers=servers,
+                quota=quota.quota,
+                quota_servers=quota.servers,
+                flavors=frozenset(flavors),
+                images=frozenset(self._offers.images(ask)),
+            )
+
+    def create(self, order: ServerOrder) -> str:
+        """POST once; see the port. What is looked up before it raises as a read does."""
+        attempt = f"create server {order.name} ({order.flavor})"
+        with self._reading("create", attempt) as ask:
+            body = self._body(order, ask)
+            self._access.require_token(attempt, ask.call)
+            response = self._write(ask, "POST", "/servers", json={"server": body})
+            if response.status_code != requests.codes.accepted:
+                error = self._access.translator.refusal(
+                    attempt, response, is_write=True, private=_private(order, body)
+                )
+                if isinstance(error, Malformed):
+                    self._offers.forget_ids()
+                raise error
+            try:
+                return decoded(response.content, Created).server.id
+            except msgspec.DecodeError as error:
+                raise Unknown(
+                    f"{attempt}: accepted, but the answer names no id ({error}); look for it"
+                ) from error
+
+    def delete(self, server_id: str) -> None:
+        """DELETE once; a 404 that names the server is success."""
+        attempt = f"delete server {server_id}"
+        with self._reading("delete", attempt) as ask:
+            self._access.require_token(attempt, ask.call)
+            response = self._write(ask, "DELETE", _path(server_id))
+            if response.status_code not in {requests.codes.no_content, requests.codes.accepted}:
+                error = self._access.translator.refusal(attempt, response, is_write=True)
+                if not isinstance(error, NotFound):
+                    raise error
+                _require_named(error, server_id)
+
+    def exists(self, server_id: str) -> bool:
+        """False for DELETED and for a 404 that names the server; every other doubt raises."""
+        with self._reading("exists", f"look for server {server_id}") as ask:
+            try:
+                shown = ask.compute(_path(server_id), Shown)
+            except NotFound as error:
+                _require_named(error, server_id)
+                return False
+            return shown.server.status != "DELETED"
+
+    # ---- before the start ------------------------------------------------------------------------
+
+    def check_project(self, expected: str) -> None:
+        """Make sure that the credentials open the project that the settings name, by name or id.
+
+        Raises `ConfigurationError` when it is another one, and a `PortError` when the cloud cannot
+        be asked.
+        """
+        with self._reading("check_project", "check the project") as ask:
+            found = self._calls.retry.call(
+                lambda: self._access.project(ask.attempt, ask.call), ask.deadline
+            )
+        if expected not in found:
+            raise ConfigurationError(
+                f"the settings name the OpenStack project {expected!r}, but "
+                f"{self._access.translator.who} opens project {found[1]!r} (id {found[0]}); "
+                "nothing was touched: correct the setting, or OS_PROJECT_NAME / OS_CLOUD"
+            )
+
+    def check_flavors(self, registry: Registry) -> tuple[str, ...]:
+        """Flavors of the registry that the cloud lacks, by name; jobs on them will wait.
+
+        Raises a `PortError` when the cloud cannot be asked.
+        """
+        with self._reading("check_flavors", "list flavors") as ask:
+            offered = self._offers.flavors(ask)
+        return tuple(sorted(name for name in registry.flavors if name not in offered))
+
+    # ---- how -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self, name: str, attempt: str) -> Iterator[Reads]:
+        deadline = Deadline.after(self._calls.call_deadline())
+        with calling(name, deadline) as call:
+            yield Reads(
+                access=self._access,
+                microversion=self._microversion,
+                call=call,
+                attempt=attempt,
+                retry=self._calls.retry,
+            )
+
+    def _list(self, ask: Reads) -> tuple[datetime, dict[str, ServerEntry]]:
+        """Every page, by id: a server that two pages show is one. When it was asked for first."""
+        requested_at = self._clock.now()
+        found: dict[str, ServerEntry] = {}
+        path: str | None = f"/servers/detail?limit={self._calls.page_size}"
+        while path:
+            try:
+                page = ask.compute(path, ServerPage)
+            except Malformed as error:
+                if "marker" in path and "marker" in str(error):
+                    raise Conflict(f"{ask.attempt}: a page's first server has gone") from error
+                raise
+            found.update((entry.id, entry) for entry in page.servers if entry.status != "DELETED")
+            path = next_path(page.servers_links, path)
+        return requested_at, found
+
+    def _write(self, ask: Reads, method: str, path: str, **options: Any) -> requests.Response:
+        asked = self._microversion.agree(self._access, ask.attempt, ask.call)
+        return self._access.send(
+            self._access.compute,
+            method,
+            path,
+            ask.attempt,
+            ask.call,
+            microversion=asked,
+            **options,
+        )
+
+    def _body(self, order: ServerOrder, ask: Reads) -> dict[str, Any]:
+        networks = [{"uuid": self._offers.network_id(ask, name)} for name in order.networks]
+        groups = [
+            {"name": self._offers.security_group_id(ask, name)} for name in order.security_groups
+        ]
+        body: dict[str, Any] = {
+            "name": order.name,
+            "flavorRef": self._offers.flavor_id(ask, order.flavor),
+            "imageRef": self._offers.image_id(ask, order.image),
+            "networks": networks or "auto",
+            "metadata": dict(order.metadata),
+        }
+        if groups:
+            body["security_groups"] = groups
+        if order.key_name:
+            body["key_name"] = order.key_name
+        if order.user_data is not None:
+            body["user_data"] = b64encode(order.user_data.encode()).decode()
+        return body
+
+
+def _record(entry: ServerEntry, flavor_names: Mapping[str, str]) -> Server:
+    return entry.as_server(flavor_names)
+
+
+def _private(order: ServerOrder, body: Mapping[str, Any]) -> tuple[str | None, ...]:
+    return order.user_data, body.get("user_data")
+
+
+def _path(server_id: str) -> str:
+    return f"/servers/{quote(server_id, safe='')}"
+
+
+def _require_named(error: NotFound, server_id: str) -> None:
+    """Nova's 404 names the server; any other may be of a wrong URL, and proves nothing."""
+    if server_id not in str(error).partition(": ")[2]:
+        raise Unavailable(f"{error}; it does not name the server, so it proves nothing") from error

@@ -1,0 +1,163 @@
+"""From what OpenStack, keystoneauth and the network say to `models.errors`.
+
+    no answer to a read                Unavailable
+    no answer to a write               Unknown, unless it certainly never left: Unavailable
+    400, 406                           Malformed
+    401                                Refused, naming whom and where
+    403 about a quota                  QuotaExceeded      403 otherwise   Refused
+    404                                NotFound           409             Conflict
+    413 or 429                         Throttled, with the Retry-After
+    503                                Unavailable: the service says that it did nothing
+    other 5xx                          Unavailable for a read, Unknown for a write
+
+A 404 counts as one only if the service itself worded it: a proxy knows nothing of servers.
+Texts of others are cut and cleared of secrets: Nova repeats user data whole, twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import msgspec
+import requests
+from keystoneauth1 import exceptions as keystone
+
+from infra.openstack.transport import Call
+from models.errors import (
+    Conflict,
+    FailureClass,
+    Malformed,
+    NotFound,
+    PortError,
+    QuotaExceeded,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unknown,
+)
+
+TEXT_KEPT = 300
+"""Characters kept of any text of others."""
+
+_REPEATED_VALUE = re.compile(r"(Value: ).*", re.DOTALL)
+_TOKEN = re.compile(r"gAAAA[\w\-]{20,}={0,2}")
+_QUOTA = re.compile(r"quota[^.]*exceeded|exceed\w*[^.]*quota|too many instances", re.IGNORECASE)
+_NETWORK = re.compile(r"\bnetworks?\b|\bsecurity_group\b|\bport\b|\bfixed ip\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Translator:
+    """Translates for one set of credentials. `who` names them for people, without secrets."""
+
+    who: str
+    secrets: tuple[str, ...] = ()
+
+    def clean(self, text: str, more: Iterable[str | None] = ()) -> str:
+        """A text of others, cleared of secrets and cut."""
+        for secret in (*self.secrets, *more):
+            if secret:
+                text = text.replace(secret, "[…]")
+        text = _TOKEN.sub("[token]", _REPEATED_VALUE.sub(r"\1[…]", text))
+        text = " ".join(text.split())
+        return text if len(text) <= TEXT_KEPT else text[: TEXT_KEPT - 1] + "…"
+
+    def no_answer(self, attempt: str, error: Exception, call: Call) -> PortError:
+        """For what keystoneauth raised instead of answering."""
+        text = f"{attempt}: {self.clean(str(error))}"
+        if isinstance(error, keystone.HttpError):
+            return self._not_let_in(attempt, error)
+        if call.left:
+            return Unknown(f"{text}; it may have been done: look before asking again")
+        if isinstance(error, keystone.CatalogException):
+            return Malformed(
+                f"{text}; {self.who} has no such endpoint: check OS_REGION_NAME and OS_INTERFACE"
+            )
+        if isinstance(error, (keystone.AuthPluginException, keystone.MissingAuthMethods)):
+            return Refused(f"{text}; check the OS_* settings of {self.who}")
+        return Unavailable(text)
+
+    def _not_let_in(self, attempt: str, error: keystone.HttpError) -> PortError:
+        """Keystone answered, and not with a token; never `NotFound`: it knows no servers."""
+        status, text = error.http_status, self.clean(str(error))
+        if status in {401, 403}:
+            return self._bad_credentials(attempt, text)
+        if status == 429:
+            return Throttled(f"{attempt}: {text}", retry_after=_retry_after(error.response))
+        if status < 500:
+            return Malformed(f"{attempt}: {text}; is OS_AUTH_URL the address of Keystone v3?")
+        return Unavailable(f"{attempt}: {text}")
+
+    def _bad_credentials(self, attempt: str, text: str) -> Refused:
+        return Refused(
+            f"{attempt}: {self.who} is not let in ({text}); check OS_USERNAME and OS_PASSWORD (or "
+            "the application credential), OS_PROJECT_NAME and the domains"
+        )
+
+    def refusal(
+        self,
+        attempt: str,
+        response: requests.Response,
+        *,
+        is_write: bool,
+        private: Iterable[str | None] = (),
+    ) -> PortError:
+        """For an answer whose status is no success. `private`: what its text must not repeat."""
+        status, said = response.status_code, worded(response)
+        words = self.clean(said or response.reason or "no text", private)
+        request_id = response.headers.get("X-Openstack-Request-Id", "")
+        text = f"{attempt}: {status} {words}" + (f" ({request_id})" if request_id else "")
+        match status:
+            case 401:
+                return self._bad_credentials(attempt, words)
+            case 403 if _QUOTA.search(words):
+                return QuotaExceeded(text)
+            case 403:
+                return Refused(text)
+            case 404 if said is not None:
+                return NotFound(text)
+            case 404:
+                return Unavailable(f"{text}; the 404 is not of the service: a proxy, a wrong URL?")
+            case 409:
+                return Conflict(text, failure=_network(words) or FailureClass.CONFLICT)
+            case 413 | 429:
+                return Throttled(text, retry_after=_retry_after(response))
+            case 503:
+                return Unavailable(text)
+            case _ if status >= 500:
+                return Unknown(text) if is_write else Unavailable(text)
+            case _:
+                return Malformed(text, failure=_network(words) or FailureClass.BAD_REQUEST)
+
+
+def worded(response: requests.Response) -> str | None:
+    """The message of an OpenStack service; None for any other body, such as a proxy's page.
+
+    Nova wraps it as {"itemNotFound": {"code": 404, "message": …}}, others name it differently.
+    """
+    try:
+        body = msgspec.json.decode(response.content)
+    except msgspec.DecodeError:
+        return None
+    inner = next(iter(body.values()), None) if isinstance(body, dict) and body else None
+    message = inner.get("message") if isinstance(inner, dict) else inner
+    return message if isinstance(message, str) else None
+
+
+def _network(words: str) -> FailureClass | None:
+    return FailureClass.NETWORK if _NETWORK.search(words) else None
+
+
+def _retry_after(response: requests.Response | None) -> timedelta | None:
+    """The header in either form: seconds, or a date; None when it is absent or nonsense."""
+    value = (response.headers.get("Retry-After") or "").strip() if response is not None else ""
+    if value.isdigit():
+        return timedelta(seconds=int(value))
+    try:
+        wait = parsedate_to_datetime(value) - datetime.now(UTC)
+    except (TypeError, ValueError):
+        return None
+    return max(wait, timedelta(0))
