@@ -77,7 +77,7 @@ def grow(survey: Survey) -> Growth:
             *filter(None, refusals.values()),
             *_created(survey, served),
             *_unserved(served),
-            *(_enough(survey, wish) for wish in found if not wish.want),
+            *_covered(survey, found),
         ),
         wanting=frozenset(wish.flavor for wish in wanting),
         short=tuple(chain.from_iterable(_missing(part) for part in shares)),
@@ -206,6 +206,10 @@ def _partly(wish: Wish, part: Share) -> Held:
         because=f"{_wanted(wish)}, {part.granted or 'none'} created: {reason}, {why}",
         facts=facts,
     )
+
+
+def _covered(survey: Survey, found: Sequence[Wish]) -> Iterator[Held]:
+    yield from (_enough(survey, wish) for wish in found if not wish.want)
 
 
 def _enough(survey: Survey, wish: Wish) -> Held:
