@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.plugins.postgres"]
+pytest_plugins = ["tests.plugins.postgres", "tests.plugins.cloud"]
 
 IN_CI = bool(os.environ.get("CI"))
 STARTS_SERVERS = {"contract", "e2e", "integration", "migrations", "stateful"}
