@@ -269,6 +269,7 @@ parameter_changes = Table(
 current_decisions = Table(
     "current_decisions",
     metadata,
+    Column("id", BigInteger, Identity(), nullable=False),
     Column("loop", Text, primary_key=True),
     *_keys("subject", "action", "reason"),
     *_texts("because"),
@@ -280,6 +281,7 @@ current_decisions = Table(
 decisions = Table(
     "decisions",
     metadata,
+    _big("id"),
     *_texts("loop", "subject", "action", "reason", "because"),
     _json("facts"),
     *_times("first_at", "last_at"),

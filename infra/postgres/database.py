@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
+import psycopg
+
+from infra.postgres.hints import PostgresHints
+from infra.postgres.operations import PostgresOperations
+from infra.postgres.reader import PostgresReader
+from infra.postgres.reports import PostgresReports
 from infra.postgres.sessions import ConnectionSettings, Sessions
+from infra.postgres.store import PostgresStore
+from models.job_types import DEFAULT_REGISTRY, Registry
+
+# Waiting for news is no call: it may last as long as it likes, but connecting may not.
+_DIAL_DEADLINE = timedelta(seconds=5)
 
 
 class Postgres:
-    """A database of ours. Nothing is connected before it is used."""
+    """A database of ours. Nothing is connected before it is used; threads may share it."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, registry: Registry) -> None:
         self.sessions = sessions
+        self.store = PostgresStore(sessions)
+        self.reports = PostgresReports(sessions)
+        self.operations = PostgresOperations(sessions, registry)
+        self.reader = PostgresReader(sessions)
+        self._hints: list[PostgresHints] = []
+
+    def hints(self) -> PostgresHints:
+        """Wake-ups for one more loop, from here on; `dispose` closes them."""
+        hints = PostgresHints(partial(_dial, self.sessions.settings))
+        self._hints.append(hints)
+        return hints
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the database to the shape that this program needs."""
@@ -26,7 +50,9 @@ class Postgres:
         downgrade(self.sessions.settings.url, revision)
 
     def dispose(self) -> None:
-        """Close every connection."""
+        """Close every connection; a thread that waits for hints goes on."""
+        for hints in self._hints:
+            hints.close()
         self.sessions.dispose()
 
 
@@ -36,6 +62,7 @@ def connect(
     application_name: str = "hrsi",
     pool_size: int = 8,
     call_deadline: timedelta = timedelta(seconds=30),
+    registry: Registry = DEFAULT_REGISTRY,
 ) -> Postgres:
     """The database behind `url` (`postgresql://…`); connections are made when they are needed.
 
@@ -48,4 +75,13 @@ def connect(
         pool_size=pool_size,
         call_deadline=call_deadline,
     )
-    return Postgres(Sessions(settings))
+    return Postgres(Sessions(settings), registry)
+
+
+def _dial(settings: ConnectionSettings) -> psycopg.Connection[Any]:
+    """A connection for LISTEN, with the deadlines of the others on everything it sends."""
+    return psycopg.connect(
+        settings.plain_url(),
+        autocommit=True,
+        **{**settings.driver_arguments(), "connect_timeout": int(_DIAL_DEADLINE.total_seconds())},
+    )

@@ -57,6 +57,11 @@ class ConnectionSettings:
             "keepalives_count": 3,
         }
 
+    def plain_url(self) -> str:
+        """The address as psycopg itself reads it. Holds the password: never show it."""
+        parsed = sqlalchemy_url(self.url).set(drivername="postgresql")
+        return parsed.render_as_string(hide_password=False)
+
 
 class Sessions:
     """A pool of connections to one database, and the kinds of transaction that the store needs."""

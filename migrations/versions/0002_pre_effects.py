@@ -22,7 +22,7 @@ create table intents (
   check ((state = 'open') = (closed_at is null))
 );
 create index intents_open on intents (subject, kind) where state = 'open';
-create index intents_closed on intents (closed_at) where state <> 'open';
+create index intents_closed on intents (opened_at) where state <> 'open';
 
 create table workers (
   id bigint generated always as identity primary key,
@@ -52,8 +52,8 @@ create table workers (
   check (state <> 'closed' or gone_at is not null or server_id is null)
 );
 create unique index workers_open_name on workers (name) where state <> 'closed';
-create unique index workers_open_server on workers (server_id) where state <> 'closed';
-create index workers_open_node on workers (node_id) where state <> 'closed';
+create unique index workers_server on workers (server_id);
+create index workers_open on workers (id) where state <> 'closed';
 
 create table worker_orders (
   id bigint generated always as identity primary key,

@@ -1,0 +1,91 @@
+"""What people do, each call one transaction together with its line in the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, text
+
+from infra.postgres import people, wishes
+from infra.postgres.sessions import Sessions
+from infra.postgres.view import clock
+from infra.postgres.wishes import Ordered, Wish
+from models.job_types import Registry
+from models.ports import Asked, Submitted, Verdict
+from models.records import NewJob, ParameterChange
+from models.tables import audit
+
+_NOTIFY = text("select pg_notify('hrsi', '')")
+
+
+class PostgresOperations:
+    """`models.ports.Operations` in PostgreSQL. The registry says which types and flavors exist."""
+
+    def __init__(self, sessions: Sessions, registry: Registry) -> None:
+        self._sessions = sessions
+        self._registry = registry
+
+    def submit(self, jobs: Sequence[NewJob], asked: Asked) -> Submitted:
+        """See `models.ports.Operations.submit`."""
+        with self._sessions.write(f"submit {len(jobs)} jobs") as connection:
+            submitted = people.submit(connection, jobs, asked, self._registry)
+            added = [f"job:{job_id}" for job_id in submitted.added]
+            _audit(connection, "submit", asked, added)
+            return submitted
+
+    def cancel(self, job_ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.cancel`."""
+        with self._sessions.write(f"cancel {len(job_ids)} jobs") as connection:
+            verdicts = people.cancel(connection, job_ids, asked)
+            _audit(connection, "cancel", asked, _done(verdicts))
+            return verdicts
+
+    def relaunch(self, job_ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.relaunch`."""
+        with self._sessions.write(f"relaunch {len(job_ids)} jobs") as connection:
+            verdicts = people.relaunch(connection, job_ids, asked)
+            _audit(connection, "relaunch", asked, _done(verdicts))
+            return verdicts
+
+    def retire(self, names: Sequence[str], asked: Asked, *, forced: bool) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.retire`."""
+        with self._sessions.write(f"retire {len(names)} workers") as connection:
+            wish = Wish(asked=asked, now=clock(connection))
+            verdicts = wishes.retire(connection, names, wish, forced=forced)
+            _audit(connection, "delete" if forced else "drain", asked, _done(verdicts))
+            return verdicts
+
+    def order(self, flavor: str, count: int, keep: timedelta, asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.order`."""
+        ordered = Ordered(flavor=flavor, count=count, keep=keep)
+        with self._sessions.write(f"order {count} workers of {flavor}") as connection:
+            wish = Wish(asked=asked, now=clock(connection))
+            verdicts = wishes.order(connection, ordered, wish, self._registry)
+            _audit(connection, "order", asked, _done(verdicts))
+            return verdicts
+
+    def set_parameter(self, key: str, value: Any, asked: Asked) -> ParameterChange:
+        """See `models.ports.Operations.set_parameter`."""
+        with self._sessions.write(f"set parameter {key}") as connection:
+            wish = Wish(asked=asked, now=clock(connection))
+            change = wishes.set_parameter(connection, key, value, wish)
+            _audit(connection, "set_parameter", asked, [f"parameter:{key}"])
+            return change
+
+
+def _done(verdicts: Sequence[Verdict]) -> list[str]:
+    return [verdict.subject for verdict in verdicts if verdict.done]
+
+
+def _audit(connection: Connection, action: str, asked: Asked, subjects: list[str]) -> None:
+    """Note who did what to which things, and wake whoever may have work by it."""
+    if asked.dry_run or not subjects:
+        return
+    connection.execute(
+        insert(audit).values(
+            actor=asked.actor, action=action, subjects=subjects, reason=asked.reason
+        )
+    )
+    connection.execute(_NOTIFY)

@@ -1,0 +1,186 @@
+"""What views, `why` and reports read. Nothing here locks or writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, select, text
+
+from infra.postgres.ledger import DECISIONS
+from infra.postgres.pool import SERVERS_CREATED, SERVERS_DELETED
+from infra.postgres.rows import (
+    CHANGE,
+    JOB,
+    RUN,
+    WORKER,
+    change_from,
+    decision_from,
+    job_from,
+    run_from,
+    worker_from,
+)
+from infra.postgres.sessions import Sessions
+from infra.postgres.statements import statement
+from models.errors import NotFound
+from models.ports import JobFilter, JobStory
+from models.records import Heartbeat, Job, Lease, LedgerRow, ParameterChange, Worker, WorkerState
+from models.tables import (
+    heartbeats,
+    jobs,
+    leases,
+    parameter_changes,
+    runs,
+    status_changes,
+    workers,
+)
+
+VIOLATIONS = "violations"
+_COUNTERS = (SERVERS_CREATED, SERVERS_DELETED, DECISIONS, VIOLATIONS)
+_MOST_WORKERS = 1000
+
+_TOTALS = text("""
+select 'jobs.' || status, sum(number)::bigint from job_counts group by status having sum(number) > 0
+union all select name, value from counters
+""")
+
+_LEDGER = """
+select $DECISION from (
+  (select $DECISION, id from current_decisions $ABOUT order by last_at desc, id desc limit :most)
+  union all
+  (select $DECISION, id from decisions $ABOUT order by last_at desc, id desc limit :most)) found
+order by last_at desc, id desc limit :most
+"""
+_LEDGER_OF_ALL = statement(_LEDGER, ABOUT="")
+_LEDGER_ABOUT = statement(_LEDGER, ABOUT="where subject = any(:subjects)")
+
+
+class PostgresReader:
+    """`models.ports.Reader` in PostgreSQL."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def jobs(self, wanted: JobFilter) -> tuple[Job, ...]:
+        """See `models.ports.Reader.jobs`."""
+        query = select(*JOB).where(*_conditions(wanted)).order_by(jobs.c.id).limit(wanted.limit)
+        with self._sessions.read("list jobs") as connection:
+            return tuple(map(job_from, connection.execute(query)))
+
+    def story(self, reference: str) -> JobStory:
+        """See `models.ports.Reader.story`."""
+        with self._sessions.read(f"read job {reference}") as connection:
+            return _story(connection, reference)
+
+    def workers(self, *, closed: bool = False) -> tuple[Worker, ...]:
+        """See `models.ports.Reader.workers`."""
+        query = select(*WORKER)
+        if closed:
+            query = query.order_by(workers.c.id.desc()).limit(_MOST_WORKERS)
+        else:
+            query = query.where(workers.c.state != WorkerState.CLOSED)
+        with self._sessions.read("list workers") as connection:
+            found = tuple(map(worker_from, connection.execute(query)))
+        return found if closed else tuple(sorted(found, key=lambda worker: worker.name))
+
+    def ledger(self, subjects: Sequence[str], limit: int = 50) -> tuple[LedgerRow, ...]:
+        """See `models.ports.Reader.ledger`."""
+        about = {"subjects": list(subjects)} if subjects else {}
+        query = _LEDGER_ABOUT if subjects else _LEDGER_OF_ALL
+        with self._sessions.read("read the ledger") as connection:
+            rows = connection.execute(query, {**about, "most": limit})
+            return tuple(map(decision_from, rows))
+
+    def totals(self) -> Mapping[str, int]:
+        """See `models.ports.Reader.totals`."""
+        with self._sessions.read("read the totals") as connection:
+            found = {row[0]: row[1] for row in connection.execute(_TOTALS)}
+        return {**dict.fromkeys(_COUNTERS, 0), **found}
+
+    def heartbeats(self) -> tuple[Heartbeat, ...]:
+        """See `models.ports.Reader.heartbeats`."""
+        beats = heartbeats.c
+        query = select(beats.loop, beats.holder, beats.at, beats.passes, beats.is_leading)
+        with self._sessions.read("read the heartbeats") as connection:
+            found = [
+                Heartbeat(loop=loop, holder=holder, at=at, passes=passes, leading=leading)
+                for loop, holder, at, passes, leading in connection.execute(query)
+            ]
+        return tuple(sorted(found, key=lambda beat: (beat.loop, beat.holder)))
+
+    def leases(self) -> tuple[Lease, ...]:
+        """See `models.ports.Reader.leases`."""
+        held = leases.c
+        query = select(held.name, held.holder, held.epoch, held.expires_at).where(
+            held.holder.is_not(None)
+        )
+        with self._sessions.read("read the leases") as connection:
+            found = [
+                Lease(name=name, holder=holder, epoch=epoch, expires_at=expires_at)
+                for name, holder, epoch, expires_at in connection.execute(query)
+            ]
+        return tuple(sorted(found, key=lambda lease: lease.name))
+
+    def parameters(self) -> tuple[ParameterChange, ...]:
+        """See `models.ports.Reader.parameters`."""
+        query = select(parameter_changes).order_by(parameter_changes.c.id.desc())
+        with self._sessions.read("read the history of parameters") as connection:
+            return tuple(
+                ParameterChange(
+                    key=row.key,
+                    at=row.at,
+                    author=row.author,
+                    reason=row.reason,
+                    old=row.old_value,
+                    new=row.new_value,
+                    expires_at=row.expires_at,
+                )
+                for row in connection.execute(query)
+            )
+
+
+def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [jobs.c.id > wanted.after]
+    if wanted.types:
+        conditions.append(jobs.c.type.in_(wanted.types))
+    if wanted.statuses:
+        conditions.append(jobs.c.status.in_(wanted.statuses))
+    if wanted.tile is not None:
+        conditions.append(jobs.c.tile == wanted.tile)
+    if wanted.quarantined is not None:
+        conditions.append(jobs.c.quarantined.is_(wanted.quarantined))
+    return conditions
+
+
+def _story(connection: Connection, reference: str) -> JobStory:
+    which = _referred(reference)
+    row = None
+    if which is not None:
+        row = connection.execute(select(*JOB, jobs.c.input).where(*which)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no job {reference!r}: give an id, a unique id or TYPE/KEY")
+    job = job_from(row)
+    history = select(*CHANGE).where(status_changes.c.job_id == job.id)
+    made = select(*RUN).where(runs.c.job_id == job.id)
+    return JobStory(
+        job=job,
+        input=row[-1],
+        history=tuple(map(change_from, connection.execute(history.order_by(status_changes.c.seq)))),
+        runs=tuple(map(run_from, connection.execute(made.order_by(runs.c.attempt)))),
+    )
+
+
+def _referred(reference: str) -> list[ColumnElement[bool]] | None:
+    name, slash, key = reference.partition("/")
+    if slash:
+        return [jobs.c.type == name, jobs.c.key == key]
+    if reference.isdecimal():
+        return [jobs.c.id == int(reference)] if len(reference) < _ID_DIGITS else None
+    try:
+        return [jobs.c.unique_id == UUID(reference)]
+    except ValueError:
+        return None
+
+
+_ID_DIGITS = 19
+"""No job's id has as many digits: PostgreSQL's bigint ends there."""

@@ -1,0 +1,134 @@
+"""The job store of the controller: leases, views, and one transaction for each change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, text
+
+from infra.postgres import intents, ledger, pool, retirement, runs, view
+from infra.postgres.sessions import Sessions
+from models import changes
+from models.changes import Change
+from models.errors import Superseded
+from models.plan import Decision
+from models.ports import Receipt, ViewLimits
+from models.records import Heartbeat, Lease
+from models.world import StoreView
+
+Handler: TypeAlias = Callable[[Connection, Lease, Any], Receipt]
+
+HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
+    {
+        changes.QueueRun: runs.queue_run,
+        changes.ResendRun: runs.resend_run,
+        changes.ConfirmRun: runs.confirm_run,
+        changes.AbandonRun: runs.abandon_run,
+        changes.EndRun: runs.end_run,
+        changes.ResumeJob: runs.resume_job,
+        changes.AskStop: intents.ask_stop,
+        changes.OpenIntent: intents.open_intent,
+        changes.CloseIntent: intents.close_one,
+        changes.ReserveWorker: pool.reserve_worker,
+        changes.NoteServer: pool.note_server,
+        changes.CancelCreate: pool.cancel_create,
+        changes.NoteNode: pool.note_node,
+        changes.DropNode: pool.drop_node,
+        changes.AdmitWorker: pool.admit_worker,
+        changes.BeginRetirement: retirement.begin_retirement,
+        changes.NoteMark: retirement.note_mark,
+        changes.NoteSeen: retirement.note_seen,
+        changes.ReturnToMark: retirement.return_to_mark,
+        changes.BeginUndo: retirement.begin_undo,
+        changes.EndUndo: retirement.end_undo,
+        changes.CommitDeletion: pool.commit_deletion,
+        changes.NoteGone: pool.note_gone,
+        changes.CloseWorkerRow: pool.close_worker_row,
+        changes.NoteFailure: pool.note_failure,
+        changes.NoteSuccess: pool.note_success,
+    }
+)
+"""Which function carries out which change; a test compares it with `models.changes`."""
+
+# The clock is read before a possible wait for the row, and expiry is judged after it: the lease is
+# never longer than its holder believes.
+_ACQUIRE = text("""
+insert into leases as held (name, holder, epoch, expires_at)
+  values (:name, :holder, 1, clock_timestamp() + :ttl)
+on conflict (name) do update set
+  holder = excluded.holder, expires_at = excluded.expires_at,
+  epoch = held.epoch + case when held.holder = excluded.holder then 0 else 1 end
+  where held.holder is null or held.holder = excluded.holder
+    or held.expires_at <= clock_timestamp()
+returning epoch, expires_at
+""")
+
+_RELEASE = text("""
+update leases set holder = null, expires_at = clock_timestamp()
+where name = :name and holder = :holder and epoch = :epoch
+""")
+
+# A takeover updates the row and so waits for every commit that has it locked; a commit that comes
+# later waits for the takeover and then finds its epoch gone. Commits do not wait for each other.
+_HOLD = text("""
+select 1 from leases where name = :name and holder = :holder and epoch = :epoch for share
+""")
+
+
+class PostgresStore:
+    """`models.ports.JobStore` in PostgreSQL."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def acquire(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
+        """See `models.ports.JobStore.acquire`."""
+        with self._sessions.write(f"acquire lease {name}") as connection:
+            wanted = {"name": name, "holder": holder, "ttl": ttl}
+            row = connection.execute(_ACQUIRE, wanted).one_or_none()
+        if row is None:
+            return None
+        return Lease(name=name, holder=holder, epoch=row[0], expires_at=row[1])
+
+    def release(self, lease: Lease) -> None:
+        """See `models.ports.JobStore.release`. The epoch stays, so that the next one is higher."""
+        with self._sessions.write(f"release lease {lease.name}") as connection:
+            connection.execute(_RELEASE, _key(lease))
+
+    def view(self, limits: ViewLimits) -> StoreView:
+        """See `models.ports.JobStore.view`."""
+        with self._sessions.read("view the store") as connection:
+            return view.view(connection, limits)
+
+    def commit(self, fence: Lease, change: Change) -> Receipt:
+        """See `models.ports.JobStore.commit`."""
+        what = type(change).__name__
+        with self._sessions.write(f"commit {what}") as connection:
+            if connection.execute(_HOLD, _key(fence)).one_or_none() is None:
+                raise Superseded(
+                    f"lease {fence.name} is not held by {fence.holder} at epoch {fence.epoch} any "
+                    f"more: {what} was not written"
+                )
+            return HANDLERS[type(change)](connection, fence, change)
+
+    def record(self, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
+        """See `models.ports.JobStore.record`."""
+        with self._sessions.write("record decisions") as connection:
+            ledger.record(connection, loop, decisions, at)
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """See `models.ports.JobStore.beat`."""
+        with self._sessions.write("write a heartbeat") as connection:
+            ledger.beat(connection, heartbeat)
+
+    def prune(self, before: datetime) -> int:
+        """See `models.ports.JobStore.prune`."""
+        with self._sessions.write("prune the ledger") as connection:
+            return ledger.prune(connection, before)
+
+
+def _key(lease: Lease) -> dict[str, object]:
+    return {"name": lease.name, "holder": lease.holder, "epoch": lease.epoch}

@@ -1,0 +1,178 @@
+"""What people wish of the pool and of the parameters: retire, order, set.
+
+All of it runs inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from infra.postgres.pool import IN_SERVICE
+from infra.postgres.rows import WORKER, retirement_values, worker_from
+from models.errors import ConfigurationError
+from models.job_types import Registry
+from models.ports import Asked, Verdict
+from models.records import (
+    ParameterChange,
+    RetireCause,
+    Retirement,
+    RetireStep,
+    Worker,
+    WorkerState,
+)
+from models.settings import parameter_keys, settings_from
+from models.tables import parameter_changes, parameters, worker_orders, workers
+
+# A change is checked against all others: changes take turns, readers do not wait.
+_CHANGING = text("lock table parameters in share row exclusive mode")
+_IN_FORCE = text("select key, value from parameters where expires_at is null or expires_at > now()")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """Who wishes, and when, on the store's own clock."""
+
+    asked: Asked
+    now: datetime
+
+
+# ---- workers -------------------------------------------------------------------------------------
+
+
+def retire(
+    connection: Connection, names: Sequence[str], wish: Wish, *, forced: bool
+) -> tuple[Verdict, ...]:
+    """See `models.ports.Operations.retire`."""
+    query = (
+        select(*WORKER)
+        .where(workers.c.name.in_(names), workers.c.state != WorkerState.CLOSED)
+        .order_by(workers.c.id)
+        .with_for_update()
+    )
+    found = {worker.name: worker for worker in map(worker_from, connection.execute(query))}
+    return tuple(_retired(connection, found, name, wish, forced=forced) for name in names)
+
+
+def _retired(
+    connection: Connection, found: dict[str, Worker], name: str, wish: Wish, *, forced: bool
+) -> Verdict:
+    worker = found.get(name)
+    refusal = _why_not(worker, forced=forced)
+    if worker is None or refusal is not None:
+        return Verdict(subject=f"worker:{name}", done=False, because=refusal or "")
+    if not wish.asked.dry_run:
+        retirement = _by_person(worker, wish, forced=forced)
+        found[name] = replace(worker, retirement=retirement)
+        values = retirement_values(retirement)
+        connection.execute(update(workers).where(workers.c.id == worker.id).values(**values))
+    busy = "what runs there is lost" if forced else "what runs there is finished first"
+    return Verdict(subject=f"worker:{name}", done=True, because=f"it is {worker.state}; {busy}")
+
+
+def _why_not(worker: Worker | None, *, forced: bool) -> str | None:
+    if worker is None:
+        return "there is no open worker of this name"
+    if worker.state is WorkerState.CREATING:
+        return "its server has not been seen yet: ask again when it boots"
+    if worker.state not in IN_SERVICE:
+        return f"it is {worker.state} already"
+    before = worker.retirement
+    if before is not None and before.cause is RetireCause.PERSON and (before.forced or not forced):
+        return f"{before.by} has asked for it already"
+    return None
+
+
+def _by_person(worker: Worker, wish: Wish, *, forced: bool) -> Retirement:
+    fresh = Retirement(
+        cause=RetireCause.PERSON,
+        by=wish.asked.actor,
+        step=RetireStep.MARKING,
+        started_at=wish.now,
+        forced=forced,
+    )
+    before = worker.retirement
+    if before is None or before.step is RetireStep.UNDOING:
+        return fresh
+    return replace(before, cause=fresh.cause, by=fresh.by, forced=forced)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ordered:
+    """Workers that a person wants: how many of which flavor, and for how long."""
+
+    flavor: str
+    count: int
+    keep: timedelta
+
+
+def order(
+    connection: Connection, ordered: Ordered, wish: Wish, registry: Registry
+) -> tuple[Verdict, ...]:
+    """See `models.ports.Operations.order`."""
+    subject = f"flavor:{ordered.flavor}"
+    if ordered.flavor not in registry.flavors:
+        known = ", ".join(registry.flavors)
+        return (Verdict(subject=subject, done=False, because=f"there are: {known}"),)
+    if ordered.count < 1:
+        because = f"{ordered.count} workers cannot be ordered"
+        return (Verdict(subject=subject, done=False, because=because),)
+    until = wish.now + ordered.keep
+    if not wish.asked.dry_run:
+        row = {"flavor": ordered.flavor, "ordered_by": wish.asked.actor, "keep_until": until}
+        connection.execute(insert(worker_orders), [row] * ordered.count)
+    because = f"kept until {until:%Y-%m-%d %H:%M:%S} UTC"
+    return (Verdict(subject=subject, done=True, because=because),) * ordered.count
+
+
+# ---- parameters ----------------------------------------------------------------------------------
+
+
+def set_parameter(connection: Connection, key: str, value: Any, wish: Wish) -> ParameterChange:
+    """See `models.ports.Operations.set_parameter`."""
+    if not wish.asked.dry_run:
+        connection.execute(_CHANGING)
+    now_set = {row[0]: row[1] for row in connection.execute(_IN_FORCE)}
+    change = ParameterChange(
+        key=key,
+        at=wish.now,
+        author=wish.asked.actor,
+        reason=wish.asked.reason,
+        old=now_set.get(key),
+        new=value,
+    )
+    others = {other: kept for other, kept in now_set.items() if other != key}
+    if key not in set(parameter_keys()):
+        known = ", ".join(parameter_keys())
+        raise ConfigurationError(f"parameter {key!r} does not exist; there are: {known}")
+    settings_from(others if value is None else {**others, key: value})
+    if not wish.asked.dry_run:
+        _write(connection, change)
+    return change
+
+
+def _write(connection: Connection, change: ParameterChange) -> None:
+    connection.execute(
+        insert(parameter_changes).values(
+            key=change.key,
+            at=change.at,
+            author=change.author,
+            reason=change.reason,
+            old_value=change.old,
+            new_value=change.new,
+        )
+    )
+    if change.new is None:
+        connection.execute(delete(parameters).where(parameters.c.key == change.key))
+        return
+    values = {"value": change.new, "expires_at": change.expires_at}
+    connection.execute(
+        upsert(parameters)
+        .values(key=change.key, **values)
+        .on_conflict_do_update(index_elements=[parameters.c.key], set_=values)
+    )
