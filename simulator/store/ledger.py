@@ -10,6 +10,8 @@ from models.plan import Decision
 from models.records import Heartbeat, IntentState, LedgerRow
 from simulator.store.tables import Tables
 
+DECISIONS = "decisions"
+
 
 def record(tables: Tables, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
     """See `models.ports.JobStore.record`."""
@@ -39,6 +41,7 @@ def record(tables: Tables, loop: str, decisions: Sequence[Decision], at: datetim
             count=row.count + 1,
         )
         tables.ledger.put(number, newest)
+        tables.totals.put(DECISIONS, (tables.totals.get(DECISIONS) or 0) + 1)
 
 
 def beat(tables: Tables, heartbeat: Heartbeat) -> None:

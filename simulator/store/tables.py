@@ -114,6 +114,7 @@ class Tables:
         self.heartbeats: Rows[tuple[str, str], Heartbeat] = Rows(self.journal)
         self.audit: Rows[int, AuditRow] = Rows(self.journal)
         self.ledger: Rows[int, LedgerRow] = Rows(self.journal)
+        self.totals: Rows[str, int] = Rows(self.journal)
         self.last_decision: Rows[tuple[str, str, str], int] = Rows(self.journal)
 
     def number(self, table: str) -> int:

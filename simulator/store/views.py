@@ -28,6 +28,7 @@ from models.records import (
     WorkerOrder,
 )
 from models.world import StoreView
+from simulator.store.ledger import DECISIONS
 from simulator.store.rows import K, R, Rows
 from simulator.store.tables import Tables
 
@@ -165,7 +166,7 @@ def totals(tables: Tables) -> dict[str, int]:
         **{f"jobs.{status}": total for status, total in tables.counts.by_status().items()},
         "servers.created": len(made),
         "servers.deleted": sum(worker.gone_at is not None for worker in made),
-        "decisions": sum(row.count for row in tables.ledger.values()),
+        DECISIONS: tables.totals.get(DECISIONS) or 0,
         "violations": 0,
     }
 

@@ -1,0 +1,5 @@
+"""The store of each contract test: once in memory, once in PostgreSQL."""
+
+from tests.plugins.stores import desk, doors
+
+__all__ = ["desk", "doors"]
