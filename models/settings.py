@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
+from math import isfinite
 from typing import Any
 
 from models.errors import ConfigurationError
@@ -215,15 +216,24 @@ def parameter_value(key: str, value: Any) -> Any:
     group, name = _split(key)
     default = getattr(getattr(DEFAULT_SETTINGS, group), name)
     spec = {f.name: f for f in fields(getattr(DEFAULT_SETTINGS, group))}[name].metadata
-    wanted = int if isinstance(default, int) else float
-    if isinstance(value, bool) or not isinstance(value, int | float) or wanted(value) != value:
+    whole = isinstance(default, int)
+    if not _is_number(value, whole=whole):
         unit = "seconds" if isinstance(default, timedelta) else "a number"
         raise ConfigurationError(f"parameter {key}: {value!r} is not {unit}")
     if not spec["low"] <= value <= spec["high"]:
         raise ConfigurationError(
             f"parameter {key}: {value} is out of bounds; it may be {spec['low']} to {spec['high']}"
         )
-    return timedelta(seconds=value) if isinstance(default, timedelta) else wanted(value)
+    if isinstance(default, timedelta):
+        return timedelta(seconds=value)
+    return int(value) if whole else float(value)
+
+
+def _is_number(value: Any, *, whole: bool) -> bool:
+    """Whether it is a finite number. A truth value is none, though Python counts with it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, int) or (value.is_integer() if whole else isfinite(value))
 
 
 def _split(key: str) -> tuple[str, str]:
