@@ -68,6 +68,9 @@ class NomadCluster:
         self.term = 1
         """The leader's term: a change of leader raises it."""
         self.leaderless = False
+        """Whether an election goes on: nothing is served but 500 `No cluster leader`."""
+        self.known_leader = True
+        """Whether the answering server says that it knows a leader (X-Nomad-KnownLeader)."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -73,6 +73,7 @@ class MemoryNomad:
             jobs=self._jobs.of(state.jobs.index, self._our_jobs),
             evaluations=self._evals.of(state.evals.index, state.evals.live.values),
             allocations=self._allocs.of(state.allocs.index, state.allocs.live.values),
+            index=max(t.index for t in (state.nodes, state.jobs, state.evals, state.allocs)),
         )
 
     def _our_jobs(self) -> Iterator[JobRow]:

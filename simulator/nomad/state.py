@@ -134,6 +134,8 @@ class State:
         self.evals: Table[EvalRow] = Table(lambda row: row.is_open)
         self.allocs: Table[AllocRow] = Table(lambda row: not row.client_terminal)
         self.buffer: deque[Batch] = deque(maxlen=buffer)
+        self.published = 0
+        """How many batches there ever were."""
         self.listeners: list[Callable[[Event], None]] = []
         self._allocs_of_job: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._allocs_on_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -289,6 +291,7 @@ class State:
             self.buffer[-1].events.append(event)
         else:
             self.buffer.append(Batch(index=self.index, events=[event]))
+            self.published += 1
         for listener in self.listeners:
             listener(event)
         with self.changed:

@@ -1,0 +1,9 @@
+"""The adapter of Nomad: `connect` gives the port `Orchestrator` over the python-nomad library.
+
+Inside this package `import nomad` is the library, because imports are absolute.
+"""
+
+from infra.nomad.access import NomadAccess, OnRequest
+from infra.nomad.orchestrator import NomadOrchestrator, connect
+
+__all__ = ["NomadAccess", "NomadOrchestrator", "OnRequest", "connect"]

@@ -1,0 +1,384 @@
+"""The simulated Nomad over HTTP, as the real client library speaks to it.
+
+Answers have Nomad's shapes, headers and error texts. Only a GET of one thing says 404; whatever
+else is wrong with a write is a 500 with a sentence. A fault is asked once per call of the port:
+`nomad.snapshot` with the node list, which is the first of its four requests.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from werkzeug.wrappers import Request, Response
+
+from simulator.faults import Fault, Faults
+from simulator.http.server import Cut, Hang, HttpServer
+from simulator.nomad.cluster import NomadCluster
+from simulator.nomad.jobs import Dispatched, DispatchOrder, Evaluated
+from simulator.nomad.lists import LISTS, block, index_of, parse_bool
+from simulator.nomad.render import alloc_stub, evaluation, full_alloc, full_job, full_node, summary
+from simulator.nomad.rows import DATACENTER, REGION, VERSION, NomadError
+from simulator.nomad.stream import subscribe
+
+_WRITE_META = {"LastContact": 0, "KnownLeader": False, "NextToken": ""}
+_WRITES = {"POST", "PUT"}
+_UNGUARDED = {"/v1/status/leader", "/v1/agent/health"}
+"""What needs no token."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What is said: a body that becomes JSON, its Raft index, and the token of a next page."""
+
+    body: Any
+    index: int = 0
+    next_token: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """A path, the methods that it takes, what it does, and the port's operations behind it."""
+
+    path: re.Pattern[str]
+    methods: frozenset[str]
+    act: Callable[[Request, str], Answer]
+    operations: tuple[str, ...] = ()
+
+
+class NomadWeb:
+    """The HTTP application above one cluster. `token`, when set, is asked of every request."""
+
+    def __init__(
+        self, cluster: NomadCluster, *, faults: Faults | None = None, token: str | None = None
+    ) -> None:
+        self._cluster = cluster
+        self._state = cluster.state
+        self._faults = faults or Faults()
+        self._token = token
+        self._routes = self._table()
+        self.requests: list[str] = []
+        """Method and path of every request so far."""
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        self.requests.append(f"{request.method} {request.path}")
+        try:
+            return self._answer(request)
+        except NomadError as error:
+            return Response(error.text, status=error.status, mimetype="text/plain")
+
+    def _answer(self, request: Request) -> Response:
+        if "//" in request.path:
+            return Response(status=301, headers={"Location": re.sub("/+", "/", request.path)})
+        self._check_token(request)
+        if request.path == "/v1/event/stream":
+            return self._stream(request)
+        route, argument = self._route(request)
+        fault = self._fault_before(route)
+        with self._cluster.locked():
+            if self._cluster.leaderless and not parse_bool(request, "stale"):
+                raise NomadError(500, "No cluster leader")
+            if fault is Fault.LOST_REPLY and self._cluster.options.late_effect:
+                self._happen_later(route, request, argument)
+                raise Cut
+            answer = route.act(request, argument)
+        if fault in {Fault.LOST_REPLY, Fault.CRASH_AFTER}:
+            raise Cut
+        return self._rendered(request, answer)
+
+    def _check_token(self, request: Request) -> None:
+        if self._token is None or request.path in _UNGUARDED:
+            return
+        given = request.headers.get("X-Nomad-Token", "")
+        if given != self._token:
+            raise NomadError(403, "ACL token not found" if given else "Permission denied")
+
+    def _route(self, request: Request) -> tuple[Route, str]:
+        found = [(r, m) for r in self._routes if (m := r.path.fullmatch(request.path))]
+        if not found:
+            raise NomadError(404, "404 page not found")
+        for route, match in found:
+            if request.method in route.methods:
+                return route, next(iter(match.groups()), "")
+        raise NomadError(405, "Invalid method")
+
+    def _fault_before(self, route: Route) -> Fault | None:
+        taken = (self._faults.take(operation) for operation in route.operations)
+        fault = next((each for each in taken if each is not None), None)
+        match fault:
+            case Fault.REFUSED:
+                raise NomadError(500, "No cluster leader")
+            case Fault.THROTTLED:
+                raise NomadError(429, "Too Many Requests")
+            case Fault.TIMEOUT:
+                raise Hang
+            case Fault.CRASH:
+                raise Cut
+            case _:
+                return fault
+
+    def _happen_later(self, route: Route, request: Request, argument: str) -> None:
+        request.get_data()  # the connection is gone by then
+
+        def happen() -> None:
+            try:
+                route.act(request, argument)
+            except NomadError:
+                return  # nobody listens to the refusal
+
+        self._cluster.timeline.after(self._cluster.options.late_effect, happen)
+
+    def _rendered(self, request: Request, answer: Answer) -> Response:
+        response = Response(msgspec.json.encode(answer.body), mimetype="application/json")
+        if answer.index:
+            response.headers["X-Nomad-Index"] = str(answer.index)
+        if request.method == "GET":
+            known = self._cluster.known_leader
+            response.headers["X-Nomad-KnownLeader"] = "true" if known else "false"
+            response.headers["X-Nomad-LastContact"] = "0" if known else "1500"
+        if answer.next_token:
+            response.headers["X-Nomad-NextToken"] = answer.next_token
+        return response
+
+    def _stream(self, request: Request) -> Response:
+        match self._faults.take("nomad.watch"):
+            case Fault.REFUSED:
+                raise NomadError(500, "No cluster leader")
+            case Fault.THROTTLED:
+                raise NomadError(429, "Too Many Requests")
+            case Fault.TIMEOUT:
+                raise Hang
+            case None:
+                with self._cluster.locked():
+                    lines = subscribe(self._state, request)
+                return Response(lines, mimetype="application/json")
+            case _:
+                raise Cut
+
+    # ---- routes ----------------------------------------------------------------------------------
+
+    def _table(self) -> tuple[Route, ...]:
+        get, write = frozenset({"GET"}), frozenset(_WRITES)
+        writes = {"snapshot": ("nomad.snapshot",)}
+        lists = [
+            _route(f"/v1/{name}", get, self._lister(name), *writes.get(first, ()))
+            for name, first in zip(LISTS, ("snapshot", "", "", ""), strict=True)
+        ]
+        node = ("nomad.identify", "nomad.modify_index")
+        return (
+            *lists,
+            _route("/v1/jobs", write, self._register, "nomad.register"),
+            _route("/v1/job/(.+)/dispatch", write, self._dispatch, "nomad.dispatch"),
+            _route("/v1/job/(.+)/evaluate", write, self._evaluate, "nomad.evaluate"),
+            _route("/v1/job/(.+)/allocations", get, self._job_allocations, "nomad.exit_code"),
+            _route("/v1/job/(.+)/evaluations", get, self._job_evaluations),
+            _route("/v1/job/(.+)/summary", get, self._summary),
+            _route("/v1/job/(.+)", get, self._job),
+            _route("/v1/job/(.+)", frozenset({"DELETE"}), self._stop, "nomad.stop"),
+            _route(
+                "/v1/node/([^/]+)/eligibility", write, self._eligibility, "nomad.set_eligibility"
+            ),
+            _route("/v1/node/([^/]+)/purge", write, self._purge, "nomad.purge"),
+            _route("/v1/node/([^/]+)/allocations", get, self._node_allocations),
+            _route("/v1/node/([^/]+)", get, self._node, *node),
+            _route("/v1/evaluation/([^/]+)", get, self._evaluation),
+            _route("/v1/allocation/([^/]+)", get, self._allocation),
+            _route("/v1/system/gc", frozenset({"PUT", "POST"}), self._collect),
+            _route("/v1/status/leader", get, self._leader),
+            _route("/v1/agent/health", get, self._health),
+            _route("/v1/agent/self", get, self._agent),
+        )
+
+    def _lister(self, name: str) -> Callable[[Request, str], Answer]:
+        def act(request: Request, _: str) -> Answer:
+            block(self._state, name, request)
+            stubs, following = LISTS[name](self._state, request).page(request)
+            return Answer(body=stubs, index=index_of(self._state, name), next_token=following)
+
+        return act
+
+    def _node(self, _: Request, node_id: str) -> Answer:
+        node = self._cluster.nodes.get(node_id)
+        return Answer(body=full_node(node), index=index_of(self._state, "nodes"))
+
+    def _node_allocations(self, _: Request, node_id: str) -> Answer:
+        rows = [row for row in self._state.allocs.by_creation() if row.node_id == node_id]
+        index = index_of(self._state, "allocations")
+        return Answer(body=[full_alloc(row) for row in rows], index=index)
+
+    def _job(self, _: Request, job_id: str) -> Answer:
+        job = self._cluster.jobs.get(job_id)
+        return Answer(body=full_job(job), index=index_of(self._state, "jobs"))
+
+    def _summary(self, _: Request, job_id: str) -> Answer:
+        job, children = self._cluster.jobs.get(job_id), self._state.children_of(job_id)
+        return Answer(body=summary(job, children), index=index_of(self._state, "jobs"))
+
+    def _job_allocations(self, _: Request, job_id: str) -> Answer:
+        job = self._state.jobs.get(job_id)
+        task = job.task.task if job else "main"
+        stubs = [alloc_stub(row, task=task) for row in self._state.allocs_of(job_id)]
+        return Answer(body=stubs, index=index_of(self._state, "allocations"))
+
+    def _job_evaluations(self, _: Request, job_id: str) -> Answer:
+        rows = [evaluation(row) for row in self._state.evals_of(job_id)]
+        return Answer(body=rows, index=index_of(self._state, "evaluations"))
+
+    def _evaluation(self, _: Request, eval_id: str) -> Answer:
+        if (row := self._state.evals.get(eval_id)) is None:
+            raise NomadError(404, "eval not found")
+        return Answer(body=evaluation(row), index=index_of(self._state, "evaluations"))
+
+    def _allocation(self, _: Request, alloc_id: str) -> Answer:
+        if (row := self._state.allocs.get(alloc_id)) is None:
+            raise NomadError(404, "alloc not found")
+        return Answer(body=full_alloc(row), index=index_of(self._state, "allocations"))
+
+    def _register(self, request: Request, _: str) -> Answer:
+        spec = _body(request).get("Job")
+        if not isinstance(spec, dict):
+            raise NomadError(400, "Job must be specified")
+        if not spec.get("ID"):
+            raise NomadError(400, "Job ID hasn't been provided")
+        return _evaluated(self._cluster.jobs.register(spec), Warnings="")
+
+    def _dispatch(self, request: Request, parent_id: str) -> Answer:
+        body = _body(request)
+        if body.get("JobID", parent_id) != parent_id:
+            raise NomadError(400, "Job ID does not match")
+        order = DispatchOrder(
+            meta=body.get("Meta") or {},
+            payload=_decoded(body.get("Payload") or ""),
+            # The key `idempotency_token`, which a client library puts into the body, is unknown.
+            token=request.args.get("idempotency_token") or body.get("IdempotencyToken", ""),
+            id_prefix=body.get("IdPrefixTemplate") or "",
+            priority=body.get("Priority") or 0,
+        )
+        return _dispatched(self._cluster.jobs.dispatch(parent_id, order))
+
+    def _evaluate(self, _: Request, job_id: str) -> Answer:
+        return _evaluated(self._cluster.jobs.evaluate(job_id))
+
+    def _stop(self, request: Request, job_id: str) -> Answer:
+        stopped = self._cluster.jobs.stop(job_id, purge=parse_bool(request, "purge"))
+        return _evaluated(stopped, VolumeEvalID="", VolumeEvalIndex=0)
+
+    def _eligibility(self, request: Request, node_id: str) -> Answer:
+        body = _body(request)
+        wanted = body.get("Eligibility")
+        if wanted not in {"eligible", "ineligible"}:
+            raise NomadError(400, f"invalid scheduling eligibility {wanted!r}")
+        # The body's NodeID, if set, wins over the path.
+        index = self._cluster.nodes.set_eligibility(
+            body.get("NodeID") or node_id, eligible=wanted == "eligible"
+        )
+        said = {"NodeModifyIndex": 0, "EvalIDs": None, "EvalCreateIndex": 0, "Index": index}
+        return Answer(body={**said, **_WRITE_META}, index=index)
+
+    def _purge(self, _: Request, node_id: str) -> Answer:
+        purged = self._cluster.purge(node_id)
+        said = {
+            "HeartbeatTTL": 0,
+            "EvalIDs": list(purged.eval_ids) or None,
+            "EvalCreateIndex": purged.eval_index,
+            "NodeModifyIndex": purged.index,
+            "Features": 0,
+            "LeaderRPCAddr": "",
+            "NumNodes": 0,
+            "Servers": None,
+            "SchedulingEligibility": "",
+            "SignedIdentity": None,
+            "Index": purged.index,
+        }
+        return Answer(body={**said, **_WRITE_META}, index=purged.index)
+
+    def _collect(self, _: Request, __: str) -> Answer:
+        self._cluster.gc.collect_all()
+        return Answer(body=None)
+
+    def _leader(self, _: Request, __: str) -> Answer:
+        return Answer(body=f"10.0.0.{self._cluster.term}:4647")
+
+    def _health(self, _: Request, __: str) -> Answer:
+        return Answer(body={"server": {"ok": True, "message": "ok"}})
+
+    def _agent(self, _: Request, __: str) -> Answer:
+        config = {
+            "Region": REGION,
+            "Datacenter": DATACENTER,
+            "Version": {"Version": VERSION},
+            "Server": {"Enabled": True},
+        }
+        return Answer(body={"config": config, "member": {"Name": "server-1.global"}, "stats": {}})
+
+
+def serve_nomad(
+    cluster: NomadCluster,
+    *,
+    faults: Faults | None = None,
+    token: str | None = None,
+    port: int = 0,
+) -> HttpServer:
+    """Serve a cluster on this port (0: a free one) of 127.0.0.1; a running server with `.url`, to
+    be stopped with `.stop()` or by leaving its `with` block.
+
+    Time stands still unless somebody advances the timeline, under the cluster's lock.
+    """
+    return HttpServer(
+        NomadWeb(cluster, faults=faults, token=token), name="nomad", port=port
+    ).start()
+
+
+def _route(
+    path: str,
+    methods: frozenset[str],
+    act: Callable[[Request, str], Answer],
+    *operations: str,
+) -> Route:
+    return Route(path=re.compile(path), methods=methods, act=act, operations=operations)
+
+
+def _body(request: Request) -> Mapping[str, Any]:
+    try:
+        body = msgspec.json.decode(request.get_data())
+    except msgspec.DecodeError as error:
+        raise NomadError(400, str(error) if request.get_data() else "EOF") from error
+    if not isinstance(body, dict):
+        raise NomadError(400, "request body must be a JSON object")
+    return body
+
+
+def _decoded(payload: str) -> bytes:
+    try:
+        return base64.b64decode(payload, validate=True)
+    except binascii.Error as error:
+        raise NomadError(400, f"illegal base64 data: {error}") from error
+
+
+def _dispatched(made: Dispatched) -> Answer:
+    body = {
+        "DispatchedJobID": made.job_id,
+        "EvalID": made.eval_id,
+        "EvalCreateIndex": made.eval_index,
+        "JobCreateIndex": made.job_index,
+        "Index": made.index,
+    }
+    return Answer(body=body, index=made.index)
+
+
+def _evaluated(made: Evaluated, **more: Any) -> Answer:
+    body = {
+        "EvalID": made.eval_id,
+        "EvalCreateIndex": made.index if made.eval_id else 0,
+        "JobModifyIndex": made.job_modify_index,
+        "Index": made.index,
+        **more,
+        **_WRITE_META,
+    }
+    return Answer(body=body, index=made.index)
