@@ -56,16 +56,21 @@ def create_missing(intent_id: UUID) -> str:
 
 def advance(previous: Mapping[str, Sighting], world: World) -> dict[str, Sighting]:
     """The memory after this world: what holds now, and since how many different snapshots."""
+    nomad, cloud = world.nomad, world.cloud
     found: dict[str, Sighting] = {}
-    for keys, snapshot, prefixes in (
-        (_nomad_keys, world.nomad, ("child-", "node-")),
-        (_cloud_keys, world.cloud, ("server-", "create-")),
-    ):
-        if snapshot is None:
-            found.update({k: s for k, s in previous.items() if k.startswith(prefixes)})
-        else:
-            found.update(_counted(keys(world), previous, snapshot))
+    if nomad is None:
+        found.update(_kept(previous, ("child-", "node-")))
+    else:
+        found.update(_counted(_nomad_keys(world, nomad), previous, nomad))
+    if cloud is None:
+        found.update(_kept(previous, ("server-", "create-")))
+    else:
+        found.update(_counted(_cloud_keys(world, cloud), previous, cloud))
     return found
+
+
+def _kept(previous: Mapping[str, Sighting], prefixes: tuple[str, ...]) -> dict[str, Sighting]:
+    return {key: seen for key, seen in previous.items() if key.startswith(prefixes)}
 
 
 def _counted(
@@ -84,12 +89,10 @@ def _counted(
             )
 
 
-def _nomad_keys(world: World) -> Iterator[str]:
-    if world.nomad is None:
-        return
-    yield from _current_runs(world, world.nomad)
-    yield from _unevaluated_children(world, world.nomad)
-    busy = live_by_node(world.nomad)
+def _nomad_keys(world: World, nomad: NomadSnapshot) -> Iterator[str]:
+    yield from _current_runs(world, nomad)
+    yield from _unevaluated_children(world, nomad)
+    busy = live_by_node(nomad)
     for node in nodes_by_server(world).values():
         if not node.eligible and node.id not in busy:
             yield node_quiet(node.id)
@@ -114,10 +117,7 @@ def _unevaluated_children(world: World, nomad: NomadSnapshot) -> Iterator[str]:
             yield child_unevaluated(child.id)
 
 
-def _cloud_keys(world: World) -> Iterator[str]:
-    cloud = world.cloud
-    if cloud is None:
-        return
+def _cloud_keys(world: World, cloud: CloudSnapshot) -> Iterator[str]:
     listed = {server.id for server in cloud.servers}
     intents = {server.metadata.get(INTENT_METADATA) for server in cloud.servers}
     deadlines = {intent.id: intent.deadline for intent in world.store.intents}
