@@ -123,7 +123,7 @@ class JobStore(Protocol):
     def record(self, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
         """Write decisions into the ledger: a new row when the reason of (loop, subject, action
         class) changed, else the last row's `last_at` and `count` grow and its sentence and numbers
-        become the newest.
+        become the newest. Reasons given together in one call stand side by side.
         """
 
     def beat(self, heartbeat: Heartbeat) -> None:

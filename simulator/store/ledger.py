@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from models.plan import Decision
@@ -15,33 +15,44 @@ DECISIONS = "decisions"
 
 def record(tables: Tables, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
     """See `models.ports.JobStore.record`."""
+    given: defaultdict[tuple[str, str, str], dict[str, list[Decision]]] = defaultdict(dict)
     for decision in decisions:
-        action, subject = type(decision).__name__, str(decision.subject)
-        number = tables.last_decision.get((loop, subject, action))
-        row = None if number is None else tables.ledger.get(number)
-        if number is None or row is None or row.reason != decision.reason:
-            number = tables.number("ledger")
-            row = LedgerRow(
-                subject=subject,
-                reason=decision.reason.value,
-                action=action,
-                because=decision.because,
-                facts={},
-                loop=loop,
-                first_at=at,
-                last_at=at,
-                count=0,
-            )
-            tables.last_decision.put((loop, subject, action), number)
-        newest = replace(
-            row,
-            because=decision.because,
-            facts=dict(decision.facts),
-            last_at=at,
-            count=row.count + 1,
-        )
-        tables.ledger.put(number, newest)
-        tables.totals.put(DECISIONS, (tables.totals.get(DECISIONS) or 0) + 1)
+        key = loop, str(decision.subject), type(decision).__name__
+        given[key].setdefault(decision.reason.value, []).append(decision)
+    for key, reasons in given.items():
+        current = tables.current_decisions.get(key) or {}
+        kept = {reason: number for reason, number in current.items() if reason in reasons}
+        for reason, said in reasons.items():
+            kept[reason] = _said(tables, key, kept.get(reason), said, at)
+        tables.current_decisions.put(key, kept)
+    tables.totals.put(DECISIONS, (tables.totals.get(DECISIONS) or 0) + len(decisions))
+
+
+def _said(
+    tables: Tables,
+    key: tuple[str, str, str],
+    number: int | None,
+    said: Sequence[Decision],
+    at: datetime,
+) -> int:
+    """Let a row grow, or open it; its number. The newest sentence and numbers stay."""
+    loop, subject, action = key
+    before = None if number is None else tables.ledger.get(number)
+    if number is None or before is None:
+        number = tables.number("ledger")
+    row = LedgerRow(
+        subject=subject,
+        reason=said[-1].reason.value,
+        action=action,
+        because=said[-1].because,
+        facts=dict(said[-1].facts),
+        loop=loop,
+        first_at=at if before is None else before.first_at,
+        last_at=at,
+        count=len(said) + (0 if before is None else before.count),
+    )
+    tables.ledger.put(number, row)
+    return number
 
 
 def beat(tables: Tables, heartbeat: Heartbeat) -> None:

@@ -28,9 +28,7 @@ from simulator.store.pool import IN_SERVICE
 from simulator.store.runs import close_run, through_check
 from simulator.store.tables import AuditRow, Note, Tables
 
-RELAUNCHED = frozenset(
-    {Status.INTERNAL_ERROR, Status.EXTERNAL_ERROR, Status.DONE, Status.CANCELLED}
-)
+RELAUNCHED = lifecycle.ERRORS | lifecycle.FINAL
 """Statuses from which a person may send a job round again."""
 
 
@@ -114,7 +112,8 @@ def _add(asking: Asking, new: NewJob, ids: Ids) -> int:
 
 def cancel(asking: Asking, job_ids: Sequence[int]) -> tuple[Verdict, ...]:
     """See `models.ports.Operations.cancel`."""
-    return tuple(_cancelled(asking, job_id) for job_id in job_ids)
+    verdicts = {job_id: _cancelled(asking, job_id) for job_id in dict.fromkeys(job_ids)}
+    return tuple(verdicts[job_id] for job_id in job_ids)
 
 
 def _cancelled(asking: Asking, job_id: int) -> Verdict:
@@ -139,7 +138,8 @@ def _cancelled(asking: Asking, job_id: int) -> Verdict:
 
 def relaunch(asking: Asking, job_ids: Sequence[int]) -> tuple[Verdict, ...]:
     """See `models.ports.Operations.relaunch`."""
-    return tuple(_relaunched(asking, job_id) for job_id in job_ids)
+    verdicts = {job_id: _relaunched(asking, job_id) for job_id in dict.fromkeys(job_ids)}
+    return tuple(verdicts[job_id] for job_id in job_ids)
 
 
 def _relaunched(asking: Asking, job_id: int) -> Verdict:
@@ -162,7 +162,8 @@ def _with_new_budget(job: Job) -> Job:
 
 def retire(asking: Asking, names: Sequence[str], *, forced: bool) -> tuple[Verdict, ...]:
     """See `models.ports.Operations.retire`."""
-    return tuple(_retired(asking, name, forced=forced) for name in names)
+    verdicts = {name: _retired(asking, name, forced=forced) for name in dict.fromkeys(names)}
+    return tuple(verdicts[name] for name in names)
 
 
 def _retired(asking: Asking, name: str, *, forced: bool) -> Verdict:

@@ -115,7 +115,7 @@ class Tables:
         self.audit: Rows[int, AuditRow] = Rows(self.journal)
         self.ledger: Rows[int, LedgerRow] = Rows(self.journal)
         self.totals: Rows[str, int] = Rows(self.journal)
-        self.last_decision: Rows[tuple[str, str, str], int] = Rows(self.journal)
+        self.current_decisions: Rows[tuple[str, str, str], dict[str, int]] = Rows(self.journal)
 
     def number(self, table: str) -> int:
         """The next identity of a table. One that a failed change took is not given again."""

@@ -1,5 +1,5 @@
 """The store of each contract test: once in memory, once in PostgreSQL."""
 
-from tests.plugins.stores import desk, doors
+from tests.plugins.stores import desk, doors, postgres
 
-__all__ = ["desk", "doors"]
+__all__ = ["desk", "doors", "postgres"]

@@ -14,7 +14,7 @@ from models.lifecycle import Status
 from models.ports import Asked
 from models.records import Priority, RetireCause, RetireStep, RunEnd
 from simulator.examples import FLAVOR, LONG_AGO, SENTINEL_2_NAMES, a_new_job, some_new_jobs
-from tests.plugins.stores import ASKED, HOUR, PLACES, STEPS, Desk
+from tests.plugins.stores import ASKED, HOUR, NOBODY, PLACES, STEPS, Desk
 
 DRY = replace(ASKED, dry_run=True)
 
@@ -164,10 +164,19 @@ def test_cancelling_ends_the_current_run_and_its_dispatch(desk: Desk, status: St
 def test_a_job_is_not_cancelled_twice(desk: Desk) -> None:
     job_id = _cancelled(desk)
     with desk.nothing_written():
-        verdicts = desk.doors.operations.cancel([job_id, 4711], ASKED)
+        verdicts = desk.doors.operations.cancel([job_id, NOBODY], ASKED)
     assert [verdict.done for verdict in verdicts] == [False, False]
-    assert [verdict.subject for verdict in verdicts] == [f"job:{job_id}", "job:4711"]
+    assert [verdict.subject for verdict in verdicts] == [f"job:{job_id}", f"job:{NOBODY}"]
     assert all(verdict.because for verdict in verdicts)
+
+
+def test_a_job_named_twice_gets_the_same_verdict_twice(desk: Desk) -> None:
+    [job_id] = desk.submit()
+    for ask in (desk.doors.operations.cancel, desk.doors.operations.relaunch):
+        first, second = ask([job_id, job_id], ASKED)
+        assert first == second
+        assert first.done
+    assert desk.path(job_id) == [Status.CANCELLED, Status.ERROR_CHECKED, Status.READY]
 
 
 RELAUNCHED = [*ERRORS, Status.CANCELLED]
@@ -203,7 +212,7 @@ def test_a_job_that_is_still_moving_is_not_relaunched(desk: Desk, status: Status
 
 @pytest.mark.parametrize("asks", ["cancel", "relaunch"])
 def test_trying_says_the_same_and_writes_nothing(desk: Desk, asks: str) -> None:
-    ids = [*(make(desk) for make in IN_STATUS.values()), 4711]
+    ids = [*(make(desk) for make in IN_STATUS.values()), NOBODY]
     ask = getattr(desk.doors.operations, asks)
     with desk.nothing_written():
         tried = ask(ids, DRY)

@@ -44,7 +44,7 @@ from models.records import (
     WorkerState,
 )
 from simulator.examples import FLAVOR
-from tests.plugins.stores import ASKED, HOUR, PLACES, Desk
+from tests.plugins.stores import ASKED, HOUR, NOBODY, PLACES, Desk
 
 BY_POOL = "worker-pool"
 
@@ -475,9 +475,9 @@ def test_a_worker_in_the_wrong_place_refuses_and_nothing_is_written(
 
 @pytest.mark.parametrize("kind", [*CHANGES, NoteMark], ids=lambda kind: kind.__name__)
 def test_a_worker_that_there_is_not_refuses(desk: Desk, kind: type[Change]) -> None:
-    nobody = replace(desk.booting(), id=4711)
+    nobody = replace(desk.booting(), id=NOBODY)
     change = (
-        NoteMark(at=desk.now(), worker_id=4711, intent_id=nobody.intent_id, index=1)
+        NoteMark(at=desk.now(), worker_id=NOBODY, intent_id=nobody.intent_id, index=1)
         if kind is NoteMark
         else CHANGES[kind][0](desk, nobody)
     )

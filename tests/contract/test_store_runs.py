@@ -25,7 +25,7 @@ from models.lifecycle import Status
 from models.plan import Next
 from models.ports import Placement
 from models.records import IntentKind, IntentState, Job, Run, RunEnd
-from tests.plugins.stores import ASKED, HOUR, Desk
+from tests.plugins.stores import ASKED, HOUR, NOBODY, Desk
 
 MINUTE = timedelta(minutes=1)
 
@@ -328,7 +328,7 @@ def _cancelled(desk: Desk) -> Change:
     ("prepare", "error"),
     [
         pytest.param(_queued_before, Superseded, id="queue-a-job-that-is-queued"),
-        pytest.param(lambda d: d.queue_change(4711), Superseded, id="queue-no-job"),
+        pytest.param(lambda d: d.queue_change(NOBODY), Superseded, id="queue-no-job"),
         pytest.param(_with_the_id_of_another_run, Superseded, id="queue-under-a-used-id"),
         pytest.param(_resend_claimed, Superseded, id="resend-a-claimed-run"),
         pytest.param(_resend_abandoned, Superseded, id="resend-a-run-that-is-over"),
@@ -360,7 +360,7 @@ def _cancelled(desk: Desk) -> Change:
         pytest.param(_end_twice, Superseded, id="end-a-run-that-is-over"),
         pytest.param(_end_of_anothers_run, Superseded, id="end-the-run-of-another-job"),
         pytest.param(
-            lambda d: replace(ending(d, d.claimed()), job_id=4711), Superseded, id="end-no-job"
+            lambda d: replace(ending(d, d.claimed()), job_id=NOBODY), Superseded, id="end-no-job"
         ),
         *(
             pytest.param(
@@ -376,7 +376,9 @@ def _cancelled(desk: Desk) -> Change:
         pytest.param(_resume_ready, Superseded, id="resume-a-job-without-error"),
         pytest.param(_resume_quarantined, Superseded, id="resume-a-quarantined-job"),
         pytest.param(
-            lambda d: replace(resuming(d, d.failed()), job_id=4711), Superseded, id="resume-no-job"
+            lambda d: replace(resuming(d, d.failed()), job_id=NOBODY),
+            Superseded,
+            id="resume-no-job",
         ),
         pytest.param(
             lambda d: stopping(d, d.claimed(), stuck=False), Superseded, id="stop-a-current-run"

@@ -16,7 +16,7 @@ from models.ports import JobFilter, ViewLimits
 from models.records import Heartbeat, IntentState, Priority, RunEnd
 from models.world import StoreView
 from simulator.examples import FLAVOR, a_new_job
-from tests.plugins.stores import ASKED, HOUR, Desk
+from tests.plugins.stores import ASKED, HOUR, NOBODY, Desk
 
 MINUTE = timedelta(minutes=1)
 
@@ -210,6 +210,21 @@ def test_another_reason_opens_a_new_row_and_so_does_the_old_one_after_it(desk: D
     ]
 
 
+def test_reasons_given_together_stand_side_by_side(desk: Desk) -> None:
+    start = desk.now()
+    both = [decision(Reason.MAX_VCPUS), decision(Reason.QUOTA_VCPUS), decision(Reason.MAX_VCPUS)]
+    desk.doors.jobs.record("pool", both, start)
+    desk.doors.jobs.record("pool", both, start + MINUTE)
+    desk.doors.jobs.record("pool", [decision(Reason.QUOTA_VCPUS)], start + 2 * MINUTE)
+    desk.doors.jobs.record("pool", both, start + 3 * MINUTE)
+    rows = desk.doors.reader.ledger(())
+    assert sorted((row.reason, row.count) for row in rows) == [
+        ("MAX_VCPUS", 2),
+        ("MAX_VCPUS", 4),
+        ("QUOTA_VCPUS", 4),
+    ]
+
+
 def test_loops_subjects_and_actions_have_rows_of_their_own(desk: Desk) -> None:
     other: Decision = Decision(
         subject=Subject(SubjectKind.FLAVOR, FLAVOR), reason=Reason.IDLE, because="idle"
@@ -250,6 +265,7 @@ def test_pruning_drops_old_rows_and_old_closed_intents_alone(desk: Desk) -> None
     desk.do(CloseIntent(at=desk.now(), intent_id=closed.id, state=IntentState.DONE))
     assert desk.doors.jobs.prune(start) == 0
     assert desk.doors.jobs.prune(start + MINUTE) == 2
+    assert desk.doors.reader.totals()["decisions"] == 2
     assert [row.subject for row in desk.doors.reader.ledger(())] == ["flavor:new"]
     assert desk.open_intents() == {still_open.id}
     desk.do(CloseIntent(at=desk.now(), intent_id=closed.id, state=IntentState.DONE))
@@ -315,7 +331,7 @@ def test_a_list_goes_on_where_the_last_page_ended(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "reference",
-    ["4711", "0", "fsc_rlie/nothing", "nothing", "", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"],
+    [str(NOBODY), "0", "fsc_rlie/nothing", "nothing", "", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"],
 )
 def test_a_job_that_there_is_not_is_not_found(desk: Desk, reference: str) -> None:
     with pytest.raises(NotFound):

@@ -7,16 +7,19 @@ change has written nothing, by everything that the store shows.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
+from infra.postgres import Postgres, connect
 from models import lifecycle
 from models.changes import (
     AdmitWorker,
@@ -58,6 +61,7 @@ from models.records import (
     Worker,
     WorkerState,
 )
+from models.tables import metadata
 from models.world import StoreView
 from simulator.examples import FLAVOR, NOW, an_identity, an_intent, some_new_jobs
 from simulator.ids import SeededIds
@@ -65,6 +69,8 @@ from simulator.store import MemoryStore
 from simulator.timeline import Timeline
 
 HOUR = timedelta(hours=1)
+NOBODY = 10**12
+"""The id of no job and no worker."""
 ASKED = Asked(actor="ada@desk", reason="a test")
 STEPS = (Status.PRE_PROCESSING, Status.PROCESSING, Status.POST_PROCESSING)
 
@@ -375,10 +381,46 @@ def memory_doors() -> Doors:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def postgres(database_url: str) -> Iterator[Postgres]:
+    """The store in a PostgreSQL of its own for each module; `postgres_doors` empties it."""
+    database = connect(database_url)
+    yield database
+    database.dispose()
+
+
+def postgres_doors(database: Postgres) -> Doors:
+    """The store in PostgreSQL, with nothing in it."""
+    engine = database.sessions.engine
+    with engine.begin() as connection:
+        # As a replica: the triggers that keep the history from being emptied stand aside.
+        connection.execute(text("set local session_replication_role = replica"))
+        for table in metadata.sorted_tables:
+            if table.name != "status_transitions":
+                connection.execute(table.delete())
+
+    def audit() -> list[tuple[str, str]]:
+        with engine.begin() as connection:
+            rows = connection.execute(text("select actor, subjects from audit order by id"))
+            return [(actor, subject) for actor, subjects in rows for subject in subjects]
+
+    return Doors(
+        jobs=database.store,
+        reports=database.reports,
+        operations=database.operations,
+        reader=database.reader,
+        now=lambda: datetime.now(UTC),
+        pass_time=lambda step: time.sleep(step.total_seconds()),
+        audit=audit,
+    )
+
+
+@pytest.fixture(params=["memory", "postgres"])
 def doors(request: pytest.FixtureRequest) -> Doors:
-    """The store that the test is run on."""
-    return memory_doors()
+    """The store that the test is run on. PostgreSQL is never skipped: it fails if it is missing."""
+    if request.param == "memory":
+        return memory_doors()
+    return postgres_doors(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
