@@ -58,6 +58,11 @@ class OpenStackCloud:
         """Close the connections that are kept."""
         self._access.close()
 
+    @property
+    def microversion(self) -> str | None:
+        """The compute microversion that was agreed on; None before the first request."""
+        return self._microversion.agreed
+
     # ---- the port --------------------------------------------------------------------------------
 
     def snapshot(self) -> CloudSnapshot:

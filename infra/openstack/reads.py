@@ -31,6 +31,11 @@ class Microversion:
     def __init__(self) -> None:
         self._agreed: tuple[int, int] | None = None
 
+    @property
+    def agreed(self) -> str | None:
+        """What was agreed on, if anything was yet."""
+        return None if self._agreed is None else f"{self._agreed[0]}.{self._agreed[1]}"
+
     def agree(self, access: Access, attempt: str, call: Call) -> str:
         """The wanted one, or the nearest that the cloud offers; looked up once."""
         if self._agreed is None:
