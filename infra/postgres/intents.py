@@ -30,8 +30,9 @@ def open_one(connection: Connection, fence: Lease, intent: Intent) -> None:
             note=intent.note,
         )
         .on_conflict_do_nothing()
+        .returning(intents.c.id)
     )
-    if stored.rowcount == 0:
+    if stored.one_or_none() is None:
         raise Superseded(f"intent {intent.id} exists already; nothing was written")
 
 

@@ -27,7 +27,7 @@ _MOST_COUNTS = 500
 
 _GIVEN = """
 with given as (
-  select g.*, place from rows from (
+  select g.* from rows from (
     jsonb_to_recordset(:rows)
       as (subject text, action text, reason text, because text, facts jsonb, count bigint))
   with ordinality as g (subject, action, reason, because, facts, count, place))
@@ -68,12 +68,11 @@ on conflict (name) do update set value = c.value + excluded.value
 _FOLD = text("select fold_job_counts(:most)")
 
 _FORGET = text("""
-with old as (delete from decisions where last_at < :before returning count),
-     current as (delete from current_decisions where last_at < :before returning count),
+with old as (delete from decisions where last_at < :before returning 1),
+     current as (delete from current_decisions where last_at < :before returning 1),
      closed as (delete from intents where state <> 'open' and opened_at < :before returning 1),
      silent as (delete from heartbeats where at < :before)
-select (select count(*) from old) + (select count(*) from current) + (select count(*) from closed),
-       coalesce((select sum(count) from old), 0) + coalesce((select sum(count) from current), 0)
+select (select count(*) from old) + (select count(*) from current) + (select count(*) from closed)
 """)
 
 _TURN_MONTHS = text("select turn_months()")
@@ -119,7 +118,6 @@ def beat(connection: Connection, heartbeat: Heartbeat) -> None:
 
 def prune(connection: Connection, before: datetime) -> int:
     """See `models.ports.JobStore.prune`. Also makes the partitions of the months to come."""
-    gone, decided = connection.execute(_FORGET, {"before": before}).one()
-    connection.execute(_ADD, {"name": DECISIONS, "value": -int(decided)})
+    gone = int(connection.execute(_FORGET, {"before": before}).scalar_one())
     connection.execute(_TURN_MONTHS)
-    return int(gone)
+    return gone
