@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -318,21 +319,22 @@ class NomadWeb:
         return Answer(body={"config": config, "member": {"Name": "server-1.global"}, "stats": {}})
 
 
+@contextmanager
 def serve_nomad(
     cluster: NomadCluster,
     *,
     faults: Faults | None = None,
     token: str | None = None,
     port: int = 0,
-) -> HttpServer:
-    """Serve a cluster on this port (0: a free one) of 127.0.0.1; a running server with `.url`, to
-    be stopped with `.stop()` or by leaving its `with` block.
+) -> Iterator[HttpServer]:
+    """Serve a cluster on this port (0: a free one) of 127.0.0.1, at the server's `url`.
 
     Time stands still unless somebody advances the timeline, under the cluster's lock.
     """
-    return HttpServer(
+    with HttpServer(
         NomadWeb(cluster, faults=faults, token=token), name="nomad", port=port
-    ).start()
+    ) as server:
+        yield server
 
 
 def _route(
