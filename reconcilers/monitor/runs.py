@@ -82,7 +82,8 @@ def _being_stopped(sight: Sight, case: _Case) -> Sequence[Decision] | None:
     if case.unfinished:
         if any(child.id in sight.stopping for child in case.unfinished):
             return [_held(case, Reason.STILL_LIVE, "it is being stopped")]
-        return _stops(case, f"the stop did not take effect: {case.run.stop_reason}")
+        # The same words again: they become the run's stop reason, which must not grow.
+        return _stops(case, case.run.stop_reason)
     if case.live:
         return [_held(case, Reason.STILL_LIVE, f"it was stopped, but {_where(case)}")]
     return [_stuck_failure(sight, case)]
@@ -101,7 +102,8 @@ def _vanished(sight: Sight, case: _Case) -> Sequence[Decision] | None:
     if seen.count < needed:
         return [_held(case, Reason.RUN_VANISHED, f"missing in {seen.count} of {needed} lists")]
     failure = _Failure(reason=Reason.RUN_VANISHED, end=RunEnd.LOST)
-    return [_failed(sight, case, failure, f"its child was missing in {seen.count} lists")]
+    because = f"{_run(case)} is lost, its child was missing in {seen.count} lists"
+    return [_failed(sight, case, failure, because)]
 
 
 def _ended(sight: Sight, case: _Case) -> Sequence[Decision] | None:
@@ -115,8 +117,10 @@ def _ended(sight: Sight, case: _Case) -> Sequence[Decision] | None:
     lost = any(child.lost for child in case.children)
     if lost or sight.machine_gone(case.run):
         failure = _Failure(reason=Reason.WORKER_LOST, end=RunEnd.LOST, subtype=WORKER_LOST)
-        return [_failed(sight, case, failure, "its worker was lost and Nomad runs it no more")]
-    return [_failed(sight, case, _Failure(), "its child is over, but it never said how it ended")]
+        because = f"{_run(case)} was lost with its worker, and Nomad runs it no more"
+        return [_failed(sight, case, failure, because)]
+    because = f"{_run(case)} failed, its child is over and it never said how it ended"
+    return [_failed(sight, case, _Failure(), because)]
 
 
 def _stuck(sight: Sight, case: _Case) -> Sequence[Decision] | None:
@@ -125,15 +129,13 @@ def _stuck(sight: Sight, case: _Case) -> Sequence[Decision] | None:
     if status in ON_WORKER and case.claimed_is_live:
         stay, limit = sight.now - case.job.status_at, sight.limit(case.job, status)
         if stay > limit:
-            because = f"in {status} for {seconds(stay)}, {seconds(limit)} are allowed"
-            return _stops(case, because)
+            return _stops(case, _too_long(case, f"in {status}", stay, limit))
     limit = sight.limit(case.job, Status.STARTED)
     for allocation in case.unclaimed:
         seen = sight.world.sightings.get(child_unclaimed(allocation.id))
         stay = sight.now - seen.first_at if seen else timedelta()
         if stay > limit:
-            because = f"placed for {seconds(stay)} without a claim, {seconds(limit)} are allowed"
-            return _stops(case, because)
+            return _stops(case, _too_long(case, "placed without a claim", stay, limit))
     return None
 
 
@@ -172,17 +174,17 @@ def _stuck_failure(sight: Sight, case: _Case) -> FailRun:
     elif case.job.status in {Status.QUEUED, Status.STARTED}:
         subtype = IMAGE_PULL
     failure = _Failure(reason=Reason.RUN_STUCK, status=status, subtype=subtype)
-    return _failed(sight, case, failure, f"it was stopped: {case.run.stop_reason}")
+    return _failed(sight, case, failure, f"{case.run.stop_reason}; it was stopped")
 
 
-def _failed(sight: Sight, case: _Case, failure: _Failure, what: str) -> FailRun:
+def _failed(sight: Sight, case: _Case, failure: _Failure, because: str) -> FailRun:
     fault, before = _budget(case.job, failure)
     after = verdict(fault, before + 1, sight.settings, sight.now)
     used_up = after.then is Next.QUARANTINE
     return FailRun(
         subject=job_subject(case.job),
         reason=Reason.ATTEMPTS_USED_UP if used_up else failure.reason,
-        because=f"attempt {case.run.attempt} of {named(case.job)} failed, {what}: {after.because}",
+        because=f"{because}: {after.because}",
         facts=(("cause", failure.reason.value), ("failures", before + 1)),
         job_id=case.job.id,
         run_id=case.run.id,
@@ -208,7 +210,7 @@ def _stops(case: _Case, because: str) -> list[Decision]:
         StopChild(
             subject=Subject(SubjectKind.CHILD, child.id),
             reason=Reason.RUN_STUCK,
-            because=f"attempt {case.run.attempt} of {named(case.job)} is stuck, {because}",
+            because=because,
             nomad_job_id=child.id,
             run_id=case.run.id,
             stuck=True,
@@ -221,8 +223,16 @@ def _held(case: _Case, reason: Reason, what: str) -> Held:
     return Held(
         subject=job_subject(case.job),
         reason=reason,
-        because=f"attempt {case.run.attempt} of {named(case.job)} is left alone: {what}",
+        because=f"{_run(case)} is left alone: {what}",
     )
+
+
+def _run(case: _Case) -> str:
+    return f"attempt {case.run.attempt} of {named(case.job)}"
+
+
+def _too_long(case: _Case, where: str, stay: timedelta, limit: timedelta) -> str:
+    return f"{_run(case)} is {where} for {seconds(stay)}, {seconds(limit)} are allowed"
 
 
 def _where(case: _Case) -> str:

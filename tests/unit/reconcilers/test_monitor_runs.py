@@ -468,6 +468,24 @@ def test_a_run_that_hung_in_the_science_is_an_internal_error_and_elsewhere_an_ex
     assert "in processing for 5 h" in decision.because
 
 
+def test_a_stop_that_is_asked_for_again_and_the_failure_after_it_keep_the_first_reason() -> None:
+    first = _world(job={"status_at": _ago(hours=5)}, allocations=(MINE,))
+    (stop,) = decide(first, SETTINGS, NOW)
+    asked = {"stop_reason": stop.because}
+
+    (again,) = decide(_world(run=asked, allocations=(MINE,)), SETTINGS, NOW)
+    (failure,) = decide(_world(run=asked, child={"status": "dead"}), SETTINGS, NOW)
+
+    assert stop.because == (
+        "attempt 1 of job 1 (delayed fsc_rlie 32TLR) is in processing for 18000 s, "
+        "16200 s are allowed"
+    )
+    assert again.because == stop.because
+    assert failure.because == (
+        f"{stop.because}; it was stopped: internal_error 1 of 3, tried again"
+    )
+
+
 # ---- budgets and bulk ----------------------------------------------------------------------------
 
 
