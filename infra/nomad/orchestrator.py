@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from requests import Response
 
@@ -41,18 +41,29 @@ def connect(
     *,
     on_request: OnRequest | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    call_deadline: Callable[[], timedelta] | None = None,
 ) -> NomadOrchestrator:
-    """The port over HTTP. Nothing is sent before the first call; `close` it at the end."""
-    return NomadOrchestrator(access, Transport(access, on_request or _nobody), now)
+    """The port over HTTP. Nothing is sent before the first call; `close` it at the end.
+
+    `call_deadline` is asked for on every call, for it is a live parameter; without it the
+    deadline is the one of `access`.
+    """
+    transport = Transport(access, on_request or _nobody)
+    return NomadOrchestrator(access, transport, now, call_deadline)
 
 
 class NomadOrchestrator:
     """Implements `models.ports.Orchestrator`. One for all threads."""
 
     def __init__(
-        self, access: NomadAccess, transport: Transport, now: Callable[[], datetime]
+        self,
+        access: NomadAccess,
+        transport: Transport,
+        now: Callable[[], datetime],
+        call_deadline: Callable[[], timedelta] | None = None,
     ) -> None:
         self._access = access
+        self._call_deadline = call_deadline or (lambda: access.call_deadline)
         self._transport = transport
         self._now = now
         self._numbers = itertools.count(1)
@@ -230,7 +241,7 @@ class NomadOrchestrator:
         return self._transport.send(call, self._deadline())
 
     def _deadline(self) -> Deadline:
-        return Deadline.after(self._access.call_deadline)
+        return Deadline.after(self._call_deadline())
 
 
 def _listing(endpoint: str, params: dict[str, str]) -> Call:
