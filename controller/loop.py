@@ -25,6 +25,7 @@ from controller.leader import Leadership
 from controller.ledger import Page, turn
 from controller.metrics import kind_of
 from controller.observe import Observation, Observer
+from controller.watchdog import Pulse
 from models.errors import HrsiError, Superseded, System
 from models.plan import Action, Decision, Held, Reason, Subject, SubjectKind
 from models.ports import Hints, StopSignal
@@ -84,6 +85,11 @@ class Shell:
     observer: Observer
     hands: Hands
 
+    def close(self) -> None:
+        """Let the threads of observe and act end; whatever hangs in a call is left behind."""
+        self.observer.close()
+        self.hands.executor.close()
+
 
 class Loop:
     """The passes of one reconciler. Not to be stepped by two threads at once."""
@@ -96,6 +102,8 @@ class Loop:
         """When the pass under way, or the last one, began (monotonic seconds)."""
         self.ended_at = self.began_at
         """When the last pass ended."""
+        self.fault: str | None = None
+        """Why the last pass failed, if it did."""
         self.due_in: timedelta | None = None
         """How long after the last pass a wait that it knew of is over."""
         self._reconciler = reconciler
@@ -122,10 +130,15 @@ class Loop:
                 report = PassReport(loop=self.name, leading=self._led, error=failed.error)
         self.passes += 1
         self.ended_at = clock.monotonic()
+        self.fault = _words(report.error) if report.error is not None else None
         report = replace(report, seconds=self.ended_at - self.began_at)
         metrics.pass_ended(self.name, report.result, report.seconds)
         _tell(report)
         return report
+
+    def pulse(self) -> Pulse:
+        """How the loop is, for the watchdog and for readiness."""
+        return Pulse(loop=self.name, passes=self.passes, ended_at=self.ended_at, fault=self.fault)
 
     def run(self, stop: Stop, bell: Hints) -> None:
         """Make passes until `stop` is set; `bell` wakes, and the resync period does without it."""
@@ -261,7 +274,7 @@ def _tell(report: PassReport) -> None:
         (telling.warning if ours else telling.error)(
             "pass failed",
             action=f"{report.loop}_failed",
-            error=str(report.error) or type(report.error).__name__,
+            error=_words(report.error),
             exc_info=None if ours else report.error,
         )
     elif report.leading:
@@ -277,3 +290,7 @@ def _because(decisions: Sequence[Decision]) -> str:
     actions = [d for d in decisions if isinstance(d, Action)]
     first = next(iter((*actions, *decisions)), None)
     return first.because if first is not None else "nothing to do"
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -92,6 +92,11 @@ COUNTERS = (
     ),
     Metric("hrsi_requests", ("system", "method"), "Calls that actions sent."),
     Metric(
+        "hrsi_http_requests",
+        ("system", "purpose", "outcome"),
+        "Requests on the wire, reads included, by status or by why there was none.",
+    ),
+    Metric(
         "hrsi_request_errors",
         ("system", "method", "failure"),
         "Calls that failed, by the class of the failure.",
@@ -112,6 +117,12 @@ HISTOGRAMS = (
         ("source",),
         "How long one whole read of a source took.",
         PASS_SECONDS,
+    ),
+    Metric(
+        "hrsi_http_request_seconds",
+        ("system", "purpose"),
+        "How long a request on the wire took.",
+        CALL_SECONDS,
     ),
     Metric(
         "hrsi_request_seconds",
@@ -234,6 +245,12 @@ class Metrics:
             under_way.dec()
             seconds = self._clock.monotonic() - began
             self._histograms["hrsi_request_seconds"].labels(system.value, method).observe(seconds)
+
+    def http_request(self, system: System, purpose: str, outcome: str, seconds: float) -> None:
+        """Count one request on the wire."""
+        self._counters["hrsi_http_requests"].labels(system.value, purpose, outcome).inc()
+        timer = self._histograms["hrsi_http_request_seconds"].labels(system.value, purpose)
+        timer.observe(seconds)
 
     def action_ended(self, action: Action, outcome: Outcome) -> None:
         """Count one action by how it ended."""

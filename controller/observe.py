@@ -68,6 +68,12 @@ class Feed(Generic[Snapshot]):
                 self._future = self._crew.submit(lambda: replace(self._read(), number=number))
             return None if old else self._future
 
+    def under_way_since(self) -> float | None:
+        """When the read began that has not come back, if there is one."""
+        with self._lock:
+            waiting = self._future is not None and not self._future.done()
+            return self._begun_at if waiting else None
+
     def get(self, after: float, until: float, beyond: int = 0) -> Reading[Snapshot]:
         """The reading that `ask` speaks of; unknown when there is none at `until`."""
         allowed = until - self._clock.monotonic()
@@ -145,8 +151,10 @@ class Observer:
         clock: Clock,
         crew: Crew,
         metrics: Metrics,
+        parameters: Parameters | None = None,
     ) -> None:
-        self.parameters = Parameters()
+        self.parameters = parameters or Parameters()
+        self._crew = crew
         self._site = site
         self._registry = registry
         self._clock = clock
@@ -205,6 +213,20 @@ class Observer:
             Source.CLOUD: cloud.number,
         }
         return Observation(world=world, settings=settings, problem=problem, used=used)
+
+    def under_way(self) -> dict[Source, float]:
+        """The sources being read now, and since when (monotonic seconds)."""
+        feeds: dict[Source, Feed[Any]] = {
+            Source.STORE: self._store,
+            Source.NOMAD: self._nomad,
+            Source.CLOUD: self._cloud,
+        }
+        since = {source: feed.under_way_since() for source, feed in feeds.items()}
+        return {source: began for source, began in since.items() if began is not None}
+
+    def close(self) -> None:
+        """Begin no new read."""
+        self._crew.close()
 
     def _read_store(self) -> Reading[StoreView]:
         settings = self.parameters.settings

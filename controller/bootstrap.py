@@ -1,0 +1,271 @@
+"""The composition root: the only module that names an adapter. Reads like a table of contents.
+
+`people` is for commands that ask and order; `connect` and `controller` are the whole program. The
+simulation builds the same loops on other ports (`controller.simulation`).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from controller.act.effects import Tools
+from controller.act.executor import Executor, Lane
+from controller.act.hands import Hands
+from controller.clock import RandomIds, SystemClock
+from controller.config import Config, require_for_controller
+from controller.crew import Threads
+from controller.guard import GuardedCloud
+from controller.leader import Leadership
+from controller.loop import Loop, Reconciler, Shell
+from controller.metrics import Metrics
+from controller.observe import Observer, Parameters, Sources
+from controller.process import Manner, Process
+from controller.reconcilers import RECONCILERS
+from infra import nomad, openstack, postgres
+from infra.postgres import embedded
+from models.errors import ConfigurationError, System
+from models.job_types import DEFAULT_REGISTRY, TaskCommand
+from models.ports import Clock, Hints, Ids, JobStore, Operations, Orchestrator, Reader, RunReports
+from models.world import Site
+
+log = structlog.get_logger(__name__)
+
+QUEUE_PER_CALLER = 32
+"""How many actions may wait for each caller of a system: what a deadline's time can clear."""
+
+READERS = 3
+"""One thread per source: at most one read of each is under way."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class People:
+    """The store as people use it."""
+
+    operations: Operations
+    reader: Reader
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """Everything outside a controller, and its time, chance and counters."""
+
+    store: JobStore
+    reports: RunReports
+    people: People
+    hints: Callable[[], Hints]
+    orchestrator: Orchestrator
+    cloud: GuardedCloud
+    clock: Clock
+    ids: Ids
+    metrics: Metrics
+    parameters: Parameters
+    close: Callable[[], None]
+
+
+# ---- the store alone -----------------------------------------------------------------------------
+
+
+@contextmanager
+def people(config: Config) -> Iterator[People]:
+    """The store for people, for the length of a block."""
+    with ExitStack() as opened:
+        database = _database(config, opened)
+        yield People(operations=database.operations, reader=database.reader)
+
+
+def migrate(config: Config) -> None:
+    """Bring the database to the shape that this program needs."""
+    with ExitStack() as opened:
+        _database(config, opened).migrate()
+
+
+def _database(config: Config, opened: ExitStack) -> postgres.Postgres:
+    """The database of the settings; an embedded one is started, and ours to migrate."""
+    url = config.database.url.reveal()
+    server = None
+    if not url:
+        server = embedded.start(Path(config.database.directory))
+        opened.callback(server.stop)
+        url = server.url
+    database = postgres.connect(url, pool_size=config.database.connections)
+    opened.callback(database.dispose)
+    if server is not None:
+        database.migrate()
+    return database
+
+
+# ---- the whole -----------------------------------------------------------------------------------
+
+
+def connect(config: Config, environment: Mapping[str, str] | None = None) -> Ports:
+    """Everything that a controller talks to. Nothing outside is touched but an embedded database.
+
+    Raises `ConfigurationError` for settings that cannot work. `Ports.close` gives it all back.
+    """
+    require_for_controller(config)
+    environment = os.environ if environment is None else environment
+    clock, parameters = SystemClock(), Parameters()
+    metrics = Metrics(CollectorRegistry(), clock)
+    with ExitStack() as opening:
+        database = _database(config, opening)
+        orchestrator = nomad.connect(
+            _nomad_access(config),
+            on_request=partial(metrics.http_request, System.NOMAD),
+            now=clock.now,
+            call_deadline=lambda: parameters.settings.passes.call_deadline,
+        )
+        opening.callback(orchestrator.close)
+        access = openstack.open_access(
+            _openstack_environment(config, environment),
+            partial(metrics.http_request, System.CLOUD),
+        )
+        calls = openstack.CloudCalls(call_deadline=lambda: parameters.settings.passes.call_deadline)
+        cloud = openstack.OpenStackCloud(access, clock, calls)
+        opening.callback(cloud.close)
+        return Ports(
+            store=database.store,
+            reports=database.reports,
+            people=People(operations=database.operations, reader=database.reader),
+            hints=database.hints,
+            orchestrator=orchestrator,
+            cloud=GuardedCloud(cloud, lambda: cloud.check_project(config.openstack.project or "")),
+            clock=clock,
+            ids=RandomIds(),
+            metrics=metrics,
+            parameters=parameters,
+            close=opening.pop_all().close,
+        )
+
+
+def _nomad_access(config: Config) -> nomad.NomadAccess:
+    settings = config.nomad
+    certificate, key = settings.client_cert, settings.client_key
+    if (certificate is None) != (key is None):
+        raise ConfigurationError(
+            "NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY: only one of them is set; set both or none"
+        )
+    return nomad.NomadAccess(
+        address=settings.address,
+        deployment=config.deployment,
+        token=settings.token.reveal() or None,
+        namespace=settings.namespace,
+        region=settings.region,
+        verify=settings.ca_cert or True,
+        certificate=(certificate, key) if certificate and key else None,
+    )
+
+
+def _openstack_environment(config: Config, environment: Mapping[str, str]) -> Mapping[str, str]:
+    cloud = config.openstack.cloud
+    return {**environment, "OS_CLOUD": cloud} if cloud else environment
+
+
+def observer(config: Config, ports: Ports) -> Observer:
+    """The eyes of a controller; for `hrsi plan`, which has no hands, they are all there is."""
+    return Observer(
+        Sources(store=ports.store, orchestrator=ports.orchestrator, cloud=ports.cloud),
+        site=site(config),
+        registry=DEFAULT_REGISTRY,
+        clock=ports.clock,
+        crew=Threads("observe", READERS),
+        metrics=ports.metrics,
+        parameters=ports.parameters,
+    )
+
+
+def site(config: Config) -> Site:
+    """Who we are, by the settings."""
+    cloud, runs = config.openstack, config.runs
+    command = TaskCommand(
+        driver=runs.driver, command=runs.command, args=runs.args, environment=runs.environment
+    )
+    return Site(
+        deployment=config.deployment,
+        worker_prefix=cloud.worker_prefix,
+        image=cloud.image,
+        networks=cloud.networks,
+        security_groups=cloud.security_groups,
+        key_name=cloud.key_name,
+        parents=DEFAULT_REGISTRY.parents(config.deployment, command),
+    )
+
+
+def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Process:
+    """The controller with all its loops, or `only` those of these names.
+
+    Raises `ConfigurationError` for a name that no loop has, and when the cloud's credentials open
+    another project than the settings name.
+    """
+    chosen = reconcilers(only)
+    unproved = ports.cloud.prove()
+    if unproved is not None:
+        log.warning("the cloud's project is not proved yet", action="guard", error=unproved)
+    ending = threading.Event()
+    tools = Tools(
+        store=ports.store,
+        orchestrator=ports.orchestrator,
+        cloud=ports.cloud,
+        clock=ports.clock,
+        ids=ports.ids,
+        metrics=ports.metrics,
+        ending=ending,
+        token_key=config.runs.token_key.reveal().encode(),
+    )
+    hands = Hands(_executor(config, ports.clock), ports.metrics)
+    shell = Shell(tools=tools, observer=observer(config, ports), hands=hands)
+    holder = config.controller.holder or _own_name(ports.ids)
+    manner = Manner(
+        health=config.controller.health,
+        hints=ports.hints,
+        stop_within=config.controller.stop_within,
+        close=ports.close,
+    )
+    return Process([_loop(each, shell, holder) for each in chosen], shell, ending, manner)
+
+
+def reconcilers(only: Sequence[str] = ()) -> tuple[Reconciler, ...]:
+    """Those of these names, or all. Raises `ConfigurationError` for a name that none has."""
+    known = {reconciler.name: reconciler for reconciler in RECONCILERS}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise ConfigurationError(
+            f"there is no loop named {', '.join(unknown)}; there are: {', '.join(known)}"
+        )
+    return tuple(known[name] for name in known if not only or name in only)
+
+
+def _executor(config: Config, clock: Clock) -> Executor:
+    lanes = {
+        System.NOMAD: _lane(System.NOMAD, config.nomad.calls, config.nomad.calls_per_second),
+        System.CLOUD: _lane(
+            System.CLOUD, config.openstack.calls, config.openstack.calls_per_second
+        ),
+    }
+    return Executor(lanes, clock, time.sleep)
+
+
+def _lane(system: System, calls: int, per_second: float) -> Lane:
+    crew = Threads(system.value, calls)
+    return Lane(crew=crew, capacity=calls * QUEUE_PER_CALLER, per_second=per_second)
+
+
+def _loop(reconciler: Reconciler, shell: Shell, holder: str) -> Loop:
+    tools = shell.tools
+    leadership = Leadership(tools.store, tools.clock, name=reconciler.name, holder=holder)
+    return Loop(reconciler, shell, leadership)
+
+
+def _own_name(ids: Ids) -> str:
+    """A name that no other process has, also after a restart with the same process id."""
+    return f"{socket.gethostname()}-{os.getpid()}-{ids.uuid().hex[:8]}"

@@ -1,0 +1,130 @@
+"""What the program is started with, in small frozen groups; `controller.config` reads them.
+
+Each field has its unit, the reason of its default and the harm of a wrong value. Thresholds are
+not here: they are live parameters (`models.settings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from controller import config_values as values
+from controller.config_values import Address, Secret
+
+Value = TypeVar("Value")
+
+
+def _setting(read: Callable[[Any], Value], default: Any = None, *, env: str | None = None) -> Any:
+    """A field: how its text is read, and the environment variable if it has a name of its own."""
+    return field(default=default, metadata={"read": read, "env": env})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseConfig:
+    """Where the job table is."""
+
+    url: Secret = _setting(values.database_url, Secret(""), env="DATABASE_URL")
+    """`postgresql://user:password@host:port/name`. Empty: an embedded PostgreSQL is started."""
+
+    directory: str = _setting(values.text, ".hrsi/postgres")
+    """Where the embedded PostgreSQL keeps its files. Never on a file system of a network."""
+
+    connections: int = _setting(values.whole(2, 100), 12)
+    """Most connections at once. Fewer than loops + call threads make calls wait for one another."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NomadConfig:
+    """Which Nomad runs the work, and how it is called."""
+
+    address: str = _setting(values.web_address, "http://127.0.0.1:4646", env="NOMAD_ADDR")
+    """Any server of the region."""
+
+    token: Secret = _setting(values.secret, Secret(""), env="NOMAD_TOKEN")
+    """ACL token; needs to list, dispatch, submit jobs and write nodes."""
+
+    region: str | None = _setting(values.text, env="NOMAD_REGION")
+    namespace: str = _setting(values.text, "default", env="NOMAD_NAMESPACE")
+    """Where our parents are registered; lists are always of all namespaces."""
+
+    ca_cert: str | None = _setting(values.existing_file, env="NOMAD_CACERT")
+    """Who signed Nomad's certificate, when the system does not know."""
+
+    client_cert: str | None = _setting(values.existing_file, env="NOMAD_CLIENT_CERT")
+    client_key: str | None = _setting(values.existing_file, env="NOMAD_CLIENT_KEY")
+    calls: int = _setting(values.whole(1, 64), 16)
+    """Calls at once. Nomad closes connections above 100 from one address."""
+
+    calls_per_second: float = _setting(values.number(0.1, 10_000), 200.0)
+    """Most calls begun per second."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenStackConfig:
+    """Which cloud gives the workers, and what they are made from."""
+
+    cloud: str | None = _setting(values.text, env="OS_CLOUD")
+    """A name in `clouds.yaml`. Without one the other `OS_*` variables are used."""
+
+    project: str | None = _setting(values.text)
+    """Name or id of the project that we expect to be in. Another one stops the start: a mistaken
+    credential must not create, or delete, in somebody else's project."""
+
+    image: str = _setting(values.text, "os-worker-template")
+    networks: tuple[str, ...] = _setting(values.texts, ())
+    security_groups: tuple[str, ...] = _setting(values.texts, ())
+    key_name: str | None = _setting(values.text)
+    worker_prefix: str = _setting(values.name_prefix, "os-worker-")
+    """What the names of our servers begin with. Others' servers must not begin so."""
+
+    calls: int = _setting(values.whole(1, 64), 8)
+    """Calls at once. Neutron was seen to break at 5 to 10 parallel boots."""
+
+    calls_per_second: float = _setting(values.number(0.1, 1000), 10.0)
+    """Most calls begun per second."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """What Nomad starts for a run, and how its program proves whose it is."""
+
+    token_key: Secret = _setting(values.token_key, Secret(""))
+    """Key of the run tokens, at least 32 characters. A new key makes running programs mute."""
+
+    driver: str = _setting(values.text, "raw_exec")
+    command: str = _setting(values.text, "/usr/local/bin/hrsi-worker")
+    args: tuple[str, ...] = _setting(values.texts, ())
+    environment: tuple[tuple[str, str], ...] = _setting(values.pairs, ())
+    """Shown by Nomad to whoever may read jobs: no secrets here."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControllerConfig:
+    """The process itself."""
+
+    holder: str | None = _setting(values.text)
+    """Name of this process in leases and heartbeats. Default: host, process id and a random part;
+    two processes of one name would both think that they lead."""
+
+    health: Address = _setting(values.address, Address("127.0.0.1", 9464))
+    """Where /metrics, /healthz and /readyz listen. They need no token: keep them inside."""
+
+    stop_within: timedelta = _setting(values.wait(0.1, 600), timedelta(seconds=30))
+    """How long a graceful stop waits for calls in flight. Shorter leaves intents open."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """Everything that the program is started with."""
+
+    deployment: str = _setting(values.deployment, "")
+    """Name of this installation, on everything that it makes outside: a-z, 0-9 and hyphens."""
+
+    database: DatabaseConfig = field(default_factory=DatabaseConfig)
+    nomad: NomadConfig = field(default_factory=NomadConfig)
+    openstack: OpenStackConfig = field(default_factory=OpenStackConfig)
+    runs: RunConfig = field(default_factory=RunConfig)
+    controller: ControllerConfig = field(default_factory=ControllerConfig)
