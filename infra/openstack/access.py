@@ -138,6 +138,7 @@ def open_access(environment: Mapping[str, str], on_request: OnRequest) -> Access
             # Every CloudRegion warns of an optional back end for metrics that nobody here uses.
             warnings.filterwarnings("ignore", message=".*InfluxDB.*")
             region = _region(environment)
+        _require_user(region)
         return Access(region, on_request)
     except (ConfigException, keystone.ClientException) as error:
         raise ConfigurationError(
@@ -165,6 +166,14 @@ def _region(environment: Mapping[str, str]) -> CloudRegion:
     if named is None and len(config.get_cloud_names()) != 1:
         raise ConfigException("neither OS_CLOUD nor OS_AUTH_URL is set")
     return config.get_one(cloud=named, region_name=environment.get("OS_REGION_NAME") or "")
+
+
+def _require_user(region: CloudRegion) -> None:
+    """Keystoneauth sends a password of nobody without complaint, and Keystone says 400."""
+    auth = region.config.get("auth", {})
+    by_password = str(region.config.get("auth_type", "password")).endswith("password")
+    if by_password and not ({"username", "user_id"} & auth.keys() and auth.get("password")):
+        raise ConfigException("there is no user or no password")
 
 
 def _files(environment: Mapping[str, str], variable: str) -> list[str] | None:
