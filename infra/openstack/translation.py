@@ -17,7 +17,7 @@ Texts of others are cut and cleared of secrets: Nova repeats user data whole, tw
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -42,6 +42,15 @@ from models.errors import (
 
 TEXT_KEPT = 300
 """Characters kept of any text of others."""
+
+_BY_STATUS: Mapping[int, type[PortError]] = {
+    403: Refused,
+    404: NotFound,
+    409: Conflict,
+    413: Throttled,
+    429: Throttled,
+    503: Unavailable,
+}
 
 _REPEATED_VALUE = re.compile(r"(Value: ).*", re.DOTALL)
 _TOKEN = re.compile(r"gAAAA[\w\-]{20,}={0,2}")
@@ -110,27 +119,24 @@ class Translator:
         words = self.clean(said or response.reason or "no text", private)
         request_id = response.headers.get("X-Openstack-Request-Id", "")
         text = f"{attempt}: {status} {words}" + (f" ({request_id})" if request_id else "")
-        match status:
-            case 401:
-                return self._bad_credentials(attempt, words)
-            case 403 if _QUOTA.search(words):
-                return QuotaExceeded(text)
-            case 403:
-                return Refused(text)
-            case 404 if said is not None:
-                return NotFound(text)
-            case 404:
-                return Unavailable(f"{text}; the 404 is not of the service: a proxy, a wrong URL?")
-            case 409:
-                return Conflict(text, failure=_network(words) or FailureClass.CONFLICT)
-            case 413 | 429:
-                return Throttled(text, retry_after=_retry_after(response))
-            case 503:
-                return Unavailable(text)
-            case _ if status >= 500:
-                return Unknown(text) if is_write else Unavailable(text)
-            case _:
-                return Malformed(text, failure=_network(words) or FailureClass.BAD_REQUEST)
+        if status == 401:
+            return self._bad_credentials(attempt, words)
+        if status == 404 and said is None:
+            return Unavailable(f"{text}; the 404 is not of the service: a proxy, a wrong URL?")
+        kind = _kind(status, about_quota=_QUOTA.search(words) is not None, is_write=is_write)
+        return kind(
+            text,
+            failure=_network(words) if kind in {Conflict, Malformed} else None,
+            retry_after=_retry_after(response) if kind is Throttled else None,
+        )
+
+
+def _kind(status: int, *, about_quota: bool, is_write: bool) -> type[PortError]:
+    if status == 403 and about_quota:
+        return QuotaExceeded
+    if status >= 500 and status not in _BY_STATUS:
+        return Unknown if is_write else Unavailable
+    return _BY_STATUS.get(status, Malformed)
 
 
 def worded(response: requests.Response) -> str | None:
