@@ -8,7 +8,7 @@ answer of a call ever tells: they are read from the world, where they stay until
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from models.errors import FailureClass
 from models.fleet import Member
@@ -62,14 +62,9 @@ def _came_up(members: Iterable[Member], since: datetime) -> bool:
 
 
 def _doubled(failures: int) -> int:
-    longest: int = 20
-    return int(2 ** min(failures - 1, longest))
+    """1, 2, 4 …; what is longer than any pause is not computed."""
+    return 1 << min(failures - 1, 20)
 
 
 def _of(survey: Survey, flavor: str) -> list[Member]:
     return [m for m in survey.members if m.worker.flavor == flavor]
-
-
-def remaining(backoff: Backoff, now: datetime) -> timedelta:
-    """How long a back-off still lasts; zero when it is over."""
-    return max(timedelta(0), backoff.until - now)

@@ -58,7 +58,12 @@ class Survey:
             nodes={node.id: node for node in nodes},
             live_on=live_by_node(world.nomad) if world.nomad else {},
             intents=_by_target(world.store.intents),
-            strangers=frozenset(n.name for n in nodes if n.id not in world.store.identities),
+            strangers=frozenset(
+                name
+                for node in nodes
+                if node.id not in world.store.identities
+                for name in (node.id, node.name)
+            ),
         )
 
     @property
@@ -104,8 +109,10 @@ class Survey:
         return joined.id if joined else next(iter(known), None)
 
     def is_unproved(self, worker: Worker) -> bool:
-        """A node that nobody has identified yet bears its name: it may be its node."""
-        return not self._ids(worker) and worker.name in self.strangers
+        """A listed node that nobody has identified yet may be its node, by name or by id: its agent
+        may have registered anew, and what that node runs would be overlooked.
+        """
+        return worker.name in self.strangers or worker.node_id in self.strangers
 
     def pending(self, kind: IntentKind, node_id: str) -> Intent | None:
         """An open intent of this kind for a node, whose call may still be running."""
@@ -191,7 +198,8 @@ def comes_back(survey: Survey, member: Member) -> bool:
         return False
     ours = retirement.cause is RetireCause.IDLE or retirement.step is RetireStep.UNDOING
     usable = node is not None and node.status == "ready" and not node.draining
-    return ours and usable and not survey.live(member.worker) and not survey.is_missing(member)
+    lost = survey.is_missing(member) or is_broken(member.server) or is_leaving(member.server)
+    return ours and usable and not lost and not survey.live(member.worker)
 
 
 def seconds(start: datetime, end: datetime) -> int:

@@ -17,6 +17,7 @@ from reconcilers.pool import decide
 from simulator.examples import (
     NOW,
     Machine,
+    a_job,
     a_machine,
     a_world,
     an_id,
@@ -226,6 +227,16 @@ def test_an_overdue_worker_that_is_not_deleted_yet_says_so() -> None:
 
     assert isinstance(decision, Held)
     assert decision.reason is Reason.STALE
+
+
+def test_a_node_whose_server_failed_is_not_admitted_though_it_waits_to_be_deleted() -> None:
+    machine = _server(_booting(), status="ERROR")
+    needed = (a_job(id=1), a_job(id=2))
+
+    decisions = _pool(a_world(machine, store={"ready": needed}))
+
+    (about,) = [d for d in decisions if str(d.subject) == "worker:os-worker-001"]
+    assert (type(about), about.reason) == (Held, Reason.SERVER_ERROR)
 
 
 # ---- ready workers -------------------------------------------------------------------------------

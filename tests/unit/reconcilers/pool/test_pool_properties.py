@@ -28,12 +28,33 @@ from models.actions import (
 )
 from models.fleet import demands, join
 from models.plan import Action, Decision, Held, SubjectKind
-from models.records import IntentKind, RetireCause, Retirement, RetireStep, Worker, WorkerOrder
+from models.records import (
+    IntentKind,
+    NodeIdentity,
+    RetireCause,
+    Retirement,
+    RetireStep,
+    Worker,
+    WorkerOrder,
+)
 from models.settings import PoolSettings
 from models.sightings import create_missing, node_quiet, server_missing
 from models.world import Sighting, World
 from reconcilers.pool import decide
-from simulator.examples import NOW, a_job, a_quota, a_world, an_evaluation, an_intent
+from simulator.examples import (
+    NOW,
+    Machine,
+    a_job,
+    a_machine,
+    a_quota,
+    a_retirement,
+    a_world,
+    an_allocation,
+    an_evaluation,
+    an_id,
+    an_identity,
+    an_intent,
+)
 from simulator.strategies import FLAVORS, moments, reordered, worlds
 
 NEEDS_NOMAD = (
@@ -65,8 +86,8 @@ few = settings(
 
 pool_settings = st.builds(
     PoolSettings,
-    max_workers=st.integers(0, 8),
-    max_vcpus=st.integers(0, 30),
+    max_workers=st.integers(0, 12),
+    max_vcpus=st.integers(0, 60),
     vcpu_share=st.sampled_from([1, 0.5]),
     min_workers=st.integers(0, 3),
     create_burst=st.integers(1, 4),
@@ -143,6 +164,65 @@ def _memory(draw: st.DrawFn, workers: tuple[Worker, ...]) -> dict[str, Sighting]
     }
 
 
+@st.composite
+def last_steps(draw: st.DrawFn) -> World:
+    """Workers that stand right before their deletion, and whatever may speak against it."""
+    fleet = [draw(_leaving(number)) for number in range(1, draw(st.integers(2, 4)))]
+    jobs = tuple(a_job(id=number) for number in range(draw(st.integers(0, 1))))
+    nodes = st.sampled_from([1, 2, 3, 77])
+    return a_world(
+        *fleet,
+        store={
+            "ready": jobs,
+            "identities": _old_node(),
+            "intents": tuple(_call(draw, m.worker) for m in fleet if draw(_rarely)),
+        },
+        nomad={
+            "allocations": tuple(
+                an_allocation(
+                    f"job-{number}",
+                    node=draw(nodes),
+                    client_status=draw(st.sampled_from(["running", "unknown", "lost"])),
+                )
+                for number in range(draw(st.integers(0, 2)))
+            ),
+            "evaluations": tuple(
+                an_evaluation(f"job-{number}", create_index=draw(st.integers(289, 292)))
+                for number in range(draw(st.integers(0, 1)))
+            ),
+        },
+        sightings=_memory(draw, tuple(m.worker for m in fleet)),
+    )
+
+
+@st.composite
+def _leaving(draw: st.DrawFn, number: int) -> Machine:
+    cause = draw(st.sampled_from(RetireCause))
+    retirement = a_retirement(
+        cause=cause,
+        step=draw(st.sampled_from([RetireStep.SEEN] * 3 + [RetireStep.MARKING])),
+        started_at=NOW - timedelta(minutes=5),
+        index=290,
+        modify_index=300,
+        seen_at=draw(moments(timedelta(minutes=4))),
+        forced=cause is RetireCause.PERSON and draw(st.booleans()),
+    )
+    machine = a_machine(number, retirement=retirement)
+    assert machine.node is not None
+    node = replace(
+        machine.node,
+        eligible=draw(_rarely),
+        modify_index=draw(st.sampled_from([300] * 4 + [301])),
+    )
+    return replace(machine, node=draw(st.sampled_from([node] * 4 + [None])))
+
+
+def _old_node() -> dict[str, NodeIdentity]:
+    """Node 77 was worker 1's before its agent registered anew."""
+    before = replace(an_identity(1), node_id=str(an_id("node", 77)))
+    return {before.node_id: before}
+
+
 def _created(decisions: list[Decision]) -> Counter[str]:
     return Counter(d.flavor for d in decisions if isinstance(d, CreateServer))
 
@@ -160,7 +240,7 @@ def _live_nodes(world: World, worker: Worker) -> bool:
 
 
 @few
-@given(world=pools(), limits=pool_settings)
+@given(world=pools() | last_steps(), limits=pool_settings)
 def test_no_worker_is_deleted_while_its_node_holds_a_live_allocation(
     world: World, limits: PoolSettings
 ) -> None:
@@ -173,7 +253,7 @@ def test_no_worker_is_deleted_while_its_node_holds_a_live_allocation(
 
 
 @few
-@given(world=pools(), limits=pool_settings)
+@given(world=pools() | last_steps(), limits=pool_settings)
 def test_a_worker_with_a_listed_node_is_deleted_only_after_its_mark_was_seen(
     world: World, limits: PoolSettings
 ) -> None:
@@ -255,7 +335,7 @@ def test_an_unknown_source_holds_back_every_action_that_needs_it(
 
 
 @few
-@given(world=pools(), limits=pool_settings)
+@given(world=pools() | last_steps(), limits=pool_settings)
 def test_nobody_gets_two_decisions_and_nothing_busy_gets_an_action(
     world: World, limits: PoolSettings
 ) -> None:
@@ -293,7 +373,7 @@ def test_the_order_of_the_lists_decides_nothing(
 
 
 @few
-@given(world=pools(), limits=pool_settings)
+@given(world=pools() | last_steps(), limits=pool_settings)
 def test_a_persons_retirement_is_never_undone(world: World, limits: PoolSettings) -> None:
     causes: dict[int, Retirement | None] = {w.id: w.retirement for w in world.store.workers}
     for decision in decide(world, limits, NOW):

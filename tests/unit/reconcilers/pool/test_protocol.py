@@ -28,8 +28,10 @@ from simulator.examples import (
     a_child,
     a_job,
     a_machine,
+    a_node,
     a_parent_id,
     a_retirement,
+    a_server,
     a_world,
     an_allocation,
     an_evaluation,
@@ -80,7 +82,8 @@ def _sent(kind: IntentKind, seconds_left: int | None) -> tuple[Intent, ...]:
     [
         pytest.param(None, 300, 60, 300, id="answer-lost-so-the-nodes-index-counts"),
         pytest.param(0, 300, 60, 300, id="it-was-ineligible-already"),
-        pytest.param(290, 300, 60, 290, id="the-answers-index-counts"),
+        pytest.param(300, 300, 60, 300, id="the-answers-index-counts"),
+        pytest.param(290, 300, 60, 300, id="changed-after-the-mark-so-the-later-index-counts"),
         pytest.param(301, 300, 30, None, id="the-list-is-older-than-the-mark"),
         pytest.param(301, 300, 62, 301, id="nomad-was-restored-and-never-gets-there"),
         pytest.param(None, 300, 1, None, id="the-list-was-asked-for-before"),
@@ -139,6 +142,14 @@ def test_a_mark_that_does_not_show_is_waited_for_or_sent_again(
     if isinstance(decision, MarkWorker):
         assert decision.cause is retirement.get("cause", RetireCause.IDLE)
         assert decision.by == retirement.get("by", "worker-pool")
+
+
+def test_a_persons_mark_in_nomad_is_not_sent_again_by_us() -> None:
+    machine = _retiring(cause=RetireCause.PERSON, by="person (Nomad)", started_at=NOW)
+
+    decision = _one(a_world(machine))
+
+    assert (type(decision), decision.reason) == (Held, Reason.MARK_NOT_SEEN)
 
 
 # ---- seen ----------------------------------------------------------------------------------------
@@ -236,6 +247,17 @@ def test_a_call_that_may_make_the_node_eligible_holds_the_deletion(
     assert type(_one(a_world(_seen(), store={"intents": (lost,)}))) is action
 
 
+@pytest.mark.parametrize("machine", [_seen(), replace(_seen(seen_at=_ago(999)), node=None)])
+def test_a_namesake_that_is_not_identified_may_be_its_node_registered_anew(
+    machine: Machine,
+) -> None:
+    anew = a_node(1, id=str(an_id("node", 77)))
+
+    decision = _one(a_world(machine, nomad={"nodes": (anew,)}))
+
+    assert (type(decision), decision.reason) == (Held, Reason.NODE_NEW)
+
+
 def test_nothing_is_deleted_without_the_cloud() -> None:
     world = replace(a_world(_seen()), cloud=None)
 
@@ -325,6 +347,11 @@ def test_a_worker_is_taken_back_when_demand_returns() -> None:
         pytest.param(_wanted(_seen(cause=RetireCause.STALE)), "it failed", id="s"),
         pytest.param(_wanted(_retiring()), "its mark is not seen", id="m"),
         pytest.param(_wanted(_seen({"status": "down"})), "its node is down", id="d"),
+        pytest.param(
+            _wanted(replace(_seen(), server=a_server(1, status="ERROR"))),
+            "its server failed",
+            id="e",
+        ),
         pytest.param(
             _wanted(_seen(), intents=(an_intent(kind=MARK, subject=NODE),)),
             "a mark may still land after the undoing",
@@ -445,4 +472,4 @@ def test_unless_a_node_of_its_name_waits_to_be_identified() -> None:
 
     decision = _one(a_world(replace(_unborn(), node=node)))
 
-    assert (type(decision), decision.reason) == (Held, Reason.BOOTING)
+    assert (type(decision), decision.reason) == (Held, Reason.NODE_NEW)
