@@ -23,7 +23,7 @@ from infra.retry import Deadline, RetryPolicy
 from models.errors import ConfigurationError, Conflict, Malformed, NotFound, Unavailable, Unknown
 from models.job_types import Registry
 from models.ports import Clock, ServerOrder
-from models.world import CloudSnapshot, Server
+from models.world import CloudSnapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +41,10 @@ class CloudCalls:
 
     kept: timedelta = timedelta(minutes=1)
     """How old quota, flavors and images may be."""
+
+
+class _MarkerGone(Conflict):
+    """The list changed under us in a way that the pages to come cannot make up for."""
 
 
 class OpenStackCloud:
@@ -68,11 +72,10 @@ class OpenStackCloud:
     def snapshot(self) -> CloudSnapshot:
         """All pages of the server list or an error; see the port."""
         with self._reading("snapshot", "list servers") as ask:
-            # A server may vanish that the next page was to follow: then the list starts again.
-            requested_at, entries = self._calls.retry.call(lambda: self._list(ask), ask.deadline)
+            requested_at, entries = self._list(ask)
             flavors = self._offers.flavors(ask)
             names = {flavor_id: name for name, flavor_id in flavors.items()}
-            servers = tuple(_record(entry, names) for entry in entries.values())
+            servers = tuple(entry.as_server(names) for entry in entries.values())
             quota = self._offers.quota(ask, lambda: frozenset(entries))
             return CloudSnapshot(
                 number=next(self._numbers),
@@ -170,7 +173,18 @@ class OpenStackCloud:
             )
 
     def _list(self, ask: Reads) -> tuple[datetime, dict[str, ServerEntry]]:
-        """Every page, by id: a server that two pages show is one. When it was asked for first."""
+        """Every page, and when the first was asked for.
+
+        The server that the next page was to follow may vanish meanwhile: the list starts again.
+        """
+        for _ in range(1, self._calls.retry.attempts):
+            try:
+                return self._pages(ask)
+            except _MarkerGone:
+                continue
+        return self._pages(ask)
+
+    def _pages(self, ask: Reads) -> tuple[datetime, dict[str, ServerEntry]]:
         requested_at = self._clock.now()
         found: dict[str, ServerEntry] = {}
         path: str | None = f"/servers/detail?limit={self._calls.page_size}"
@@ -178,9 +192,10 @@ class OpenStackCloud:
             try:
                 page = ask.compute(path, ServerPage)
             except Malformed as error:
-                if "marker" in path and "marker" in str(error):
-                    raise Conflict(f"{ask.attempt}: a page's first server has gone") from error
+                if "marker=" in path and "marker" in str(error):
+                    raise _MarkerGone(f"{ask.attempt}: {error}") from error
                 raise
+            # By id: a server that two pages show is one.
             found.update((entry.id, entry) for entry in page.servers if entry.status != "DELETED")
             path = next_path(page.servers_links, path)
         return requested_at, found
@@ -216,10 +231,6 @@ class OpenStackCloud:
         if order.user_data is not None:
             body["user_data"] = b64encode(order.user_data.encode()).decode()
         return body
-
-
-def _record(entry: ServerEntry, flavor_names: Mapping[str, str]) -> Server:
-    return entry.as_server(flavor_names)
 
 
 def _private(order: ServerOrder, body: Mapping[str, Any]) -> tuple[str | None, ...]:

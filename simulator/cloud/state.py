@@ -34,8 +34,8 @@ Listener = Callable[[CloudServer], None]
 class SimulatedCloud:
     """One project of an OpenStack cloud on virtual time.
 
-    `on_active` is told of each server whose machine has started, `on_gone` of each whose machine
-    has ended; both with the lock held.
+    `on_active` is told of each server whose machine has started, `on_gone` of each that has ended,
+    also of those that never started; both with the lock held.
     """
 
     def __init__(

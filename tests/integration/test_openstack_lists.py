@@ -238,6 +238,18 @@ def test_reads_are_asked_again_within_the_deadline(behind: MakeBehind) -> None:
     assert cloud.between.seen["GET /compute/v2.1/servers/detail"] == 3
 
 
+def test_a_service_that_stays_away_is_asked_no_more_often_than_the_policy_says(
+    behind: MakeBehind,
+) -> None:
+    cloud = behind(retry=QUICK)
+    cloud.between.change = lambda request, response: (
+        Response("no", 503) if request.path.endswith("/detail") else response
+    )
+    with pytest.raises(Unavailable):
+        cloud.port.snapshot()
+    assert cloud.between.seen["GET /compute/v2.1/servers/detail"] == QUICK.attempts
+
+
 @pytest.mark.parametrize(
     ("body", "headers"),
     [

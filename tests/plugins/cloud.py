@@ -8,10 +8,8 @@ from typing import TypeAlias
 
 import pytest
 
-from infra.openstack import CloudCalls, OpenStackCloud, open_access
 from infra.retry import ONCE
 from models.ports import Cloud, ServerOrder
-from simulator.cloud.http.serve import serve_cloud
 from simulator.cloud.memory import MemoryCloud
 from simulator.cloud.options import CloudOptions
 from simulator.cloud.state import SimulatedCloud
@@ -80,6 +78,10 @@ def in_memory(options: CloudOptions) -> CloudInTest:
 @contextmanager
 def over_http(options: CloudOptions) -> Iterator[CloudInTest]:
     """The real adapter, speaking HTTP to the same state; reads are not asked again."""
+    # Here and not above: every test run loads this module, and the SDK takes half a second.
+    from infra.openstack import CloudCalls, OpenStackCloud, open_access
+    from simulator.cloud.http.serve import serve_cloud
+
     state, faults = SimulatedCloud(Timeline(), options), Faults()
     requests: list[tuple[str, str]] = []
     with serve_cloud(state, faults) as running:
