@@ -263,6 +263,14 @@ def test_no_answer_to_a_create_is_an_unknown_outcome(
     assert site.application.seen.count("POST /servers") == 2
 
 
+def test_a_create_leaves_once_even_when_clouds_yaml_asks_for_retries(site: Site) -> None:
+    site.application.instead[CREATE] = cut
+    retries = {"OS_CONNECT_RETRIES": "3", "OS_COMPUTE_CONNECT_RETRIES": "3"}
+    with pytest.raises(Unknown):
+        site.adapter(retries | {"OS_COMPUTE_STATUS_CODE_RETRIES": "3"}).create(an_order())
+    assert site.application.seen.count("POST /servers") == 1
+
+
 @pytest.mark.parametrize("operation", ["cloud.authenticate", "cloud.networks", "cloud.images"])
 @pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.LOST_REPLY, Fault.TIMEOUT])
 def test_a_create_that_could_not_even_be_sent_was_not_done(
