@@ -431,6 +431,9 @@ def test_a_stop_is_seen_through_before_the_run_fails(
     [
         pytest.param({}, ("Held", "STILL_LIVE"), id="the-call-may-still-arrive"),
         pytest.param(
+            {"deadline": _ago(seconds=1)}, ("Held", "STILL_LIVE"), id="ended-as-the-list-was-asked"
+        ),
+        pytest.param(
             {"deadline": _ago(seconds=5)}, ("StopChild", "RUN_STUCK"), id="it-ended-without-effect"
         ),
         pytest.param({"subject": "another"}, ("StopChild", "RUN_STUCK"), id="anothers-stop"),
