@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.plugins.postgres", "tests.plugins.cloud"]
+pytest_plugins = [
+    "tests.plugins.postgres",
+    "tests.plugins.cloud",
+    "tests.plugins.nomad",
+    "tests.plugins.stores",
+]
 
 IN_CI = bool(os.environ.get("CI"))
 STARTS_SERVERS = {"contract", "e2e", "integration", "migrations", "stateful"}
