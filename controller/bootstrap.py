@@ -84,10 +84,14 @@ def people(config: Config) -> Iterator[People]:
         yield People(operations=database.operations, reader=database.reader)
 
 
-def migrate(config: Config) -> None:
-    """Bring the database to the shape that this program needs."""
+def migrate(config: Config, revision: str = "head", *, down: bool = False) -> None:
+    """Bring the database to the shape of a revision; with `down` undo what came after it."""
     with ExitStack() as opened:
-        _database(config, opened).migrate()
+        database = _database(config, opened)
+        if down:
+            database.downgrade(revision)
+        else:
+            database.migrate(revision)
 
 
 def _database(config: Config, opened: ExitStack) -> postgres.Postgres:

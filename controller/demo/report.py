@@ -28,8 +28,10 @@ class Report:
         return asdict(self)
 
 
-def report_of(scene: Scene, totals: Mapping[str, int], *, workers_peak: int) -> Report:
-    """Sum up a demo from its last moment and the store's totals."""
+def report_of(
+    scene: Scene, totals: Mapping[str, int], *, workers_peak: int, violations: int
+) -> Report:
+    """Sum up a demo from its last moment, the store's totals and what the loops counted."""
     done = scene.jobs.get(Stage.PROCESSED, 0)
     return Report(
         jobs_submitted=scene.submitted,
@@ -37,9 +39,9 @@ def report_of(scene: Scene, totals: Mapping[str, int], *, workers_peak: int) -> 
         jobs_other=sum(scene.jobs.values()) - done,
         workers_peak=workers_peak,
         workers_left=scene.worker_count,
-        servers_created=totals["servers_created"],
-        servers_deleted=totals["servers_deleted"],
+        servers_created=totals["servers.created"],
+        servers_deleted=totals["servers.deleted"],
         decisions=totals["decisions"],
-        invariant_violations=totals["violations"],
+        invariant_violations=violations,
         seconds=round(scene.elapsed.total_seconds(), 1),
     )

@@ -38,32 +38,38 @@ class Ending:
     busiest: Scene
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class House:
+    """From where one sees the whole stage. `violations` counts the invariants seen broken."""
+
+    store: JobStore
+    reader: Reader
+    clock: Clock
+    violations: Callable[[], int]
+
+
 class Watcher:
     """Makes scenes out of what the store holds; keeps the busiest."""
 
-    def __init__(
-        self, store: JobStore, reader: Reader, clock: Clock, notes: tuple[str, ...]
-    ) -> None:
-        self._store = store
-        self._reader = reader
-        self._clock = clock
+    def __init__(self, house: House, notes: tuple[str, ...]) -> None:
+        self._house = house
         self._notes = notes
-        self._began = clock.monotonic()
-        self._limits = ViewLimits(ready_per_flavor=0, ended_since=clock.now())
+        self._began = house.clock.monotonic()
+        self._limits = ViewLimits(ready_per_flavor=0, ended_since=house.clock.now())
         self.submitted = 0
         self.peak = 0
         self.busiest: Scene | None = None
 
     def look(self) -> Scene:
         """This moment. Raises what the store raises."""
-        view = self._store.view(self._limits)
+        view = self._house.store.view(self._limits)
         scene = Scene(
-            elapsed=timedelta(seconds=self._clock.monotonic() - self._began),
+            elapsed=timedelta(seconds=self._house.clock.monotonic() - self._began),
             submitted=self.submitted,
-            jobs=stages_of(self._reader.totals()),
+            jobs=stages_of(self._house.reader.totals()),
             quarantined=sum(row.quarantined for row in view.counts),
             workers=duties_of(view, DEFAULT_REGISTRY.flavors),
-            decisions=self._reader.ledger((), DECISIONS_SHOWN),
+            decisions=self._house.reader.ledger((), DECISIONS_SHOWN),
             notes=self._notes,
         )
         self.peak = max(self.peak, scene.worker_count)
@@ -73,7 +79,12 @@ class Watcher:
 
     def report(self, scene: Scene) -> Report:
         """What it has come to so far."""
-        return report_of(scene, self._reader.totals(), workers_peak=self.peak)
+        return report_of(
+            scene,
+            self._house.reader.totals(),
+            workers_peak=self.peak,
+            violations=self._house.violations(),
+        )
 
 
 def _liveliness(scene: Scene) -> tuple[int, int]:

@@ -81,10 +81,10 @@ class Scene:
 
 
 def stages_of(totals: Mapping[str, int]) -> dict[Stage, int]:
-    """Jobs by stage, from jobs by status; what is no status is passed over."""
+    """Jobs by stage, from the store's totals, of which those named `jobs.STATUS` count here."""
     found: Counter[Stage] = Counter()
     for status in Status:
-        found[_STAGES[status]] += totals.get(status.value, 0)
+        found[_STAGES[status]] += totals.get(f"jobs.{status}", 0)
     return dict(found)
 
 

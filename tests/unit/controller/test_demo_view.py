@@ -135,10 +135,16 @@ def test_the_progress_line_names_only_what_there_is() -> None:
 @pytest.mark.parametrize(
     ("totals", "stage", "count"),
     [
-        pytest.param({"ready": 2, "configured": 1}, Stage.WAITING, 3, id="waiting-is-three"),
-        pytest.param({"processed": 2, "done": 3}, Stage.PROCESSED, 5, id="processed-is-done"),
-        pytest.param({"external_error": 1, "error_checked": 1}, Stage.IN_ERROR, 2, id="errors"),
-        pytest.param({"servers_created": 9}, Stage.WAITING, 0, id="other-totals-are-no-jobs"),
+        pytest.param(
+            {"jobs.ready": 2, "jobs.configured": 1}, Stage.WAITING, 3, id="waiting-is-three"
+        ),
+        pytest.param(
+            {"jobs.processed": 2, "jobs.done": 3}, Stage.PROCESSED, 5, id="processed-is-done"
+        ),
+        pytest.param(
+            {"jobs.external_error": 1, "jobs.error_checked": 1}, Stage.IN_ERROR, 2, id="errors"
+        ),
+        pytest.param({"servers.created": 9}, Stage.WAITING, 0, id="other-totals-are-no-jobs"),
     ],
 )
 def test_statuses_come_down_to_stages(totals: dict[str, int], stage: Stage, count: int) -> None:
@@ -146,7 +152,7 @@ def test_statuses_come_down_to_stages(totals: dict[str, int], stage: Stage, coun
 
 
 def test_every_status_has_its_stage() -> None:
-    assert sum(stages_of(dict.fromkeys(Status, 1)).values()) == len(Status)
+    assert sum(stages_of({f"jobs.{status}": 1 for status in Status}).values()) == len(Status)
 
 
 def test_workers_are_counted_by_what_they_do() -> None:
@@ -168,8 +174,8 @@ def test_workers_are_counted_by_what_they_do() -> None:
 
 
 def test_the_report_counts_processed_jobs_as_done() -> None:
-    totals = {"servers_created": 13, "servers_deleted": 0, "decisions": 200, "violations": 0}
-    report = report_of(SCENE, totals, workers_peak=14).as_json()
+    totals = {"servers.created": 13, "servers.deleted": 0, "decisions": 200}
+    report = report_of(SCENE, totals, workers_peak=14, violations=0).as_json()
     assert report == {
         "jobs_submitted": 40,
         "jobs_done": 20,

@@ -1,0 +1,146 @@
+"""`hrsi demo`: the whole program at work on one machine, with nothing to set up."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Self
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from controller.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, complain, print_json, print_table
+from controller.demo.picture import save_picture
+from controller.demo.run import End, Ending, time_for, watch
+from controller.demo.scene import Scene, progress_line
+from controller.demo.stage import Play, stage
+from controller.demo.view import view
+from models.errors import HrsiError
+
+app = typer.Typer()
+
+EXAMPLES = """
+
+Examples:
+
+  hrsi demo
+
+  hrsi demo --jobs 200 --until-quiet
+
+  hrsi demo --headless --until-quiet --json
+"""
+
+FRAMES_PER_SECOND = 4
+LINE_EVERY = timedelta(seconds=3)
+
+Show = Callable[[Scene], None]
+
+
+@app.command(epilog=EXAMPLES)
+def demo(
+    jobs: Annotated[int, typer.Option(min=1, max=5_000, help="How many jobs.")] = 40,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="A line every few seconds instead of a picture.")
+    ] = False,
+    until_quiet: Annotated[
+        bool,
+        typer.Option("--until-quiet", help="End when every job has ended and no worker is left."),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The report as one JSON object, alone on stdout.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Other jobs and boot times for another seed.")] = 0,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the liveliest moment into this SVG file.")
+    ] = None,
+) -> None:
+    """Run jobs end to end: a real PostgreSQL, a simulated cloud and Nomad, real processes.
+
+    Needs no setting and no network. Everything that it starts ends with it. Waits are shortened
+    through ordinary parameters, set with the reason "demo".
+    """
+    screen = Console(stderr=as_json)
+    with _Signals() as signals:
+        screen.print("Starting PostgreSQL, a simulated cloud and Nomad, and the controller…")
+        try:
+            with (
+                stage(Play(jobs=jobs, seed=seed)) as watcher,
+                _shown(screen, headless=headless or not screen.is_terminal) as show,
+            ):
+                deadline = time_for(jobs) if until_quiet else None
+                ending = watch(watcher, show, signals.stop, deadline)
+        except HrsiError:
+            # A Ctrl-C reaches what is being started as well, which then fails.
+            if signals.stop.is_set():
+                raise typer.Exit(signals.exit_status) from None
+            raise
+    if picture is not None:
+        save_picture(ending.busiest, picture)
+    _tell(ending, as_json=as_json)
+    if ending.end is End.STOPPED:
+        raise typer.Exit(signals.exit_status)
+    if ending.end is End.TOO_LATE:
+        complain(f"hrsi demo: it should be quiet by now: {progress_line(ending.last)}")
+        raise typer.Exit(EXIT_FAILED)
+
+
+class _Signals:
+    """SIGINT and SIGTERM set `stop` instead of breaking off whatever is under way."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.exit_status = EXIT_INTERRUPTED
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, _: FrameType | None) -> None:
+        self.exit_status = 128 + number
+        self.stop.set()
+
+
+@contextmanager
+def _shown(screen: Console, *, headless: bool) -> Iterator[Show]:
+    if headless:
+        yield _Lines(screen).show
+        return
+    with Live(console=screen, screen=True, auto_refresh=False) as live:
+        yield lambda scene: live.update(view(scene, *screen.size), refresh=True)
+
+
+class _Lines:
+    """A progress line every few seconds; first what never changes."""
+
+    def __init__(self, screen: Console) -> None:
+        self._out = screen.file
+        self._next = timedelta(0)
+
+    def show(self, scene: Scene) -> None:
+        """Print a line when it is time for one."""
+        if not self._next:
+            self._out.write("".join(f"{note}\n" for note in scene.notes))
+        if scene.elapsed >= self._next:
+            self._out.write(progress_line(scene) + "\n")
+            self._out.flush()
+            self._next = scene.elapsed + LINE_EVERY
+
+
+def _tell(ending: Ending, *, as_json: bool) -> None:
+    report = ending.report.as_json()
+    if as_json:
+        print_json(report)
+    else:
+        print_table("Report", ("what", "how many"), report.items())

@@ -1,0 +1,95 @@
+"""`hrsi migrate`, `hrsi controller`, `hrsi plan`: the program, and a look at what it would do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from controller import bootstrap, log
+from controller.cli.output import EXIT_FAILED, complain, print_json, say
+from controller.cli.planned import plan_as_json, plan_lines
+from controller.cli.session import AsJson, settings
+from controller.planning import plan as planned
+from controller.reconcilers import RECONCILERS
+
+app = typer.Typer()
+
+NAMES = ", ".join(reconciler.name for reconciler in RECONCILERS)
+
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME", help=f"Only this loop; may be repeated. Of: {NAMES}."),
+]
+
+
+@app.command(
+    epilog="\n\nExamples:\n\n  DATABASE_URL=postgresql://hrsi@db/hrsi hrsi migrate\n\n"
+    "  hrsi migrate --down --revision 0002\n"
+)
+def migrate(
+    context: typer.Context,
+    revision: Annotated[str, typer.Option(help="How far; base is an empty database.")] = "head",
+    down: Annotated[
+        bool, typer.Option("--down", help="Undo what came after the revision, with its data.")
+    ] = False,
+) -> None:
+    """Bring the database to the shape that this program needs, or back to an older one.
+
+    Only this command changes a database that DATABASE_URL names.
+    """
+    if down and revision == "head":
+        raise typer.BadParameter("--down needs the --revision to go back to, or base")
+    bootstrap.migrate(settings(context), revision, down=down)
+    say(f"The database is at revision {revision}.")
+
+
+@app.command(
+    epilog="\n\nExamples:\n\n  hrsi controller\n\n"
+    "  hrsi controller --only execution --only monitor\n\n  hrsi controller --once\n"
+)
+def controller(
+    context: typer.Context,
+    only: Only = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="One pass of each loop, then end; 1 if one failed.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log details, too.")] = False,
+) -> None:
+    """Run the controller until SIGTERM or Ctrl-C.
+
+    Several may run at once, with all loops or some: the lease of each loop lets one of them act.
+    """
+    log.configure(verbose=verbose)
+    config, names = settings(context), only or []
+    bootstrap.reconcilers(names)
+    process = bootstrap.controller(config, bootstrap.connect(config), names)
+    if not (process.once() if once else process.run()):
+        complain(
+            "hrsi controller: a pass failed, see the log"
+            if once
+            else "hrsi controller: calls were still out at the end; their intents stay open, and "
+            "the next controller looks at what came of them"
+        )
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command(epilog="\n\nExamples:\n\n  hrsi plan\n\n  hrsi plan --only worker-pool --json\n")
+def plan(context: typer.Context, only: Only = None, as_json: AsJson = False) -> None:
+    """Look once and print what the controller would do, and what it holds back; change nothing.
+
+    + makes, - ends, ~ changes or notes, ! holds back. No lease is taken and nothing is recorded.
+    """
+    config, chosen = settings(context), bootstrap.reconcilers(only or [])
+    ports = bootstrap.connect(config)
+    try:
+        observer = bootstrap.observer(config, ports)
+        ports.cloud.prove()  # another project stops here; a silent cloud shows in the plan
+        decided = planned(observer, chosen, ports.clock)
+    finally:
+        ports.close()
+    if as_json:
+        print_json(plan_as_json(decided))
+        return
+    for line in plan_lines(decided):
+        say(line)

@@ -1,0 +1,173 @@
+"""What a demo runs on: PostgreSQL in a temporary folder, a simulated cloud and Nomad, a controller.
+
+A composition root like `controller.bootstrap`, of which it is the user: only the settings and what
+stands behind the addresses are the demo's own. Leaving the stage ends whatever was started on it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from controller import bootstrap, log
+from controller.config_groups import (
+    Config,
+    ControllerConfig,
+    DatabaseConfig,
+    NomadConfig,
+    OpenStackConfig,
+    RunConfig,
+)
+from controller.config_values import Address, Secret
+from controller.demo.run import House, Watcher
+from controller.invariants import INVARIANTS
+from controller.submission import parse_submission
+from infra.postgres import embedded
+from models.job_types import DEFAULT_REGISTRY
+from models.ports import Asked, Operations
+from simulator.acquisitions import acquisitions
+from simulator.cloud.options import CloudOptions
+from simulator.served import Served, serve
+from simulator.systems import Scenario
+
+DEPLOYMENT = "demo"
+DEMO = Asked(actor="demo", reason="demo")
+
+PARAMETERS = {
+    "passes.resync": 1,
+    "passes.call_deadline": 10,
+    "passes.lease": 30,
+    "pool.max_workers": 16,
+    "pool.idle_for": 3,
+    "pool.create_burst": 4,
+    "pool.create_period": 1,
+    "pool.redelete_after": 5,
+    "execution.resend_after": 5,
+}
+"""Waits of minutes as waits of seconds, and few enough workers that jobs queue for them."""
+
+RUN_SECONDS = 4.0
+"""How long the stand-in science of a run takes."""
+
+
+STANDIN_ENVIRONMENT = (
+    ("HRSI_NODE_ID", "${node.unique.id}"),
+    ("HRSI_NODE_NAME", "${node.unique.name}"),
+    ("HRSI_ADDRESS", "${attr.unique.network.ip-address}"),
+)
+"""How Nomad tells the stand-in where it runs."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Play:
+    """What is to be shown."""
+
+    jobs: int
+    seed: int = 0
+
+
+@contextmanager
+def stage(play: Play) -> Iterator[Watcher]:
+    """Set up, start the controller, submit the jobs; then whoever watches is told from here.
+
+    Raises what the parts raise.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hrsi-demo-")))
+        log.configure(stream=stack.enter_context((folder / "controller.log").open("w")))
+        server = stack.enter_context(embedded.running(folder / "postgres", embedded.THROW_AWAY))
+        given = {"DATABASE_URL": server.url}
+        outside = stack.enter_context(serve(_scenario(play), given, folder / "nomad"))
+        config = _config(server.url, outside)
+        bootstrap.migrate(config)
+        ports = bootstrap.connect(config, outside.environment())
+        stack.callback(ports.close)
+        _set_parameters(ports.people.operations)
+        process = bootstrap.controller(config, ports)
+        stack.callback(process.stop)
+        process.start()
+        notes = _notes(folder, server.url, process.health_address)
+        house = House(
+            store=ports.store,
+            reader=ports.people.reader,
+            clock=ports.clock,
+            violations=partial(_violations, ports.metrics.registry),
+        )
+        watcher = Watcher(house, notes)
+        watcher.submitted = _submit(ports.people.operations, play)
+        yield watcher
+
+
+def _scenario(play: Play) -> Scenario:
+    """A cloud that boots in seconds rather than minutes."""
+    cloud = CloudOptions(
+        boot_time=timedelta(seconds=2),
+        boot_spread=0.5,
+        delete_time=timedelta(seconds=1),
+        deleted_shown=timedelta(seconds=0.2),
+    )
+    return Scenario(seed=play.seed, cloud=cloud, join_delay=timedelta(seconds=1))
+
+
+def _config(database_url: str, outside: Served) -> Config:
+    cloud = outside.outside.cloud.options
+    return Config(
+        deployment=DEPLOYMENT,
+        database=DatabaseConfig(url=Secret(database_url)),
+        nomad=NomadConfig(address=outside.nomad.url),
+        openstack=OpenStackConfig(
+            project=outside.cloud.account.project,
+            networks=cloud.networks,
+            security_groups=cloud.security_groups,
+            calls_per_second=50,
+        ),
+        runs=RunConfig(
+            token_key=Secret(secrets.token_hex(32)),
+            command=sys.executable,
+            args=("-m", "worker.standin"),
+            environment=(*STANDIN_ENVIRONMENT, ("HRSI_STANDIN_SECONDS", str(RUN_SECONDS))),
+        ),
+        controller=ControllerConfig(
+            health=Address("127.0.0.1", 0), stop_within=timedelta(seconds=10)
+        ),
+    )
+
+
+def _set_parameters(operations: Operations) -> None:
+    for key, value in PARAMETERS.items():
+        operations.set_parameter(key, value, DEMO)
+
+
+def _submit(operations: Operations, play: Play) -> int:
+    """Hand the jobs in as `hrsi job submit` does; how many went in."""
+    submission = parse_submission(acquisitions(play.jobs, play.seed), DEFAULT_REGISTRY)
+    return len(operations.submit(submission.jobs, DEMO).added)
+
+
+def _violations(registry: CollectorRegistry) -> int:
+    """Invariants that the loops saw broken since the start."""
+    counts = (
+        registry.get_sample_value("hrsi_invariant_violations_total", {"invariant": invariant})
+        for invariant in INVARIANTS
+    )
+    return int(sum(count or 0 for count in counts))
+
+
+def _notes(folder: Path, database_url: str, health: Address | None) -> tuple[str, ...]:
+    changed = ", ".join(f"{key}={value}" for key, value in PARAMETERS.items())
+    command = sys.argv[0] if Path(sys.argv[0]).name == "hrsi" else "hrsi"
+    return (
+        f"Metrics: http://{health}/metrics   Log: {folder / 'controller.log'}",
+        f'Waits are shortened by parameters, set with the reason "demo": {changed}',
+        f"From another terminal: DATABASE_URL={shlex.quote(database_url)} {command} why job 1",
+    )

@@ -1,0 +1,171 @@
+"""What people do with `hrsi`, on the embedded PostgreSQL that it sets up for them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.postgres import embedded
+from tests.plugins.commands import Run
+
+JOBS = """\
+{"type": "fsc_rlie", "product": "S2A_MSIL1C_20220906T130311_N0400_R038_T28WEU_20220906T182127"}
+{"type": "gfsc", "name": "28WEU-2022-09-06", "tile": "28WEU", "priority": "nrt"}
+{"type": "test", "name": "try-1"}
+"""
+BAD = """\
+{"type": "test", "name": "good-1"}
+{"type": "fsc_rlie", "product": "S2A_nonsense"}
+{"type": "fsc", "name": "x"}
+{"type": "test", "name": "good-2", "priority": "soon"}
+not json
+
+{"type": "test", "name": "good-3"}
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[str]:
+    """The embedded server where the commands look for it, kept up between them to save time."""
+    with embedded.running(tmp_path / ".hrsi/postgres", embedded.THROW_AWAY) as server:
+        yield server.url
+
+
+def jobs_of(hrsi: Run, *arguments: str) -> list[dict[str, Any]]:
+    listed = hrsi("job", "list", "--json", *arguments)
+    assert listed.returncode == 0, listed.stderr
+    found: list[dict[str, Any]] = json.loads(listed.stdout)
+    return found
+
+
+@pytest.mark.usefixtures("database")
+def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, tmp_path: Path) -> None:
+    (tmp_path / "jobs.jsonl").write_text(JOBS)
+    tried = hrsi("job", "submit", "jobs.jsonl", "--dry-run")
+    assert "3 jobs would be added" in tried.stdout, tried.stderr
+    assert jobs_of(hrsi) == []
+    assert "3 jobs added, 0 were there already" in hrsi("job", "submit", "jobs.jsonl").stdout
+    again = hrsi("job", "submit", "-", typed=JOBS)
+    assert "0 jobs added, 3 were there already, 0 lines refused" in again.stdout
+    jobs = jobs_of(hrsi)
+    assert {(job["type"], job["status"]) for job in jobs} == {
+        ("fsc_rlie", "ready"),
+        ("gfsc", "ready"),
+        ("test", "ready"),
+    }
+    story = json.loads(hrsi("job", "show", "gfsc/28WEU-2022-09-06", "--json").stdout)
+    assert [row["after"] for row in story["history"]] == ["initialized", "configured", "ready"]
+    number = str(story["job"]["id"])
+    assert "would be cancelled" in hrsi("job", "cancel", number, "--dry-run").stdout
+    assert hrsi("job", "cancel", number, "--reason", "no need").returncode == 0
+    assert [job["type"] for job in jobs_of(hrsi, "--status", "cancelled")] == ["gfsc"]
+    assert hrsi("job", "relaunch", number).returncode == 0
+    assert jobs_of(hrsi, "--status", "cancelled") == []
+    told = hrsi("why", "job", number)
+    assert told.returncode == 0
+    assert "28WEU-2022-09-06) is ready" in told.stdout
+
+
+@pytest.mark.usefixtures("database")
+def test_bad_lines_are_refused_one_by_one_and_good_ones_go_in(hrsi: Run) -> None:
+    handed_in = hrsi("job", "submit", "-", typed=BAD)
+    assert handed_in.returncode == 1
+    refusals = [line.split(";")[0] for line in handed_in.stderr.splitlines()]
+    assert len(refusals) == 4
+    assert refusals[0].startswith("line 2: field product: 'S2A_nonsense' is no Sentinel product")
+    assert refusals[1].startswith("line 3: field type: 'fsc' is no job type")
+    assert refusals[2].startswith("line 4: field priority: Invalid enum value 'soon'")
+    assert refusals[3].startswith("line 5: JSON is malformed")
+    assert "2 jobs added, 0 were there already, 4 lines refused" in handed_in.stdout
+    assert [job["name"] for job in jobs_of(hrsi)] == ["good-1", "good-3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "status", "sentence"),
+    [
+        pytest.param(("job", "show", "4711"), {}, 1, "4711", id="a-job-that-is-not-there"),
+        pytest.param(
+            ("job", "list"),
+            {"HRSI_POOL_SIZE": "3"},
+            2,
+            "HRSI_POOL_SIZE: there is no such variable",
+            id="an-unknown-variable",
+        ),
+        pytest.param(
+            ("job", "list"),
+            {"DATABASE_URL": "mysql://x"},
+            2,
+            "DATABASE_URL: it is not a PostgreSQL url",
+            id="a-database-that-is-none",
+        ),
+        pytest.param(
+            ("job", "list"),
+            {"DATABASE_URL": "postgresql://hrsi:secret@127.0.0.1:1/hrsi"},
+            1,
+            "127.0.0.1",
+            id="a-database-that-does-not-answer",
+        ),
+        pytest.param(
+            ("--config", "mine.toml", "job", "list"),
+            {},
+            2,
+            "mine.toml: it cannot be read",
+            id="a-settings-file-that-is-not-there",
+        ),
+        pytest.param(
+            ("controller", "--only", "worker-pol"), {}, 2, "worker-pool", id="a-loop-of-no-name"
+        ),
+    ],
+)
+@pytest.mark.usefixtures("database")
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    hrsi: Run,
+    arguments: tuple[str, ...],
+    settings: dict[str, str],
+    status: int,
+    sentence: str,
+) -> None:
+    ended = hrsi(*arguments, **settings)
+    assert sentence in ended.stderr
+    assert ended.returncode == status
+    assert "Traceback" not in ended.stderr
+    assert "secret" not in ended.stderr
+
+
+def test_an_unknown_key_in_the_settings_file_is_refused_by_name(hrsi: Run, tmp_path: Path) -> None:
+    (tmp_path / "hrsi.toml").write_text('[nomad]\nadress = "http://127.0.0.1:4646"\n')
+    ended = hrsi("job", "list")
+    assert ended.returncode == 2
+    assert "nomad.adress: there is no such key; did you mean nomad.address?" in ended.stderr
+
+
+def test_an_old_database_of_ones_own_is_migrated_only_when_asked(
+    hrsi: Run, database: str, tmp_path: Path
+) -> None:
+    old = hrsi("job", "list", DATABASE_URL=database)
+    assert old.returncode == 2
+    assert "hrsi migrate" in old.stderr
+    migrated = hrsi("migrate", DATABASE_URL=database)
+    assert migrated.returncode == 0, migrated.stderr
+    assert jobs_of(hrsi) == []
+    back = hrsi("migrate", "--down", "--revision", "base", DATABASE_URL=database)
+    assert back.returncode == 0, back.stderr
+    assert hrsi("job", "list", DATABASE_URL=database).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((), id="hrsi"),
+        pytest.param(("job", "submit"), id="job-submit"),
+        pytest.param(("controller",), id="controller"),
+        pytest.param(("plan",), id="plan"),
+        pytest.param(("why",), id="why"),
+    ],
+)
+def test_help_shows_how_a_command_is_used(hrsi: Run, arguments: tuple[str, ...]) -> None:
+    ended = hrsi(*arguments, "--help")
+    assert ended.returncode == 0
+    assert "Example" in ended.stdout

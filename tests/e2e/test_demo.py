@@ -1,0 +1,73 @@
+"""The demo: the whole program on one machine, and nothing of it left afterwards."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.commands import Run, Start
+
+REPORT = {
+    "jobs_submitted",
+    "jobs_done",
+    "jobs_other",
+    "workers_peak",
+    "workers_left",
+    "servers_created",
+    "servers_deleted",
+    "decisions",
+    "invariant_violations",
+    "seconds",
+}
+
+
+def test_a_demo_processes_its_jobs_and_takes_every_worker_down(
+    hrsi: Run, tmp_path: Path, left_running: Callable[[], list[str]]
+) -> None:
+    ended = hrsi("demo", "--jobs", "6", "--headless", "--until-quiet", "--json", timeout=150)
+    assert ended.returncode == 0, ended.stderr
+    report = json.loads(ended.stdout)
+    assert set(report) == REPORT
+    assert report["jobs_submitted"] == report["jobs_done"] == 6
+    assert (report["jobs_other"], report["workers_left"]) == (0, 0)
+    assert report["servers_created"] == report["servers_deleted"] >= report["workers_peak"] > 0
+    assert report["invariant_violations"] == 0
+    assert left_running() == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "when", "status"),
+    [
+        pytest.param(signal.SIGINT, "Starting", 130, id="ctrl-c-while-it-starts"),
+        pytest.param(signal.SIGINT, "processing", 130, id="ctrl-c-while-runs-are-on-workers"),
+        pytest.param(signal.SIGTERM, "booting", 143, id="sigterm-while-servers-boot"),
+    ],
+)
+def test_a_demo_that_is_interrupted_leaves_nothing_running(
+    start_hrsi: Start,
+    tmp_path: Path,
+    left_running: Callable[[], list[str]],
+    number: signal.Signals,
+    when: str,
+    status: int,
+) -> None:
+    demo = start_hrsi("demo", "--jobs", "20", "--headless")
+    wait_for_line(demo, when)
+    demo.send_signal(number)
+    _, said = demo.communicate(timeout=60)
+    assert demo.returncode == status
+    assert "Traceback" not in said
+    assert left_running() == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def wait_for_line(process: subprocess.Popen[str], words: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if words in line:
+            return
+    pytest.fail(f"the demo ended before it said {words!r}: {process.communicate()[1]}")

@@ -1,0 +1,95 @@
+"""`hrsi` as a person starts it: a process and a folder of its own, and nobody else's settings."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+HRSI = (sys.executable, "-c", "from controller.cli import main; main()")
+ROOT = Path(__file__).parents[2]
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def clean_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Nothing of the settings of whoever runs the tests, and temporary files below `folder`."""
+    ours = ("HRSI_", "OS_", "NOMAD_", "DATABASE_", "PG")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return {
+        **inherited,
+        "TMPDIR": str(temporary),
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "200",
+        **settings,
+    }
+
+
+@pytest.fixture
+def hrsi(tmp_path: Path) -> Run:
+    """Run one command to its end: `hrsi("job", "list", DATABASE_URL=…)`."""
+
+    def run(
+        *arguments: str, typed: str = "", timeout: float = 60, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*HRSI, *arguments],
+            cwd=tmp_path,
+            env=clean_environment(tmp_path, settings),
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def start_hrsi(tmp_path: Path) -> Iterator[Start]:
+    """Start a command and go on; whatever is still running at the end of the test is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*HRSI, *arguments],
+            cwd=tmp_path,
+            env=clean_environment(tmp_path, settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=10)
+
+
+@pytest.fixture
+def left_running(tmp_path: Path) -> Callable[[], list[str]]:
+    """Command lines of processes that know this test's folder: nothing else may outlive it."""
+
+    def find() -> list[str]:
+        mark = str(tmp_path).encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (process / "cmdline").read_bytes()
+                knows = mark in command + (process / "environ").read_bytes()
+            except OSError:
+                continue  # it ended while we looked
+            if knows and process.name != str(os.getpid()):
+                found.append(command.replace(b"\0", b" ").decode(errors="replace"))
+        return found
+
+    return find
