@@ -57,6 +57,16 @@ _BY_SQLSTATE: Mapping[str, tuple[type[HrsiError], str]] = MappingProxyType(
     }
 )
 
+# A refused connection has no SQLSTATE, only words, and these only where the server speaks English.
+_BY_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        '" does not exist': "3D000",
+        "password authentication failed": "28",
+        "no password supplied": "28",
+        "no pg_hba.conf entry": "28",
+    }
+)
+
 _CONNECTION_LOST = (pg.AdminShutdown, pg.CrashShutdown, pg.TransactionTimeout)
 
 
@@ -102,11 +112,15 @@ def _is_lost(error: psycopg.Error) -> bool:
 
 
 def _ours(attempt: str, error: BaseException) -> HrsiError:
-    state = getattr(error, "sqlstate", None) or "08"
+    state = getattr(error, "sqlstate", None) or _state_by_words(str(error))
     prefixes = (state[:length] for length in range(len(state), 1, -1))
     known = (_BY_SQLSTATE[prefix] for prefix in prefixes if prefix in _BY_SQLSTATE)
     kind, remedy = next(known, (Malformed, ""))
     return kind(f"{attempt}: {_words(error)}{remedy}")
+
+
+def _state_by_words(message: str) -> str:
+    return next((state for words, state in _BY_WORDS.items() if words in message), "08")
 
 
 def _words(error: BaseException) -> str:

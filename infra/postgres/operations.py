@@ -76,7 +76,7 @@ class PostgresOperations:
 
 
 def _done(verdicts: Sequence[Verdict]) -> list[str]:
-    return [verdict.subject for verdict in verdicts if verdict.done]
+    return list(dict.fromkeys(verdict.subject for verdict in verdicts if verdict.done))
 
 
 def _audit(connection: Connection, action: str, asked: Asked, subjects: list[str]) -> None:

@@ -56,7 +56,11 @@ def retire(
         .with_for_update()
     )
     found = {worker.name: worker for worker in map(worker_from, connection.execute(query))}
-    return tuple(_retired(connection, found, name, wish, forced=forced) for name in names)
+    verdicts = {
+        name: _retired(connection, found, name, wish, forced=forced)
+        for name in dict.fromkeys(names)
+    }
+    return tuple(verdicts[name] for name in names)
 
 
 def _retired(

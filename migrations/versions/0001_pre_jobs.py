@@ -164,14 +164,10 @@ end $$;
 
 create trigger guard_first_status before insert on jobs
   for each row execute function guard_status();
-create trigger guard_status before update on jobs for each row
-  when (new.seq is distinct from old.seq
-        or new.status is distinct from old.status
-        or new.status_at is distinct from old.status_at
-        or new.status_before is distinct from old.status_before
-        or new.status_message is distinct from old.status_message
-        or new.status_actor is distinct from old.status_actor)
-  execute function guard_status();
+-- Whoever writes one of these columns changes the status, even to what it is.
+create trigger guard_status before update of status, seq, status_at, status_before, status_message,
+    status_actor, error_subtype, attempt on jobs
+  for each row execute function guard_status();
 
 create function keep_history() returns trigger language plpgsql as $$
 begin

@@ -1,14 +1,16 @@
 """A migrated database for each test module, in one server for the whole run.
 
-The server is embedded PostgreSQL in the run's temporary directory; the processes of pytest-xdist
+The server is embedded PostgreSQL in a temporary directory; the processes of pytest-xdist
 share it, and the last one stops it. The first one to need it migrates a template, and each module
 gets a copy, which costs a tenth of a second.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from infra.postgres import embedded
+from infra.postgres import Postgres, connect, embedded
 from infra.postgres.embedded import Embedded
 from infra.postgres.migrate import migrate
 
@@ -31,7 +33,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
     server = embedded.start(_directory_of_the_run(tmp_path_factory), embedded.THROW_AWAY)
     yield server
     if server.stop():
-        shutil.rmtree(server.directory / "data", ignore_errors=True)
+        shutil.rmtree(server.directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +59,24 @@ def own_database_url(postgres_server: Embedded) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def own_database(own_database_url: str) -> Iterator[Postgres]:
+    """A store of its own for one test, with nothing in it."""
+    postgres = connect(own_database_url, application_name="tests")
+    yield postgres
+    postgres.dispose()
+
+
 def _directory_of_the_run(factory: pytest.TempPathFactory) -> Path:
+    """One for all processes of this run, and not below pytest's own.
+
+    As root the server has another user, whom the next run of pytest would shut out: each one takes
+    away everybody else's right to enter the directory that all of them share.
+    """
     base = factory.getbasetemp()
-    return (base.parent if base.name.startswith("popen-") else base) / "postgres"
+    run = base.parent if base.name.startswith("popen-") else base
+    name = hashlib.sha256(str(run).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"hrsi-tests-{name}"
 
 
 @contextmanager

@@ -1,0 +1,167 @@
+"""What the store costs does not depend on how many jobs have ever been (defect 1).
+
+Measured in buffers that PostgreSQL touches, never in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, TextClause, text
+
+from infra.postgres import Postgres, view
+from models.lifecycle import Status
+from models.ports import Placement, RunResult
+from simulator.examples import some_new_jobs
+from tests.plugins.sessions import Scissors
+from tests.plugins.stores import ASKED, STEPS, Desk, postgres_doors
+
+pytestmark = pytest.mark.integration
+
+FEW, MANY = 1_000, 20_000
+ROWS_OF_HISTORY = 12
+SAME = 1.2
+
+# As many rows as a job's life writes, put there past the triggers: only their number matters here.
+FINISHED = """
+set local session_replication_role = replica;
+with fresh as (
+  insert into jobs (type, key, name, flavor, priority, status, status_actor, resume_status, seq,
+                    attempt)
+    select 'fsc_rlie', 'finished ' || n, 'n', 'hm.medium', 'nrt', 'done', 'publication', 'ready',
+           {rows}, 1
+    from generate_series({first}, {last}) n returning id),
+run as (
+  insert into runs (id, job_id, attempt, claim, created_at, ended_at, ended_as)
+    select gen_random_uuid(), id, 1, 1, now() - interval '2 days', now() - interval '1 day',
+           'processed' from fresh),
+past as (
+  insert into status_changes (job_id, seq, at, before, after, actor, attempt)
+    select id, seq, now(), 'ready', 'done', 'publication', 1
+    from fresh, generate_series(1, {rows}) seq)
+insert into job_counts values ('fsc_rlie', 'hm.medium', 'done', 'nrt', false, {last} - {first} + 1);
+set local session_replication_role = origin;
+"""
+
+TOUCHED = text("""
+select sum(pg_stat_get_xact_blocks_fetched(oid))::int from pg_class
+where relnamespace = 'public'::regnamespace and relkind in ('r', 'i', 'p', 't')
+""")
+
+
+@pytest.fixture
+def desk(own_database: Postgres) -> Desk:
+    return Desk(postgres_doors(own_database))
+
+
+def finish(database: Postgres, first: int, last: int) -> None:
+    """Add finished jobs, and let the planner know."""
+    statements = FINISHED.format(first=first, last=last, rows=ROWS_OF_HISTORY)
+    with database.sessions.engine.begin() as connection:
+        connection.exec_driver_sql(statements)
+    with database.sessions.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql("vacuum analyze")
+
+
+def buffers_of_writes(database: Postgres, write: Callable[[], object]) -> int:
+    """Buffers of our tables and indexes that the transaction of one call touches."""
+    found: list[int] = []
+
+    class Last(Scissors):
+        def _committing(self, connection: Connection) -> None:
+            found.append(connection.execute(TOUCHED).scalar_one())
+
+    with Last(database).watching():
+        write()
+    return found[-1]
+
+
+def buffers_of_reads(database: Postgres, statement: TextClause, values: dict[str, Any]) -> int:
+    """Buffers that one query touches."""
+    explained = text(f"explain (analyze, buffers, format json) {statement.text}")
+    with database.sessions.read("explain") as connection:
+        plan = connection.execute(explained, values).scalar_one()
+    tree = (plan if isinstance(plan, list) else json.loads(plan))[0]["Plan"]
+    return int(tree["Shared Hit Blocks"] + tree["Shared Read Blocks"])
+
+
+def test_a_status_write_costs_the_same_after_twenty_times_the_history(
+    own_database: Postgres, desk: Desk
+) -> None:
+    def life() -> list[int]:
+        """The cost of each step of one run, from its claim to its end."""
+        change = desk.queue_change(desk.submit()[0])
+        own_database.store.commit(desk.lease, change)
+        run_id, reports = change.intent.id, own_database.reports
+        steps: list[Callable[[], object]] = [
+            lambda: reports.claim(run_id, Placement(allocation_id="one")),
+            *(lambda step=step: reports.report(run_id, 1, step) for step in STEPS),
+            lambda: reports.end(run_id, 1, RunResult(status=Status.PROCESSED)),
+        ]
+        return [buffers_of_writes(own_database, step) for step in steps]
+
+    finish(own_database, 1, FEW)
+    life()
+    few = life()
+    finish(own_database, FEW + 1, MANY)
+    life()
+    many = life()
+    assert sum(many) <= SAME * sum(few), (few, many)
+
+
+def test_a_view_costs_the_same_after_twenty_times_the_jobs(
+    own_database: Postgres, desk: Desk
+) -> None:
+    values = {"flavors": ["hm.medium"], "most": 50, "since": desk.now()}
+    desk.submit(30)
+    for _ in range(5):
+        desk.claimed()
+    desk.failed()
+    finish(own_database, 1, FEW)
+    few = [buffers_of_reads(own_database, query, values) for query in view.STATEMENTS]
+    finish(own_database, FEW + 1, MANY)
+    many = [buffers_of_reads(own_database, query, values) for query in view.STATEMENTS]
+    assert sum(many) <= SAME * sum(few), list(zip(few, many, strict=True))
+
+
+def test_a_view_is_a_fixed_number_of_queries(own_database: Postgres, desk: Desk) -> None:
+    def queries() -> int:
+        with Scissors(own_database).watching() as watched:
+            desk.view()
+        return len(watched.seen)
+
+    empty = queries()
+    desk.submit(40)
+    desk.claimed()
+    assert queries() == empty == len(view.STATEMENTS)
+
+
+@pytest.mark.parametrize("few_and_many", [(1, 60)])
+def test_people_move_any_number_of_jobs_in_as_many_statements(
+    own_database: Postgres, few_and_many: tuple[int, int]
+) -> None:
+    operations, lengths = own_database.operations, []
+    for number, kind in zip(few_and_many, ("test", "gfsc"), strict=True):
+        with Scissors(own_database).watching() as watched:
+            added = operations.submit(some_new_jobs(number, type=kind), ASKED).added
+            assert len(added) == number
+            assert all(verdict.done for verdict in operations.cancel(added, ASKED))
+            assert all(verdict.done for verdict in operations.relaunch(added, ASKED))
+        lengths.append(len(watched.seen))
+    assert lengths[0] == lengths[1]
+
+
+def test_counts_are_folded_and_stay_right(own_database: Postgres, desk: Desk) -> None:
+    desk.submit(3)
+    desk.claimed()
+    before, totals = desk.view().counts, own_database.reader.totals()
+    with own_database.sessions.write("fold") as connection:
+        connection.execute(text("select fold_job_counts(0)"))
+        rows = connection.execute(text("select count(*) from job_counts")).scalar_one()
+    assert rows == len(before)
+    assert desk.view().counts == before
+    assert own_database.reader.totals() == totals
