@@ -41,7 +41,7 @@ class NomadList(Generic[Record]):
         self._transport = transport
         self._call = call
         self._decode = decode
-        self._last: Listed[Record] = Listed(content=b"", index=0, records=())
+        self._last: Listed[Record] | None = None
 
     def read(self, deadline: Deadline) -> Listed[Record]:
         """The whole list; raises `OtherLeader`, or what `Transport.send` raises."""
@@ -50,12 +50,14 @@ class NomadList(Generic[Record]):
         # The body is read whatever the headers say: the connection is used again.
         content = decoded(bytes, response, self._call)
         last = self._last
-        same = content == last.content
-        records = last.records if same else decoded(self._decode, response, self._call)
-        self._last = Listed(content=content, index=index, records=records)
-        if index < last.index:
+        if last is not None and content == last.content:
+            records = last.records
+        else:
+            records = decoded(self._decode, response, self._call)
+        listed = self._last = Listed(content=content, index=index, records=records)
+        if last is not None and index < last.index:
             raise OtherLeader(f"{self._call.attempt}: the index fell from {last.index} to {index}")
-        return self._last
+        return listed
 
 
 def _led(response: Response, call: Call) -> int:
