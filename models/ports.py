@@ -130,7 +130,10 @@ class JobStore(Protocol):
         """Write the sign of life of one loop."""
 
     def prune(self, before: datetime) -> int:
-        """Drop ledger rows last seen, and closed intents opened, before `before`; how many went."""
+        """Drop ledger rows last seen, and closed intents opened, before `before`; how many went.
+
+        Heartbeats older than that go too, uncounted: their processes are long gone.
+        """
 
 
 class Hints(Protocol):

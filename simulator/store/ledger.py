@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from models.plan import Decision
 from models.records import Heartbeat, IntentState, LedgerRow
@@ -12,25 +12,31 @@ from simulator.store.tables import Tables
 
 DECISIONS = "decisions"
 
+Key: TypeAlias = tuple[str, str, str]
+"""Loop, subject and action class."""
+
 
 def record(tables: Tables, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
     """See `models.ports.JobStore.record`."""
-    given: defaultdict[tuple[str, str, str], dict[str, list[Decision]]] = defaultdict(dict)
+    given: dict[tuple[Key, str], list[Decision]] = {}
     for decision in decisions:
         key = loop, str(decision.subject), type(decision).__name__
-        given[key].setdefault(decision.reason.value, []).append(decision)
-    for key, reasons in given.items():
+        said = given.pop((key, decision.reason.value), [])
+        given[key, decision.reason.value] = [*said, decision]
+    for key in {key: None for key, _ in given}:
         current = tables.current_decisions.get(key) or {}
-        kept = {reason: number for reason, number in current.items() if reason in reasons}
-        for reason, said in reasons.items():
-            kept[reason] = _said(tables, key, kept.get(reason), said, at)
+        kept = {reason: number for reason, number in current.items() if (key, reason) in given}
         tables.current_decisions.put(key, kept)
+    for (key, reason), said in given.items():
+        current = tables.current_decisions[key]
+        number = _said(tables, key, current.get(reason), said, at)
+        tables.current_decisions.put(key, {**current, reason: number})
     tables.totals.put(DECISIONS, (tables.totals.get(DECISIONS) or 0) + len(decisions))
 
 
 def _said(
     tables: Tables,
-    key: tuple[str, str, str],
+    key: Key,
     number: int | None,
     said: Sequence[Decision],
     at: datetime,
@@ -68,6 +74,9 @@ def prune(tables: Tables, before: datetime) -> int:
         for intent in tables.intents.values()
         if intent.state is not IntentState.OPEN and intent.opened_at < before
     ]
+    silent = [key for key in tables.heartbeats if tables.heartbeats[key].at < before]
+    for key in silent:
+        tables.heartbeats.drop(key)
     for number in rows:
         tables.ledger.drop(number)
     for intent_id in closed:

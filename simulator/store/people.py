@@ -222,10 +222,12 @@ def order(asking: Asking, flavor: str, count: int, keep: timedelta) -> tuple[Ver
             id=tables.number("orders"), flavor=flavor, by=asking.asked.actor, keep_until=until
         )
         tables.orders.put(wish.id, wish)
-        asking.audit("order", subject)
 
     because = f"kept until {until:%Y-%m-%d %H:%M:%S} UTC"
-    return tuple(asking.decided(subject, because, do) for _ in range(count))
+    verdicts = tuple(asking.decided(subject, because, do) for _ in range(count))
+    if not asking.asked.dry_run:
+        asking.audit("order", subject)
+    return verdicts
 
 
 def set_parameter(asking: Asking, key: str, value: Any) -> ParameterChange:

@@ -263,6 +263,14 @@ def test_asking_twice_for_a_retirement_changes_nothing_unless_it_is_forced_now(d
     assert (again.done, forced.done, late.done) == (False, True, False)
 
 
+def test_a_worker_named_twice_gets_the_same_verdict_twice(desk: Desk) -> None:
+    name = desk.ready().name
+    first, second = desk.doors.operations.retire([name, name], ASKED, forced=False)
+    assert first == second
+    assert first.done
+    assert desk.doors.audit() == [(ASKED.actor, f"worker:{name}")]
+
+
 def test_trying_a_retirement_writes_nothing(desk: Desk) -> None:
     names = [desk.at(place).name for place in PLACES]
     with desk.nothing_written():
@@ -278,7 +286,7 @@ def test_workers_are_ordered_by_hand(desk: Desk) -> None:
     ]
     assert [(wish.flavor, wish.by) for wish in orders] == 3 * [(FLAVOR, ASKED.actor)]
     assert {timedelta(0) < wish.keep_until - desk.now() <= HOUR for wish in orders} == {True}
-    assert desk.doors.audit()[-1] == (ASKED.actor, f"flavor:{FLAVOR}")
+    assert desk.doors.audit() == [(ASKED.actor, f"flavor:{FLAVOR}")]
 
 
 @pytest.mark.parametrize(("flavor", "count"), [("hm.tiny", 1), (FLAVOR, 0), (FLAVOR, -1)])

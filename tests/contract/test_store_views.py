@@ -291,6 +291,18 @@ def test_the_newest_heartbeat_of_each_loop_and_holder_is_kept(desk: Desk) -> Non
     assert desk.doors.reader.heartbeats() == (monitor, newest, other)
 
 
+def test_the_heartbeats_of_processes_long_gone_are_pruned(desk: Desk) -> None:
+    now = desk.now()
+    old, new = (
+        Heartbeat(loop="pool", holder=str(at), at=at, passes=1, leading=False)
+        for at in (now - HOUR, now)
+    )
+    for beat in (old, new):
+        desk.doors.jobs.beat(beat)
+    assert desk.doors.jobs.prune(now - MINUTE) == 0
+    assert desk.doors.reader.heartbeats() == (new,)
+
+
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
