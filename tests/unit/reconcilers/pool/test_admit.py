@@ -103,7 +103,7 @@ def test_a_node_whose_server_is_not_proved_waits() -> None:
 
 def test_a_server_younger_than_the_list_is_neither_admitted_nor_missing() -> None:
     machine = _booting()
-    young = replace(machine.worker, booted_at=NOW)
+    young = replace(machine.worker, booted_at=NOW - timedelta(seconds=1))
 
     (decision,) = _pool(a_world(replace(machine, worker=young, server=None)))
 
@@ -218,6 +218,22 @@ def test_a_worker_that_may_still_come_up_is_not_stale(machine: Machine) -> None:
     decisions = _pool(a_world(machine))
 
     assert not any(type(d) in {CommitDelete, MarkWorker} for d in decisions)
+
+
+@pytest.mark.parametrize("source", ["nomad", "cloud"])
+def test_nothing_is_called_failed_without_both_sources(source: str) -> None:
+    changes: dict[str, Any] = {source: None}
+    world = a_world(FAILED, _old(_server(a_machine(2), status="ERROR")))
+
+    decisions = _pool(replace(world, **changes))
+
+    assert not any(type(d) in {CommitDelete, MarkWorker} for d in decisions)
+
+
+def test_a_worker_in_time_to_the_second_still_boots() -> None:
+    (decision,) = _pool(a_world(_old(NOT_JOINED, minutes=15)))
+
+    assert decision.reason is Reason.BOOTING
 
 
 def test_an_overdue_worker_that_is_not_deleted_yet_says_so() -> None:

@@ -147,9 +147,19 @@ def test_need_is_what_waits_less_what_is_there_and_coming(world: World, created:
 
 
 def test_enough_workers_are_a_reason_too() -> None:
-    world = a_world(a_machine(1), store={"ready": _jobs(fsc_rlie=1)})
+    world = a_world(
+        a_machine(1),
+        a_machine(2),
+        a_machine(3),
+        store={"ready": _jobs(fsc_rlie=1), "in_flight": (in_flight(id=2),)},
+        nomad={"jobs": (a_child(a_run(job_id=2), status="pending"),)},
+    )
 
-    assert _why(_pool(world)) == [Reason.ENOUGH_WORKERS]
+    held = [d for d in _pool(world) if d.reason is Reason.ENOUGH_WORKERS]
+
+    assert [(str(d.subject), dict(d.facts)) for d in held] == [
+        ("flavor:hm.medium", {"waiting": 2, "free": 3, "coming": 0})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -194,6 +204,16 @@ def test_the_flavor_of_the_most_urgent_job_is_served_first() -> None:
     world = a_world(store={"ready": (*_jobs(gfsc=3), urgent)})
 
     assert _created(_pool(world, max_workers=1)) == {"hm.xlarge": 1}
+
+
+def test_a_job_that_was_dispatched_and_waits_again_has_its_place_in_the_order() -> None:
+    urgent = in_flight(id=9, priority=Priority.NRT)
+    world = a_world(
+        store={"ready": _jobs(gfsc=3), "in_flight": (urgent,)},
+        nomad={"jobs": (a_child(urgent.run, status="pending"),)},
+    )
+
+    assert _created(_pool(world, max_workers=1)) == {"hm.medium": 1}
 
 
 # ---- limits --------------------------------------------------------------------------------------
@@ -464,6 +484,17 @@ def test_servers_that_go_to_error_hold_their_flavor_back(
     decisions = _pool(a_world(*machines, store={"ready": _jobs(fsc_rlie=5)}))
 
     assert _created(decisions).get("hm.medium", 0) == created
+
+
+def test_a_worker_that_boots_well_holds_nothing_back() -> None:
+    booting = _failed(1, 5)
+    assert booting.server is not None
+    world = a_world(
+        replace(booting, server=replace(booting.server, status="BUILD")),
+        store={"ready": _jobs(fsc_rlie=5)},
+    )
+
+    assert _created(_pool(world)) == {"hm.medium": 4}
 
 
 def test_what_failed_waits_while_its_flavor_needs_creations() -> None:

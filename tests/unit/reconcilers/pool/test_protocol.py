@@ -85,6 +85,7 @@ def _sent(kind: IntentKind, seconds_left: int | None) -> tuple[Intent, ...]:
         pytest.param(300, 300, 60, 300, id="the-answers-index-counts"),
         pytest.param(290, 300, 60, 300, id="changed-after-the-mark-so-the-later-index-counts"),
         pytest.param(301, 300, 30, None, id="the-list-is-older-than-the-mark"),
+        pytest.param(301, 300, 61, None, id="the-list-may-still-get-there"),
         pytest.param(301, 300, 62, 301, id="nomad-was-restored-and-never-gets-there"),
         pytest.param(None, 300, 1, None, id="the-list-was-asked-for-before"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from models.actions import MarkWorker
 from models.plan import Decision, Reason
-from models.records import IntentKind, Priority, RetireCause, WorkerState
+from models.records import IntentKind, Priority, RetireCause, RetireStep, WorkerState
 from models.settings import PoolSettings
 from models.world import World
 from reconcilers.pool import decide
@@ -19,6 +19,7 @@ from simulator.examples import (
     Machine,
     a_job,
     a_machine,
+    a_retirement,
     a_world,
     an_allocation,
     an_id,
@@ -170,6 +171,24 @@ def test_what_is_on_its_way_out_counts_as_room() -> None:
     leaving = _idle(1, 5, state=WorkerState.DELETING, delete_sent_at=NOW)
 
     assert _marked(_pool(a_world(leaving, _idle(2, 9), store=_urgent()), max_workers=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "marked"),
+    [
+        pytest.param(RetireStep.MARKING, [], id="retiring-makes-room"),
+        pytest.param(RetireStep.UNDOING, [2], id="coming-back-makes-none"),
+    ],
+)
+def test_a_retirement_under_way_counts_unless_it_is_being_undone(
+    step: RetireStep, marked: list[int]
+) -> None:
+    under_way = a_retirement(step=step, started_at=NOW)
+    world = a_world(_idle(1, 5, retirement=under_way), _idle(2, 9), store=_urgent())
+
+    idle = [d for d in _pool(world, max_workers=2) if d.reason is Reason.IDLE]
+
+    assert _marked(idle) == marked
 
 
 def test_the_minimum_gives_way_to_a_capped_flavor() -> None:
