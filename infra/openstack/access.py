@@ -40,16 +40,6 @@ class Access:
         """Close the connections that are kept."""
         self._session.session.close()
 
-    def require_token(self, attempt: str, call: Call) -> None:
-        """Have a token before a write leaves, so that a failure to get one is no unknown outcome.
-
-        Raises `Refused`, `Unavailable` or `Malformed`; nothing was done then.
-        """
-        try:
-            self._session.get_token()
-        except keystone.ClientException as error:
-            raise self.translator.no_answer(attempt, error, call) from error
-
     def send(
         self, adapter: Adapter, method: str, path: str, attempt: str, call: Call, **options: Any
     ) -> requests.Response:
@@ -95,7 +85,7 @@ class Access:
     def project(self, attempt: str, call: Call) -> tuple[str, str]:
         """Id and name of the project that the token is good for.
 
-        Raises what `require_token` raises, and `Refused` when the token has no project.
+        Raises what `send` raises, and `Refused` when the token has no project.
         """
         auth = self._session.auth
         try:

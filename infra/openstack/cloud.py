@@ -71,7 +71,7 @@ class OpenStackCloud:
 
     def snapshot(self) -> CloudSnapshot:
         """All pages of the server list or an error; see the port."""
-        with self._reading("snapshot", "list servers") as ask:
+        with self._asking("snapshot", "list servers") as ask:
             requested_at, entries = self._list(ask)
             flavors = self._offers.flavors(ask)
             names = {flavor_id: name for name, flavor_id in flavors.items()}
@@ -90,9 +90,8 @@ class OpenStackCloud:
     def create(self, order: ServerOrder) -> str:
         """POST once; see the port. What is looked up before it raises as a read does."""
         attempt = f"create server {order.name} ({order.flavor})"
-        with self._reading("create", attempt) as ask:
+        with self._asking("create", attempt) as ask:
             body = self._body(order, ask)
-            self._access.require_token(attempt, ask.call)
             response = self._write(ask, "POST", "/servers", json={"server": body})
             if response.status_code != requests.codes.accepted:
                 error = self._access.translator.refusal(
@@ -111,8 +110,7 @@ class OpenStackCloud:
     def delete(self, server_id: str) -> None:
         """DELETE once; a 404 that names the server is success."""
         attempt = f"delete server {server_id}"
-        with self._reading("delete", attempt) as ask:
-            self._access.require_token(attempt, ask.call)
+        with self._asking("delete", attempt) as ask:
             response = self._write(ask, "DELETE", _path(server_id))
             if response.status_code not in {requests.codes.no_content, requests.codes.accepted}:
                 error = self._access.translator.refusal(attempt, response, is_write=True)
@@ -122,7 +120,7 @@ class OpenStackCloud:
 
     def exists(self, server_id: str) -> bool:
         """False for DELETED and for a 404 that names the server; every other doubt raises."""
-        with self._reading("exists", f"look for server {server_id}") as ask:
+        with self._asking("exists", f"look for server {server_id}") as ask:
             try:
                 shown = ask.compute(_path(server_id), Shown)
             except NotFound as error:
@@ -138,7 +136,7 @@ class OpenStackCloud:
         Raises `ConfigurationError` when it is another one, and a `PortError` when the cloud cannot
         be asked.
         """
-        with self._reading("check_project", "check the project") as ask:
+        with self._asking("check_project", "check the project") as ask:
             found = self._calls.retry.call(
                 lambda: self._access.project(ask.attempt, ask.call), ask.deadline
             )
@@ -154,14 +152,14 @@ class OpenStackCloud:
 
         Raises a `PortError` when the cloud cannot be asked.
         """
-        with self._reading("check_flavors", "list flavors") as ask:
+        with self._asking("check_flavors", "list flavors") as ask:
             offered = self._offers.flavors(ask)
         return tuple(sorted(name for name in registry.flavors if name not in offered))
 
     # ---- how -------------------------------------------------------------------------------------
 
     @contextmanager
-    def _reading(self, name: str, attempt: str) -> Iterator[Reads]:
+    def _asking(self, name: str, attempt: str) -> Iterator[Reads]:
         deadline = Deadline.after(self._calls.call_deadline())
         with calling(name, deadline) as call:
             yield Reads(
@@ -196,7 +194,7 @@ class OpenStackCloud:
                     raise _MarkerGone(f"{ask.attempt}: {error}") from error
                 raise
             # By id: a server that two pages show is one.
-            found.update((entry.id, entry) for entry in page.servers if entry.status != "DELETED")
+            found.update((entry.id, entry) for entry in page.servers)
             path = next_path(page.servers_links, path)
         return requested_at, found
 

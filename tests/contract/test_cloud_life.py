@@ -109,6 +109,18 @@ def test_a_delete_ends_a_server_through_novas_states(
         cloud.delete(server.id)
 
 
+def test_a_server_that_is_shown_as_deleted_cannot_be_deleted_again() -> None:
+    cloud = a_cloud()
+    server = ask(cloud)
+    wait(cloud, 30)
+    cloud.delete(server.id)
+    cloud.delete(server.id)
+    wait(cloud, 3.2)
+    assert cloud.server(server.id).status == "DELETED"
+    with pytest.raises(NotFound):
+        cloud.delete(server.id)
+
+
 def test_a_delete_that_fails_on_its_host_ends_in_error_and_works_the_second_time() -> None:
     cloud = a_cloud()
     server = ask(cloud)

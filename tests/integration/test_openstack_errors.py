@@ -284,6 +284,20 @@ def test_a_create_that_could_not_even_be_sent_was_not_done(
     assert "POST /servers" not in site.application.seen
 
 
+@pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.LOST_REPLY])
+def test_a_create_that_a_bad_token_kept_from_being_done_is_no_unknown_outcome(
+    site: Site, fault: Fault
+) -> None:
+    cloud = site.adapter()
+    cloud.create(an_order())
+    site.running.keystone.revoke_all()
+    site.faults.order("cloud.authenticate", fault)
+    with pytest.raises(Unavailable):
+        cloud.create(an_order("second"))
+    assert site.application.seen.count("POST /servers") == 2, "it was sent, and turned away"
+    assert site.state.created == 1
+
+
 def test_a_closed_port_is_unavailable_for_reads_and_for_writes(site: Site) -> None:
     cloud = site.adapter()
     server_id = cloud.create(an_order())
@@ -451,6 +465,14 @@ def test_long_texts_are_cut_and_secrets_never_repeated(site: Site) -> None:
     assert len(text) < 500
     assert secret not in text
     assert "xxxx" not in text
+
+
+def test_a_value_that_nova_repeats_is_not_passed_on(site: Site) -> None:
+    words = "Invalid input for field/attribute key. Value: private. 'private' is too long"
+    site.application.instead[CREATE] = lambda: nova_error(400, words)
+    with pytest.raises(Malformed, match="field/attribute key") as raised:
+        site.adapter().create(an_order())
+    assert "private" not in str(raised.value)
 
 
 def test_credentials_that_a_cloud_repeats_are_not_passed_on(site: Site) -> None:
