@@ -21,7 +21,7 @@ from controller.observe import Observer, Sources
 from models.errors import System
 from models.job_types import DEFAULT_REGISTRY
 from models.plan import Decision
-from models.ports import Asked, Cloud, Orchestrator
+from models.ports import Asked
 from models.records import Intent, IntentState, Job, Worker
 from models.world import Source, World
 from reconcilers import execution, monitor, pool
@@ -60,8 +60,7 @@ class Rig:
         scenario: Scenario | None = None,
         faults: Callable[[], Faults] = Faults,
         holder: str = "first",
-        orchestrator: Callable[[Orchestrator], Orchestrator] = lambda port: port,
-        cloud: Callable[[Cloud], Cloud] = lambda port: port,
+        orchestrator: Callable[[Any], Any] = lambda port: port,
     ) -> None:
         self.systems = systems or in_memory(scenario or Scenario(), faults)
         self.store, self.time = self.systems.store, self.systems.timeline
@@ -72,7 +71,7 @@ class Rig:
         self.tools = Tools(
             store=self.store,
             orchestrator=orchestrator(self.systems.nomad_port(self.site.deployment)),
-            cloud=cloud(self.systems.cloud_port()),
+            cloud=self.systems.cloud_port(),
             clock=self.time,
             ids=self.systems.ids,
             metrics=self.metrics,

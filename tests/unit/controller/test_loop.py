@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -236,8 +237,8 @@ class Slow:
     def __init__(self, port: Orchestrator, rig: list[Rig], takes: timedelta) -> None:
         self._port, self._rig, self._takes = port, rig, takes
 
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        return getattr(self._port, name)  # type: ignore[no-any-return]
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
 
     def snapshot(self) -> NomadSnapshot:
         found = self._port.snapshot()
@@ -253,8 +254,7 @@ def test_a_lease_is_renewed_before_acting_when_observing_took_long(
     takes: float, renewals: int
 ) -> None:
     rigs: list[Rig] = []
-    slow = lambda port: Slow(port, rigs, timedelta(seconds=takes))  # noqa: E731
-    rig = Rig(orchestrator=slow)
+    rig = Rig(orchestrator=lambda port: Slow(port, rigs, timedelta(seconds=takes)))
     rigs.append(rig)
     before = rig.time.now()
 

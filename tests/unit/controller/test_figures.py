@@ -1,0 +1,78 @@
+"""What operators are shown of a world."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from controller.figures import figures, next_due, oldest_waits
+from models.errors import FailureClass
+from models.lifecycle import Status
+from models.plan import Held, Reason, Subject, SubjectKind
+from models.records import Backoff, Priority
+from models.world import JobCount
+from simulator.examples import NOW, a_job, a_machine, a_world
+
+HOUR = timedelta(hours=1)
+
+
+def count(flavor: str, status: Status, number: int, since: timedelta, resting: int = 0) -> JobCount:
+    return JobCount(
+        type="fsc_rlie", flavor=flavor, status=status, priority=Priority.NRT, count=number,
+        oldest_at=NOW - since, quarantined=resting,
+    )  # fmt: skip
+
+
+COUNTS = (
+    count("hm.medium", Status.READY, 3, HOUR),
+    count("hm.large", Status.READY, 2, 2 * HOUR),
+    count("hm.medium", Status.INTERNAL_ERROR, 4, 3 * HOUR, resting=1),
+)
+
+
+def test_jobs_of_several_flavors_are_counted_together() -> None:
+    shown = figures(a_world(store={"counts": COUNTS}))
+
+    assert shown.jobs["fsc_rlie", "ready", "nrt"] == 5
+    assert shown.quarantined["fsc_rlie",] == 1
+
+
+def test_demand_is_not_told_while_nomad_is_unknown() -> None:
+    world = a_world(a_machine(1), store={"counts": COUNTS})
+
+    assert not figures(replace(world, nomad=None)).demand
+    assert figures(world).demand["hm.medium"].free == 1
+
+
+def refusal(kind: SubjectKind, subject: str, reason: Reason) -> Held:
+    return Held(subject=Subject(kind, subject), reason=reason, because="no")
+
+
+def test_the_oldest_wait_is_that_of_the_oldest_job_held_back_for_the_reason() -> None:
+    job = a_job(id=9, status_at=NOW - 5 * HOUR)
+    world = a_world(store={"counts": COUNTS, "ready": (job,)})
+
+    waits = oldest_waits(
+        world,
+        [
+            refusal(SubjectKind.FLAVOR, "hm.medium", Reason.MAX_WORKERS),
+            refusal(SubjectKind.FLAVOR, "hm.large", Reason.MAX_WORKERS),
+            refusal(SubjectKind.JOB, "9", Reason.BACKING_OFF),
+            refusal(SubjectKind.WORKER, "os-worker-001", Reason.IDLE_TOO_SHORT),
+            refusal(SubjectKind.FLAVOR, "unheard.of", Reason.FLAVOR_UNKNOWN),
+        ],
+        NOW,
+    )
+
+    assert waits == {Reason.MAX_WORKERS: 7200.0, Reason.BACKING_OFF: 18_000.0}
+
+
+def test_the_next_wait_that_ends_is_known() -> None:
+    def backoff(until: timedelta) -> Backoff:
+        return Backoff(
+            subject="x", failure=FailureClass.QUOTA, failures=1, until=NOW + until, message=""
+        )
+
+    errors = (a_job(id=1, not_before=NOW + 2 * HOUR), a_job(id=2))
+    world = a_world(store={"backoffs": (backoff(-HOUR), backoff(3 * HOUR)), "errors": errors})
+
+    assert next_due(world, NOW) == NOW + 2 * HOUR
+    assert next_due(a_world(), NOW) is None
