@@ -8,8 +8,8 @@ import typer
 
 from controller import bootstrap, log
 from controller.cli.output import EXIT_FAILED, complain, print_json, say
-from controller.cli.planned import plan_as_json, plan_lines
 from controller.cli.session import AsJson, settings
+from controller.plan_text import plan_as_json, plan_lines
 from controller.planning import plan as planned
 from controller.reconcilers import RECONCILERS
 

@@ -17,12 +17,16 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.demo.scene import Duty, Scene, Stage, clock
+from controller.plan_text import CHANGES, ENDS, HOLDS, MAKES, sign_of
 from controller.text import visible
 from models.plan import SubjectKind
 from models.records import LedgerRow
 
 SIDE_BY_SIDE = 84
 """From this width on jobs and workers stand beside each other."""
+
+WITH_CODES = 116
+"""From this width on decisions show their reason codes, besides their sentences."""
 
 _LABEL, _COUNT, _FRAME = 16, 5, 4
 _HEAD = 3
@@ -50,6 +54,10 @@ DUTY_SIGNS: Mapping[Duty, tuple[str, str]] = MappingProxyType(
         Duty.RETIRING: ("◐", "yellow"),
         Duty.DELETING: ("×", "red"),
     }
+)
+
+SIGN_COLOURS: Mapping[str, str] = MappingProxyType(
+    {MAKES: "green", ENDS: "red", CHANGES: "cyan", HOLDS: "yellow"}
 )
 
 
@@ -152,22 +160,31 @@ def _bar(count: int, total: int, room: int, colour: str, *, track: bool = True) 
 def _decisions(scene: Scene, room: int, width: int) -> Panel:
     rows = Table.grid(padding=(0, 1), expand=True)
     rows.add_column(width=8, no_wrap=True)
-    rows.add_column(width=min(16, width // 5), no_wrap=True, overflow="ellipsis")
+    rows.add_column(width=1)
     rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    if width >= WITH_CODES:
+        rows.add_column(width=28, no_wrap=True, justify="right")
     shown = scene.decisions[:room]
     for row in shown:
-        rows.add_row(Text(f"{row.last_at:%H:%M:%S}", style="dim"), _about(row), _because(row))
+        cells = Text(f"{row.last_at:%H:%M:%S}", style="dim"), _sign(row), _because(row), _code(row)
+        rows.add_row(*cells[: len(rows.columns)])
     for _ in range(room - len(shown)):
-        rows.add_row("", "", "")
+        rows.add_row("")
     return Panel(rows, title="Last decisions", title_align="left", box=box.ROUNDED)
 
 
-def _about(row: LedgerRow) -> Text:
-    kind, _, identity = row.subject.partition(":")
-    named = kind in {SubjectKind.WORKER, SubjectKind.FLAVOR, SubjectKind.PARENT}
-    return Text(visible(identity if named else f"{kind} {identity}"), style="bold")
+def _sign(row: LedgerRow) -> Text:
+    sign = sign_of(row.action)
+    return Text(sign, style=SIGN_COLOURS[sign])
 
 
 def _because(row: LedgerRow) -> Text:
-    repeated = f" ×{row.count}" if row.count > 1 else ""
-    return Text.assemble(visible(row.because), (f"  {row.reason}{repeated}", "dim"))
+    """The sentence, and before it what it is about when it does not name that itself."""
+    kind, _, identity = row.subject.partition(":")
+    named = kind in {SubjectKind.WORKER, SubjectKind.FLAVOR, SubjectKind.PARENT}
+    about = identity if named else f"{kind} {identity}"
+    return Text(visible(row.because if identity in row.because else f"{about}: {row.because}"))
+
+
+def _code(row: LedgerRow) -> Text:
+    return Text(f"{row.reason} ×{row.count}" if row.count > 1 else row.reason, style="dim")

@@ -1,5 +1,6 @@
 """The demo's picture of one moment: from records to counts, from counts to text."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -28,14 +29,14 @@ AT = datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
 FLAVORS = ("hm.medium", "hm.large", "hm.xlarge", "eo2.medium", "eo1.xsmall")
 
 
-def a_row(subject: str, reason: Reason, because: str, count: int = 1) -> LedgerRow:
+def a_row(subject: str, action: str, reason: Reason, because: str, count: int = 1) -> LedgerRow:
     return LedgerRow(
         subject=subject,
         reason=reason,
-        action="",
+        action=action,
         because=because,
         facts={},
-        loop="pool",
+        loop="worker-pool",
         first_at=AT,
         last_at=AT,
         count=count,
@@ -58,9 +59,20 @@ SCENE = Scene(
         "hm.large": {Duty.BUSY: 1, Duty.FREE: 1, Duty.RETIRING: 1},
     },
     decisions=(
-        a_row("worker:os-worker-004", Reason.JOBS_WAITING, "3 jobs wait for hm.medium"),
-        a_row("flavor:hm.large", Reason.QUOTA_VCPUS, "2 jobs wait, 872 of 874 vCPUs used", 17),
-        a_row("job:17", Reason.SLOT_FREE, "os-worker-003 is [bold]free[/bold]"),
+        a_row(
+            "worker:os-worker-004",
+            "CreateServer",
+            Reason.JOBS_WAITING,
+            "3 hm.medium jobs wait for a worker",
+        ),
+        a_row(
+            "flavor:hm.large",
+            "Held",
+            Reason.QUOTA_VCPUS,
+            "2 hm.large jobs wait, none created: 872 of 874 vCPUs are used",
+            17,
+        ),
+        a_row("job:17", "DispatchRun", Reason.SLOT_FREE, "os-worker-003 is [bold]free[/bold]"),
     ),
     notes=("Metrics: http://127.0.0.1:9150/metrics",),
 )
@@ -81,9 +93,9 @@ WIDE = """\
 │ cancelled           0                                     ││ ● free  ◐ retiring  × deleting      │
 ╰───────────────────────────────────────────────────────────╯╰─────────────────────────────────────╯
 ╭─ Last decisions ─────────────────────────────────────────────────────────────────────────────────╮
-│ 12:00:05 os-worker-004    3 jobs wait for hm.medium  JOBS_WAITING                                │
-│ 12:00:05 hm.large         2 jobs wait, 872 of 874 vCPUs used  QUOTA_VCPUS ×17                    │
-│ 12:00:05 job 17           os-worker-003 is [bold]free[/bold]  SLOT_FREE                          │
+│ 12:00:05 + os-worker-004: 3 hm.medium jobs wait for a worker                                     │
+│ 12:00:05 ! 2 hm.large jobs wait, none created: 872 of 874 vCPUs are used                         │
+│ 12:00:05 + job 17: os-worker-003 is [bold]free[/bold]                                            │
 ╰──────────────────────────────────────────────────────────────────────────────────────────────────╯
 Metrics: http://127.0.0.1:9150/metrics
 """
@@ -98,6 +110,10 @@ def drawn(scene: Scene, width: int, height: int) -> str:
 
 def test_a_wide_terminal_shows_everything_side_by_side() -> None:
     assert drawn(SCENE, 100, 20) == WIDE
+
+
+def test_a_very_wide_terminal_shows_reason_codes_too() -> None:
+    assert re.search(r"! 2 hm\.large jobs wait.* QUOTA_VCPUS ×17 │", drawn(SCENE, 130, 24))
 
 
 def test_it_fills_the_height_that_it_is_told() -> None:

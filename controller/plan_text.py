@@ -62,6 +62,8 @@ PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
     }
 )
 
+_SIGNS = {action.__name__: phrase.sign for action, phrase in PHRASES.items()}
+
 COUNTED = ("create", "delete", "dispatch")
 
 
@@ -91,6 +93,11 @@ def line_of(decision: Decision) -> Line:
 
 def _plainly(decision: Decision) -> str:
     return f"{decision.subject.kind} {decision.subject.id} ({decision.reason})"
+
+
+def sign_of(action: str) -> str:
+    """The sign of a recorded decision, whose ledger row names its action class."""
+    return _SIGNS.get(action, HOLDS)
 
 
 def plan_lines(plan: Mapping[str, Iterable[Decision]]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from controller.cli.output import plain
-from controller.cli.planned import PHRASES, counts, line_of, plan_as_json, plan_lines, summary
+from controller.plan_text import PHRASES, counts, line_of, plan_as_json, plan_lines, summary
 from models import actions
 from models.lifecycle import Status
 from models.plan import Action, Decision, Held, Next, Reason, Subject, SubjectKind
