@@ -1,4 +1,6 @@
-"""What a view asks of the job table and must not scan it for: ready jobs in order, and counts."""
+"""What a view asks of the job table and must not scan it for: ready jobs in order, counts,
+and the runs that ended last.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeAlias
+from uuid import UUID
 
 from models.lifecycle import FINAL, Status
-from models.records import Job, Priority
+from models.records import Job, Priority, Run
 from models.world import JobCount
 
 Place: TypeAlias = tuple[int, datetime, datetime, int]
@@ -51,6 +54,12 @@ class ReadyQueue:
             job for flavor in sorted(self._places) for job in islice(self._due(flavor, now), count)
         )
 
+    def let_go(self, now: datetime) -> int:
+        """How many jobs were held back and are due by now: the queue is the same until it moves."""
+        return sum(
+            job.not_before is not None and job.not_before <= now for job in self._held.values()
+        )
+
     def _due(self, flavor: str, now: datetime) -> Iterator[Job]:
         for *_, number in self._places[flavor]:
             job = self._jobs[number]
@@ -64,6 +73,28 @@ class ReadyQueue:
             if job.not_before is not None and job.not_before > now:
                 totals[job.flavor] -= 1
         return {flavor: total for flavor, total in sorted(totals.items()) if total}
+
+
+class EndedRuns:
+    """Runs by the time of their end. Watches the table of runs."""
+
+    def __init__(self) -> None:
+        self._places: list[tuple[datetime, UUID]] = []
+        self._runs: dict[UUID, Run] = {}
+
+    def moved(self, before: Run | None, after: Run | None) -> None:
+        """See `Watcher`."""
+        if before is not None and before.ended_at is not None:
+            del self._places[bisect_left(self._places, (before.ended_at, before.id))]
+            del self._runs[before.id]
+        if after is not None and after.ended_at is not None:
+            insort(self._places, (after.ended_at, after.id))
+            self._runs[after.id] = after
+
+    def since(self, moment: datetime) -> tuple[Run, ...]:
+        """Runs that ended then or later, in that order."""
+        first = bisect_left(self._places, moment, key=lambda place: place[0])
+        return tuple(self._runs[run_id] for _, run_id in self._places[first:])
 
 
 class OpenCounts:

@@ -35,7 +35,7 @@ from models.records import (
     WorkerOrder,
     WorkerState,
 )
-from simulator.store.queues import OpenCounts, ReadyQueue
+from simulator.store.queues import EndedRuns, OpenCounts, ReadyQueue
 from simulator.store.rows import Index, Journal, Rows
 
 
@@ -84,7 +84,8 @@ class Tables:
         self.jobs_by_uuid = Index(self.jobs, lambda j: j.unique_id, lambda j: j.id)
         self.runs_by_attempt = Index(self.runs, lambda r: (r.job_id, r.attempt), lambda r: r.id)
         self.runs_by_job = Index(self.runs, lambda r: r.job_id, lambda r: r.id)
-        self.runs_by_end = Index(self.runs, lambda r: hour_of(r.ended_at), lambda r: r.id)
+        self.ended_runs = EndedRuns()
+        self.runs.watch(self.ended_runs)
 
     def _pool(self) -> None:
         self.workers: Rows[int, Worker] = Rows(self.journal)
@@ -214,8 +215,3 @@ class Tables:
 def is_open(worker: Worker) -> bool:
     """The worker's row is not closed."""
     return worker.state is not WorkerState.CLOSED
-
-
-def hour_of(moment: datetime | None) -> datetime | None:
-    """The hour in which a moment lies; what has ended is looked up by it."""
-    return None if moment is None else moment.replace(minute=0, second=0, microsecond=0)

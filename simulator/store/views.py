@@ -6,8 +6,8 @@ each part is kept until one of the tables that it is made from has moved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
@@ -23,7 +23,6 @@ from models.records import (
     Job,
     Lease,
     LedgerRow,
-    Run,
     Worker,
     WorkerOrder,
 )
@@ -44,19 +43,21 @@ class Views:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._kept: dict[str, tuple[tuple[int, ...], Any]] = {}
+        self._queue: tuple[tuple[int, ...], tuple[Job, ...], Mapping[str, int]] | None = None
 
     def view(self, limits: ViewLimits, now: datetime) -> StoreView:
         """See `models.ports.JobStore.view`."""
         t = self._tables
         errors: tuple[Job, ...] = self._part("errors", self._errors, t.jobs)
+        ready, ready_total = self._ready(limits.ready_per_flavor, now)
         return StoreView(
             requested_at=now,
             counts=self._part("counts", t.counts.open, t.jobs),
-            ready=t.ready.top(limits.ready_per_flavor, now),
-            ready_total=t.ready.totals(now),
+            ready=ready,
+            ready_total=ready_total,
             in_flight=self._part("in_flight", self._in_flight, t.jobs, t.runs),
             errors=errors[: limits.errors],
-            ended_runs=self._ended(limits.ended_since),
+            ended_runs=t.ended_runs.since(limits.ended_since),
             workers=self._part("workers", self._workers, t.workers),
             orders=self._part("orders", self._orders, t.orders),
             intents=self._part("intents", self._intents, t.intents),
@@ -74,6 +75,13 @@ class Views:
         part: T = kept[1]
         return part
 
+    def _ready(self, most: int, now: datetime) -> tuple[tuple[Job, ...], Mapping[str, int]]:
+        queue = self._tables.ready
+        stamp = self._tables.jobs.version, most, queue.let_go(now)
+        if self._queue is None or self._queue[0] != stamp:
+            self._queue = stamp, queue.top(most, now), queue.totals(now)
+        return self._queue[1:]
+
     def _in_flight(self) -> tuple[InFlight, ...]:
         jobs = sorted(self._tables.jobs_by_status.of(*_FLYING), key=lambda job: job.id)
         runs = ((job, self._tables.current_run(job)) for job in jobs)
@@ -82,12 +90,6 @@ class Views:
     def _errors(self) -> tuple[Job, ...]:
         jobs = self._tables.jobs_by_status.of(*_WAITING)
         return tuple(sorted(jobs, key=lambda job: (job.not_before or job.status_at, job.id)))
-
-    def _ended(self, since: datetime) -> tuple[Run, ...]:
-        hours = [h for h in self._tables.runs_by_end.values() if h >= since - timedelta(hours=1)]
-        runs = ((run.ended_at, run.id, run) for run in self._tables.runs_by_end.of(*hours))
-        ended = ((at, number, run) for at, number, run in runs if at is not None and at >= since)
-        return tuple(run for *_, run in sorted(ended, key=lambda row: row[:2]))
 
     def _workers(self) -> tuple[Worker, ...]:
         return tuple(sorted(self._tables.open_workers.of(True), key=lambda worker: worker.id))
