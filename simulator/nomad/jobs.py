@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.nomad.rows import (
+    NAMESPACE,
     JobRow,
     NomadError,
     Options,
@@ -87,6 +88,7 @@ class Jobs:
             task=task,
             spec=spec,
             status="running" if parameters else "pending",
+            namespace=str(spec.get("Namespace") or NAMESPACE),
             meta=dict(spec.get("Meta") or {}),
             parameterized=parameters,
             version=before.version + 1 if before else 0,

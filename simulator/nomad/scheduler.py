@@ -61,6 +61,7 @@ class Scheduler:
         row = EvalRow(
             id=self._state.new_id(),
             job_id=job.id,
+            namespace=job.namespace,
             priority=job.priority,
             triggered_by=triggered_by,
             status="pending",
@@ -186,6 +187,7 @@ class Scheduler:
             node_id=node.id,
             node_name=node.name,
             job_id=job.id,
+            namespace=job.namespace,
             job_type=job.type,
             group=job.task.group,
             memory_mb=job.task.memory_mb,
