@@ -261,6 +261,7 @@ def _bad_parameter(seen: Observation) -> list[Decision]:
 def _tell(report: PassReport) -> None:
     """The one line of a pass: what was decided, how often, and the first reason in words."""
     telling = log.bind(loop=report.loop, seconds=round(report.seconds, 3))
+    action = report.loop.replace("-", "_")
     for violation in report.violations:
         telling.error(
             "invariant violated",
@@ -273,7 +274,7 @@ def _tell(report: PassReport) -> None:
         ours = isinstance(report.error, HrsiError)
         (telling.warning if ours else telling.error)(
             "pass failed",
-            action=f"{report.loop}_failed",
+            action=f"{action}_failed",
             error=_words(report.error),
             exc_info=None if ours else report.error,
         )
@@ -281,9 +282,9 @@ def _tell(report: PassReport) -> None:
         sentence = f"{report.loop} decided"
         made = Counter(kind_of(type(decision)) for decision in report.decisions)
         because = _because(report.decisions)
-        telling.info(sentence, action=f"{report.loop}_decided", **made, because=because)
+        telling.info(sentence, action=f"{action}_decided", **made, because=because)
     else:
-        telling.debug("another process leads", action=f"{report.loop}_standby")
+        telling.debug("another process leads", action=f"{action}_standby")
 
 
 def _because(decisions: Sequence[Decision]) -> str:

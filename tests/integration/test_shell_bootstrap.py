@@ -1,0 +1,149 @@
+"""The composed program: real PostgreSQL and client libraries, simulated systems over HTTP."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from controller import bootstrap
+from controller.bootstrap import Ports
+from controller.config import Config, load
+from models.errors import ConfigurationError
+from models.ports import Asked, Operations
+from models.records import WorkerState
+from simulator.cloud.options import CloudOptions
+from simulator.examples import some_new_jobs
+from simulator.faults import Fault
+from simulator.served import Served, serve
+from simulator.systems import Scenario
+
+PATIENCE = 60.0
+QUICK = Scenario(
+    cloud=CloudOptions(boot_time=timedelta(seconds=0.2)), join_delay=timedelta(seconds=0.1)
+)
+KEY = "0123456789abcdef0123456789abcdef"
+SOMEBODY = Asked(actor="test@shell")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Settings that lead to a world of our own, and that world."""
+
+    config: Config
+    environment: Mapping[str, str]
+    served: Served
+
+
+@pytest.fixture
+def place(own_database_url: str, tmp_path: Path) -> Iterator[Place]:
+    with serve(QUICK, {}, tmp_path) as served:
+        environment = {
+            **served.environment(),
+            "DATABASE_URL": own_database_url,
+            "HRSI_DEPLOYMENT": "test",
+            "HRSI_RUNS_TOKEN_KEY": KEY,
+            "HRSI_RUNS_COMMAND": "/bin/true",
+            "HRSI_OPENSTACK_PROJECT": served.environment()["OS_PROJECT_NAME"],
+            "HRSI_OPENSTACK_NETWORKS": "farm-net",
+            "HRSI_OPENSTACK_SECURITY_GROUPS": "default",
+            "HRSI_CONTROLLER_HEALTH": "127.0.0.1:0",
+        }
+        yield Place(config=load(None, environment), environment=environment, served=served)
+
+
+def hurried(operations: Operations) -> None:
+    for key, value in {"passes.resync": 0.5, "passes.merge": 0.05}.items():
+        operations.set_parameter(key, value, SOMEBODY)
+
+
+def eventually(condition: Callable[[], bool], within: float = PATIENCE) -> None:
+    until = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < until, "it did not come about in time"
+        time.sleep(0.05)
+
+
+def test_a_job_is_dispatched_to_a_worker_made_for_it(place: Place) -> None:
+    ports = bootstrap.connect(place.config, place.environment)
+    hurried(ports.people.operations)
+    (job_id,) = ports.people.operations.submit(some_new_jobs(1), SOMEBODY).added
+    process = bootstrap.controller(place.config, ports)
+    process.start()
+    try:
+        eventually(lambda: any(w.state is WorkerState.READY for w in ports.people.reader.workers()))
+        eventually(lambda: any(r.nomad_job_id for r in ports.people.reader.story(str(job_id)).runs))
+        held = {lease.name for lease in ports.people.reader.leases()}
+        assert held == {"execution", "monitor", "worker-pool"}
+        assert not process.faults()
+    finally:
+        assert process.stop()
+
+    with bootstrap.people(place.config) as desk:
+        assert not desk.reader.leases()
+        reasons = {row.reason for row in desk.reader.ledger([])}
+        assert {"JOBS_WAITING", "NODE_NEW", "DISPATCH_SEEN"} <= reasons
+
+
+def test_another_project_than_the_settings_name_stops_the_start(place: Place) -> None:
+    cloud = replace(place.config.openstack, project="somebody-elses")
+    config = replace(place.config, openstack=cloud)
+    ports = bootstrap.connect(config, place.environment)
+    try:
+        with pytest.raises(ConfigurationError, match=r"somebody-elses.*nothing was touched"):
+            bootstrap.controller(config, ports)
+    finally:
+        ports.close()
+    assert not place.served.outside.cloud.servers()
+
+
+def test_a_cloud_that_is_away_does_not_stop_the_rest(place: Place) -> None:
+    environment = {**place.environment, "OS_AUTH_URL": "http://127.0.0.1:9/v3"}
+    ports = bootstrap.connect(place.config, environment)
+    ports.people.operations.submit(some_new_jobs(1), SOMEBODY)
+
+    assert bootstrap.controller(place.config, ports).once()
+
+    with bootstrap.people(place.config) as desk:
+        rows = desk.reader.ledger([])
+        assert {row.loop for row in rows if row.reason == "SOURCE_UNKNOWN"} == {"worker-pool"}
+        assert {row.loop for row in rows if row.action == "RegisterParent"} == {"execution"}
+
+
+def test_a_loop_that_does_not_exist_is_refused_by_name() -> None:
+    with pytest.raises(ConfigurationError, match="no loop named polo; there are: execution, "):
+        bootstrap.reconcilers(["polo"])
+
+
+def test_only_the_loops_that_were_asked_for_run(place: Place) -> None:
+    ports: Ports = bootstrap.connect(place.config, place.environment)
+    process = bootstrap.controller(place.config, ports, ["monitor"])
+
+    assert [loop.name for loop in process.loops] == ["monitor"]
+    assert process.once()
+
+
+def test_what_goes_over_the_wire_is_counted(place: Place) -> None:
+    ports = bootstrap.connect(place.config, place.environment)
+    place.served.faults.order("nomad.dispatch", Fault.REFUSED)
+
+    assert bootstrap.controller(place.config, ports).once()
+
+    counted = {
+        sample.labels["system"]
+        for family in ports.metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "hrsi_http_requests_total" and sample.value
+    }
+    assert counted == {"nomad", "openstack"}
+
+
+def test_settings_that_contradict_each_other_are_named(place: Place, tmp_path: Path) -> None:
+    certificate = tmp_path / "cert.pem"
+    certificate.write_text("")
+    config = load(None, {**place.environment, "NOMAD_CLIENT_CERT": str(certificate)})
+
+    with pytest.raises(ConfigurationError, match="set both or none"):
+        bootstrap.connect(config, place.environment)
