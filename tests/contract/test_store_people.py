@@ -11,9 +11,17 @@ import pytest
 
 from models.errors import ConfigurationError, Malformed
 from models.lifecycle import Status
+from models.plan import Next
 from models.ports import Asked
 from models.records import Priority, RetireCause, RetireStep, RunEnd
-from simulator.examples import FLAVOR, LONG_AGO, SENTINEL_2_NAMES, a_new_job, some_new_jobs
+from simulator.examples import (
+    FLAVOR,
+    LONG_AGO,
+    SENTINEL_2_NAMES,
+    a_new_job,
+    end_run,
+    some_new_jobs,
+)
 from tests.plugins.stores import ASKED, HOUR, NOBODY, PLACES, STEPS, Desk
 
 DRY = replace(ASKED, dry_run=True)
@@ -199,6 +207,21 @@ def test_a_relaunched_job_goes_on_with_a_new_budget(desk: Desk, status: Status) 
     assert (job.not_before, job.quarantined) == (None, False)
     assert desk.doors.audit()[-1] == (ASKED.actor, f"job:{job_id}")
     assert desk.queued(job_id).attempt == before.job.attempt + 1
+
+
+@pytest.mark.parametrize("end", [RunEnd.LOST, RunEnd.FAILED])
+def test_nothing_of_its_failures_is_left_to_a_relaunched_job(desk: Desk, end: RunEnd) -> None:
+    run = desk.claimed()
+    job = desk.job(run.job_id)
+    desk.do(end_run(job, run.id, at=desk.now(), end=end, then=Next.QUARANTINE))
+    assert [count.quarantined for count in desk.view().counts] == [1]
+    desk.doors.operations.relaunch([job.id], ASKED)
+    after = desk.job(job.id)
+    assert (after.losses, after.external_failures, after.quarantined) == (0, 0, False)
+    assert [count.quarantined for count in desk.view().counts] == [0]
+    run = desk.claimed(job.id)
+    desk.end(run, Status.EXTERNAL_ERROR)
+    assert [count.quarantined for count in desk.view().counts] == [0]
 
 
 @pytest.mark.parametrize("status", [s for s in IN_STATUS if s not in RELAUNCHED])
