@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from controller.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, complain, print_json, print_table
+from controller.cli.session import examples
 from controller.demo.picture import save_picture
 from controller.demo.run import End, Ending, time_for, watch
 from controller.demo.scene import Scene, progress_line
@@ -25,24 +26,18 @@ from models.errors import HrsiError
 
 app = typer.Typer()
 
-EXAMPLES = """
-
-Examples:
-
-  hrsi demo
-
-  hrsi demo --jobs 200 --until-quiet
-
-  hrsi demo --headless --until-quiet --json
-"""
-
-FRAMES_PER_SECOND = 4
 LINE_EVERY = timedelta(seconds=3)
 
 Show = Callable[[Scene], None]
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(
+    epilog=examples(
+        "hrsi demo",
+        "hrsi demo --jobs 200 --until-quiet",
+        "hrsi demo --headless --until-quiet --json",
+    )
+)
 def demo(
     jobs: Annotated[int, typer.Option(min=1, max=5_000, help="How many jobs.")] = 40,
     headless: Annotated[

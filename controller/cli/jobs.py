@@ -17,7 +17,7 @@ from controller.cli.output import (
     print_table,
     say,
 )
-from controller.cli.session import AsJson, DryRun, Why, asked, people
+from controller.cli.session import AsJson, DryRun, Why, asked, examples, people
 from controller.submission import Submission, parse_submission
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import ERRORS, Status
@@ -29,17 +29,13 @@ Ids = Annotated[list[str], typer.Argument(metavar="JOB…", help="Id, unique id 
 Types = Annotated[list[str] | None, typer.Option("--type", help="Job type; may be repeated.")]
 Statuses = Annotated[list[Status] | None, typer.Option("--status", help="Status; may be repeated.")]
 
-EXAMPLES = """
 
-Examples:
-
-  echo '{"type": "test", "name": "try-1"}' | hrsi job submit -
-
-  hrsi job submit jobs.jsonl --dry-run
-"""
-
-
-@app.command(epilog=EXAMPLES)
+@app.command(
+    epilog=examples(
+        """echo '{"type": "test", "name": "try-1"}' | hrsi job submit -""",
+        "hrsi job submit jobs.jsonl --dry-run",
+    )
+)
 def submit(
     context: typer.Context,
     file: Annotated[
@@ -85,7 +81,12 @@ def _tell_submission(submission: Submission, made: Submitted, *, dry_run: bool) 
     )
 
 
-@app.command("list")
+@app.command(
+    "list",
+    epilog=examples(
+        "hrsi job list --status ready --type fsc_rlie", "hrsi job list --quarantined --json"
+    ),
+)
 def list_jobs(
     context: typer.Context,
     types: Types = None,
@@ -129,7 +130,7 @@ def _status(status: Status, *, quarantined: bool) -> str:
     return f"{status} (quarantined)" if quarantined else status.value
 
 
-@app.command()
+@app.command(epilog=examples("hrsi job show 17", "hrsi job show gfsc/28WEU-2022-09-06 --json"))
 def show(
     context: typer.Context,
     job: Annotated[str, typer.Argument(help="Id, unique id or TYPE/KEY.")],
@@ -167,7 +168,7 @@ def _tell_story(story: JobStory) -> None:
     )
 
 
-@app.command()
+@app.command(epilog=examples('hrsi job cancel 17 18 --reason "wrong tile"'))
 def cancel(
     context: typer.Context,
     jobs: Ids,
@@ -183,7 +184,7 @@ def cancel(
 
 
 @app.command(
-    epilog="\n\nExample:\n\n  hrsi job relaunch --errors --type gfsc --dry-run\n",
+    epilog=examples("hrsi job relaunch 17", "hrsi job relaunch --errors --type gfsc --dry-run"),
 )
 def relaunch(
     context: typer.Context,

@@ -8,7 +8,7 @@ import typer
 
 from controller import bootstrap, log
 from controller.cli.output import EXIT_FAILED, complain, print_json, say
-from controller.cli.session import AsJson, settings
+from controller.cli.session import AsJson, examples, settings
 from controller.plan_text import plan_as_json, plan_lines
 from controller.planning import plan as planned
 from controller.reconcilers import RECONCILERS
@@ -24,8 +24,10 @@ Only = Annotated[
 
 
 @app.command(
-    epilog="\n\nExamples:\n\n  DATABASE_URL=postgresql://hrsi@db/hrsi hrsi migrate\n\n"
-    "  hrsi migrate --down --revision 0002\n"
+    epilog=examples(
+        "DATABASE_URL=postgresql://hrsi@db/hrsi hrsi migrate",
+        "hrsi migrate --down --revision 0002",
+    )
 )
 def migrate(
     context: typer.Context,
@@ -45,8 +47,11 @@ def migrate(
 
 
 @app.command(
-    epilog="\n\nExamples:\n\n  hrsi controller\n\n"
-    "  hrsi controller --only execution --only monitor\n\n  hrsi controller --once\n"
+    epilog=examples(
+        "hrsi controller",
+        "hrsi controller --only execution --only monitor",
+        "hrsi controller --once",
+    )
 )
 def controller(
     context: typer.Context,
@@ -74,7 +79,7 @@ def controller(
         raise typer.Exit(EXIT_FAILED)
 
 
-@app.command(epilog="\n\nExamples:\n\n  hrsi plan\n\n  hrsi plan --only worker-pool --json\n")
+@app.command(epilog=examples("hrsi plan", "hrsi plan --only worker-pool --json"))
 def plan(context: typer.Context, only: Only = None, as_json: AsJson = False) -> None:
     """Look once and print what the controller would do, and what it holds back; change nothing.
 

@@ -30,6 +30,11 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 Why = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
 
 
+def examples(*commands: str) -> str:
+    """The end of a command's help: how it is used, a line each."""
+    return "\n\n".join(["", "Examples:", *(f"  {command}" for command in commands), ""])
+
+
 def settings(context: typer.Context) -> Config:
     """The start-up settings of this call, read once."""
     if not isinstance(context.obj, Config):

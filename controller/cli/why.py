@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
-from controller.cli.session import AsJson, people
+from controller.cli.session import AsJson, examples, people
 from models.job_types import DEFAULT_REGISTRY
 from models.plan import Subject, SubjectKind
 from models.ports import JobStory, Reader
@@ -22,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="Why: the recorded reasons about on
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many reasons.")]
 
 
-@app.command()
+@app.command(epilog=examples("hrsi why job 17", "hrsi why job gfsc/28WEU-2022-09-06 --json"))
 def job(
     context: typer.Context,
     reference: Annotated[str, typer.Argument(metavar="JOB", help="Id, unique id or TYPE/KEY.")],
@@ -63,7 +63,7 @@ def _subjects_of(story: JobStory) -> list[str]:
     return [str(s) for s in (*subjects, *(Subject(SubjectKind.CHILD, c) for c in children))]
 
 
-@app.command()
+@app.command(epilog=examples("hrsi why worker os-worker-003"))
 def worker(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Worker name, e.g. os-worker-007.")],
@@ -87,7 +87,7 @@ def _machine(reader: Reader, name: str) -> list[str]:
     return found
 
 
-@app.command()
+@app.command(epilog=examples("hrsi why flavor hm.large --limit 5"))
 def flavor(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Flavor, e.g. hm.medium.")],

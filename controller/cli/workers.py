@@ -9,7 +9,7 @@ import typer
 
 from controller.cli.jobs import tell_verdicts
 from controller.cli.output import print_json, print_table
-from controller.cli.session import AsJson, DryRun, Why, asked, people
+from controller.cli.session import AsJson, DryRun, Why, asked, examples, people
 from models.job_types import DEFAULT_REGISTRY
 from models.records import Worker
 
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Workers: list, drain, delete, crea
 Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="Worker names.")]
 
 
-@app.command("list")
+@app.command("list", epilog=examples("hrsi worker list", "hrsi worker list --all --json"))
 def list_workers(
     context: typer.Context,
     closed: Annotated[bool, typer.Option("--all", help="Those that are gone, too.")] = False,
@@ -48,7 +48,7 @@ def _state(worker: Worker) -> str:
     return f"{worker.state}, going: {going.cause} by {going.by} ({going.step.name.lower()})"
 
 
-@app.command()
+@app.command(epilog=examples('hrsi worker drain os-worker-003 --reason "its disk fails"'))
 def drain(
     context: typer.Context,
     names: Names,
@@ -63,7 +63,7 @@ def drain(
     tell_verdicts("drained", verdicts, as_json=as_json, dry_run=dry_run)
 
 
-@app.command()
+@app.command(epilog=examples("hrsi worker delete os-worker-003 --force --dry-run"))
 def delete(
     context: typer.Context,
     names: Names,
@@ -81,7 +81,7 @@ def delete(
     tell_verdicts("deleted", verdicts, as_json=as_json, dry_run=dry_run)
 
 
-@app.command(epilog="\n\nExample:\n\n  hrsi worker create hm.large --count 2 --keep-hours 4\n")
+@app.command(epilog=examples("hrsi worker create hm.large --count 2 --keep-hours 4"))
 def create(
     context: typer.Context,
     flavor: Annotated[str, typer.Argument(help="Flavor, e.g. hm.medium.")],

@@ -13,9 +13,11 @@ import sqlalchemy
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, func, select
 
 from infra.postgres.sessions import ConnectionSettings, Sessions
+from models.errors import ConfigurationError
 from models.lifecycle import transition_pairs
 from models.tables import status_transitions
 
@@ -57,10 +59,21 @@ def _run(url: str, order: Callable[[Config], None]) -> None:
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             config = _config()
             config.attributes["connection"] = connection
-            order(config)
+            _carry_out(order, config)
             _refresh_transitions(connection)
     finally:
         sessions.dispose()
+
+
+def _carry_out(order: Callable[[Config], None], config: Config) -> None:
+    try:
+        order(config)
+    except CommandError as error:
+        newest = ScriptDirectory.from_config(config).get_current_head()
+        raise ConfigurationError(
+            f"the database cannot be brought there: {error}; the newest revision that this program "
+            f"knows is {newest}"
+        ) from error
 
 
 def _config() -> Config:

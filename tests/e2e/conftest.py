@@ -1,5 +1,14 @@
-"""`hrsi` as a person starts it."""
+"""`hrsi` as a person starts it, and databases to start it on."""
 
-from tests.plugins.commands import hrsi, left_running, start_hrsi
+from tests.plugins.commands import folder, hrsi, left_running, start_hrsi
+from tests.plugins.postgres import empty_database_url, own_database_url, postgres_server
 
-__all__ = ["hrsi", "left_running", "start_hrsi"]
+__all__ = [
+    "empty_database_url",
+    "folder",
+    "hrsi",
+    "left_running",
+    "own_database_url",
+    "postgres_server",
+    "start_hrsi",
+]

@@ -1,13 +1,13 @@
 """What people do with `hrsi`, on the embedded PostgreSQL that it sets up for them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
-from infra.postgres import embedded
 from tests.plugins.commands import Run
 
 JOBS = """\
@@ -27,10 +27,13 @@ not json
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[str]:
-    """The embedded server where the commands look for it, kept up between them to save time."""
-    with embedded.running(tmp_path / ".hrsi/postgres", embedded.THROW_AWAY) as server:
-        yield server.url
+def hrsi(hrsi: Run, own_database_url: str) -> Run:
+    """The command, on a database of this test's own unless it is told of another."""
+
+    def run(*arguments: str, **given: Any) -> CompletedProcess[str]:
+        return hrsi(*arguments, **{"DATABASE_URL": own_database_url, **given})
+
+    return run
 
 
 def jobs_of(hrsi: Run, *arguments: str) -> list[dict[str, Any]]:
@@ -40,9 +43,8 @@ def jobs_of(hrsi: Run, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.usefixtures("database")
-def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, tmp_path: Path) -> None:
-    (tmp_path / "jobs.jsonl").write_text(JOBS)
+def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, folder: Path) -> None:
+    (folder / "jobs.jsonl").write_text(JOBS)
     tried = hrsi("job", "submit", "jobs.jsonl", "--dry-run")
     assert "3 jobs would be added" in tried.stdout, tried.stderr
     assert jobs_of(hrsi) == []
@@ -68,7 +70,6 @@ def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, tmp_pa
     assert "28WEU-2022-09-06) is ready" in told.stdout
 
 
-@pytest.mark.usefixtures("database")
 def test_bad_lines_are_refused_one_by_one_and_good_ones_go_in(hrsi: Run) -> None:
     handed_in = hrsi("job", "submit", "-", typed=BAD)
     assert handed_in.returncode == 1
@@ -119,7 +120,6 @@ def test_bad_lines_are_refused_one_by_one_and_good_ones_go_in(hrsi: Run) -> None
         ),
     ],
 )
-@pytest.mark.usefixtures("database")
 def test_what_cannot_be_done_is_said_in_one_sentence(
     hrsi: Run,
     arguments: tuple[str, ...],
@@ -134,38 +134,35 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
     assert "secret" not in ended.stderr
 
 
-def test_an_unknown_key_in_the_settings_file_is_refused_by_name(hrsi: Run, tmp_path: Path) -> None:
-    (tmp_path / "hrsi.toml").write_text('[nomad]\nadress = "http://127.0.0.1:4646"\n')
+def test_an_unknown_key_in_the_settings_file_is_refused_by_name(hrsi: Run, folder: Path) -> None:
+    (folder / "hrsi.toml").write_text('[nomad]\nadress = "http://127.0.0.1:4646"\n')
     ended = hrsi("job", "list")
     assert ended.returncode == 2
     assert "nomad.adress: there is no such key; did you mean nomad.address?" in ended.stderr
 
 
-def test_an_old_database_of_ones_own_is_migrated_only_when_asked(
-    hrsi: Run, database: str, tmp_path: Path
+def test_a_database_of_ones_own_is_migrated_only_when_asked(
+    hrsi: Run, empty_database_url: str
 ) -> None:
-    old = hrsi("job", "list", DATABASE_URL=database)
+    old = hrsi("job", "list", DATABASE_URL=empty_database_url)
     assert old.returncode == 2
     assert "hrsi migrate" in old.stderr
-    migrated = hrsi("migrate", DATABASE_URL=database)
+    migrated = hrsi("migrate", DATABASE_URL=empty_database_url)
     assert migrated.returncode == 0, migrated.stderr
-    assert jobs_of(hrsi) == []
-    back = hrsi("migrate", "--down", "--revision", "base", DATABASE_URL=database)
+    assert hrsi("job", "list", DATABASE_URL=empty_database_url).returncode == 0
+    nowhere = hrsi("migrate", "--revision", "4711", DATABASE_URL=empty_database_url)
+    assert nowhere.returncode == 2
+    assert "4711" in nowhere.stderr
+    assert "Traceback" not in nowhere.stderr
+    back = hrsi("migrate", "--down", "--revision", "base", DATABASE_URL=empty_database_url)
     assert back.returncode == 0, back.stderr
-    assert hrsi("job", "list", DATABASE_URL=database).returncode == 2
+    assert hrsi("job", "list", DATABASE_URL=empty_database_url).returncode == 2
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        pytest.param((), id="hrsi"),
-        pytest.param(("job", "submit"), id="job-submit"),
-        pytest.param(("controller",), id="controller"),
-        pytest.param(("plan",), id="plan"),
-        pytest.param(("why",), id="why"),
-    ],
-)
-def test_help_shows_how_a_command_is_used(hrsi: Run, arguments: tuple[str, ...]) -> None:
-    ended = hrsi(*arguments, "--help")
-    assert ended.returncode == 0
-    assert "Example" in ended.stdout
+def test_without_a_database_an_embedded_one_is_set_up_and_stopped_again(
+    hrsi: Run, folder: Path, left_running: Callable[[], list[str]]
+) -> None:
+    assert hrsi("job", "submit", "-", typed=JOBS, DATABASE_URL="").returncode == 0
+    assert (folder / ".hrsi/postgres/data/PG_VERSION").exists()
+    assert len(json.loads(hrsi("job", "list", "--json", DATABASE_URL="").stdout)) == 3
+    assert left_running() == []

@@ -25,7 +25,7 @@ REPORT = {
 
 
 def test_a_demo_processes_its_jobs_and_takes_every_worker_down(
-    hrsi: Run, tmp_path: Path, left_running: Callable[[], list[str]]
+    hrsi: Run, folder: Path, left_running: Callable[[], list[str]]
 ) -> None:
     ended = hrsi("demo", "--jobs", "6", "--headless", "--until-quiet", "--json", timeout=150)
     assert ended.returncode == 0, ended.stderr
@@ -36,7 +36,7 @@ def test_a_demo_processes_its_jobs_and_takes_every_worker_down(
     assert report["servers_created"] == report["servers_deleted"] >= report["workers_peak"] > 0
     assert report["invariant_violations"] == 0
     assert left_running() == []
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((folder / "tmp").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_demo_processes_its_jobs_and_takes_every_worker_down(
 )
 def test_a_demo_that_is_interrupted_leaves_nothing_running(
     start_hrsi: Start,
-    tmp_path: Path,
+    folder: Path,
     left_running: Callable[[], list[str]],
     number: signal.Signals,
     when: str,
@@ -62,7 +62,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_running(
     assert demo.returncode == status
     assert "Traceback" not in said
     assert left_running() == []
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((folder / "tmp").iterdir()) == []
 
 
 def wait_for_line(process: subprocess.Popen[str], words: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -31,7 +32,16 @@ def clean_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, st
 
 
 @pytest.fixture
-def hrsi(tmp_path: Path) -> Run:
+def folder() -> Iterator[Path]:
+    """Where the commands of a test run. Not below pytest's own folder: that is closed, now and
+    then, to the user that PostgreSQL runs as when root runs the tests.
+    """
+    with tempfile.TemporaryDirectory(prefix="hrsi-e2e-") as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def hrsi(folder: Path) -> Run:
     """Run one command to its end: `hrsi("job", "list", DATABASE_URL=…)`."""
 
     def run(
@@ -39,8 +49,8 @@ def hrsi(tmp_path: Path) -> Run:
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*HRSI, *arguments],
-            cwd=tmp_path,
-            env=clean_environment(tmp_path, settings),
+            cwd=folder,
+            env=clean_environment(folder, settings),
             input=typed,
             capture_output=True,
             text=True,
@@ -52,15 +62,15 @@ def hrsi(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def start_hrsi(tmp_path: Path) -> Iterator[Start]:
+def start_hrsi(folder: Path) -> Iterator[Start]:
     """Start a command and go on; whatever is still running at the end of the test is killed."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [*HRSI, *arguments],
-            cwd=tmp_path,
-            env=clean_environment(tmp_path, settings),
+            cwd=folder,
+            env=clean_environment(folder, settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -76,11 +86,11 @@ def start_hrsi(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def left_running(tmp_path: Path) -> Callable[[], list[str]]:
+def left_running(folder: Path) -> Callable[[], list[str]]:
     """Command lines of processes that know this test's folder: nothing else may outlive it."""
 
     def find() -> list[str]:
-        mark = str(tmp_path).encode()
+        mark = str(folder).encode()
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:

@@ -1,0 +1,35 @@
+"""The help of every command shows how it is used."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from controller.cli import app
+
+READING = {"list", "show", "plan", "demo", "job", "worker", "flavor"}
+
+
+def commands(command: Any, name: str = "hrsi") -> Iterator[Any]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield pytest.param(name, command, id=name.replace(" ", "-"))
+        return
+    for word, each in inner.items():
+        yield from commands(each, f"{name} {word}")
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands(get_command(app))))
+def test_every_command_has_an_example_of_itself(name: str, command: Any) -> None:
+    assert "Examples:" in command.epilog
+    assert name in command.epilog
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [each for each in commands(get_command(app)) if str(each.id).split("-")[-1] in READING],
+)
+def test_every_command_that_reads_can_speak_json(name: str, command: Any) -> None:
+    assert name
+    assert "--json" in [option for each in command.params for option in each.opts]
