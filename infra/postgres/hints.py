@@ -7,7 +7,7 @@ to look; and while there is none, the time runs out as if nothing had happened.
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import threading
 import time
 from collections.abc import Callable
@@ -71,14 +71,21 @@ class PostgresHints:
             if self._connection is not None:
                 return True
             left = min(left, _RETRY_SECONDS)
-        sources: list[Any] = [self._ear]
-        if self._connection is not None:
-            sources.append(self._connection)
-        ready, _, _ = select.select(sources, [], [], left)
+        ready = self._readable(left)
         if self._ear in ready:
             self._drain_ear()
             return True
         return bool(ready) and self._is_notified()
+
+    def _readable(self, left: float) -> list[int]:
+        """File descriptors that have something to read within `left` seconds."""
+        sources = [self._ear]
+        if self._connection is not None:
+            sources.append(self._connection.fileno())
+        with selectors.PollSelector() as selector:
+            for source in sources:
+                selector.register(source, selectors.EVENT_READ)
+            return [key.fd for key, _ in selector.select(left)]
 
     def _is_notified(self) -> bool:
         """Take every notification that has come; a broken connection is as good as one."""
