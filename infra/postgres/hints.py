@@ -66,6 +66,9 @@ class PostgresHints:
 
     def _hears(self, left: float) -> bool:
         """Whether there is news within `left` seconds; may give up sooner, to be asked again."""
+        if self._connection is not None and self._connection.closed:
+            self._hang_up()
+            return True
         if self._connection is None:
             self._connection = self._listening()
             if self._connection is not None:
