@@ -161,10 +161,18 @@ class Scheduler:
     # ---- what is written -------------------------------------------------------------------------
 
     def _commit_late(self, plan: Plan) -> None:
+        """Apply a plan whose node was chosen long ago. Whether the node is eligible is not looked
+        at again; one that is down or gone sends the evaluation back.
+        """
         del self._at_work[plan.job.id]
-        self._commit(plan)
+        if plan.node is not None and self._is_down(plan.node.id):
+            self._enqueue(plan.evaluation)
+        else:
+            self._commit(plan)
         for row in self._held_back.pop(plan.job.id, []):
             self._enqueue(row)
+        if plan.node is not None:
+            self._unblock(plan.node.node_class)  # its room may have been kept for nothing
 
     def _commit(self, plan: Plan) -> None:
         """Apply a plan: only the job is looked at again, never the node."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simulator.nomad.cluster import Boot, NomadCluster
@@ -256,21 +256,6 @@ def test_a_quiet_cluster_has_nothing_left_to_do() -> None:
 
 # ---- whatever happens ----------------------------------------------------------------------------
 
-STEPS: dict[str, Callable[[Farm, int], object]] = {
-    "boot": lambda farm, n: farm.node(n),
-    "dispatch": lambda farm, n: farm.child(priority=n + 1),
-    "die": lambda farm, n: farm.cluster.node_dies(f"s-{n}"),
-    "mark": lambda farm, n: _each_node(
-        farm, n, lambda node: farm.cluster.nodes.set_eligibility(node, eligible=n % 2 == 0)
-    ),
-    "purge": lambda farm, n: _each_node(farm, n, farm.cluster.purge),
-    "end": lambda farm, n: _end_tasks(farm, n),
-    "stop": lambda farm, n: [farm.cluster.jobs.stop(job.id) for job in _children(farm)[n:]],
-    "late": lambda farm, n: farm.cluster.delay_next_placement(timedelta(seconds=20 * n)),
-    "wait": lambda farm, n: farm.wait(30 * n),
-    "collect": lambda farm, _: farm.cluster.gc.collect_all(),
-}
-
 
 def _each_node(farm: Farm, number: int, act: Callable[[str], object]) -> None:
     for node in farm.state.nodes.by_id()[number:]:
@@ -286,10 +271,28 @@ def _children(farm: Farm) -> list[Any]:
     return farm.state.children_of("parent")
 
 
+STEPS: dict[str, Callable[[Farm, int], object]] = {
+    "boot": lambda farm, n: farm.node(n),
+    "dispatch": lambda farm, n: farm.child(priority=n + 1),
+    "die": lambda farm, n: farm.cluster.node_dies(f"s-{n}"),
+    "mark": lambda farm, n: _each_node(
+        farm, n, lambda node: farm.cluster.nodes.set_eligibility(node, eligible=n % 2 == 0)
+    ),
+    "purge": lambda farm, n: _each_node(farm, n, farm.cluster.purge),
+    "end": _end_tasks,
+    "stop": lambda farm, n: [farm.cluster.jobs.stop(job.id) for job in _children(farm)[n:]],
+    "late": lambda farm, n: farm.cluster.delay_next_placement(timedelta(seconds=20 * n)),
+    "wait": lambda farm, n: farm.wait(30 * n),
+    "collect": lambda farm, _: farm.cluster.gc.collect_all(),
+}
+
+
 @given(
     steps=st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 4)), max_size=40),
     seed=st.integers(0, 3),
 )
+@example(steps=[("boot", 0), ("late", 1), ("dispatch", 0), ("stop", 0), ("dispatch", 0)], seed=0)
+@example(steps=[("boot", 0), ("boot", 0), ("die", 0), ("late", 1), ("dispatch", 0)], seed=0)
 def test_no_history_breaks_the_books_of_the_cluster(
     steps: list[tuple[str, int]], seed: int
 ) -> None:
