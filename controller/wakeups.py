@@ -44,9 +44,12 @@ class Bell:
 class Wakeups:
     """Listens to the sources of hints and rings the bells of all loops."""
 
-    def __init__(self, bells: Iterable[Hints], ending: threading.Event) -> None:
+    def __init__(
+        self, bells: Iterable[Hints], ending: threading.Event, pause: float = PAUSE_SECONDS
+    ) -> None:
         self._bells = tuple(bells)
         self._ending = ending
+        self._pause = pause
 
     def ring(self) -> None:
         """Wake every loop."""
@@ -83,4 +86,4 @@ class Wakeups:
                     error=str(heard.error),
                 )
             self.ring()
-            self._ending.wait(PAUSE_SECONDS)
+            self._ending.wait(self._pause)
