@@ -84,7 +84,7 @@ class Truth:
     def _over_caps(self, tables: Tables) -> Iterator[Breach]:
         """I4: every server of ours, and every create that may still make one, counts."""
         pool = self.settings().pool
-        servers = {s.id: s for s in self._systems.outside.cloud.servers() if self._is_ours(s)}
+        servers = self.servers()
         intended = [
             w
             for w in tables.workers.values()
@@ -92,7 +92,7 @@ class Truth:
         ]
         flavors = tables.registry.flavors
         workers = len(servers) + len(intended)
-        vcpus = sum(s.flavor.vcpus for s in servers.values())
+        vcpus = sum(s.flavor.vcpus for s in servers)
         vcpus += sum(flavors[w.flavor].vcpus for w in intended)
         for what, used, cap in (
             ("servers", workers, pool.max_workers),
@@ -100,6 +100,10 @@ class Truth:
         ):
             if used > cap:
                 yield Breach(invariant="I4", subject="pool", what=f"{used} {what}, cap {cap}")
+
+    def servers(self) -> list[CloudServer]:
+        """Every server of this deployment that the cloud still lists."""
+        return [s for s in self._systems.outside.cloud.servers() if self._is_ours(s)]
 
     def settings(self) -> Settings:
         """The live parameters in force."""

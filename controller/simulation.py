@@ -1,0 +1,208 @@
+"""The controller on virtual time: the real loops, rules and handlers over the systems in memory.
+
+One thread steps the loops of one or more controllers in an order drawn from the seed, lets time
+pass in between, and checks the invariants on the truth after every step. A controller can be
+crashed at any call it makes; its successor is a new process that remembers nothing. The same
+scenario and seed make the same history.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+
+from prometheus_client import CollectorRegistry
+
+from controller.act.effects import Tools
+from controller.act.executor import Executor, Lane
+from controller.act.hands import Hands
+from controller.crew import Inline
+from controller.leader import Leadership
+from controller.loop import Loop, PassReport, Reconciler, Shell
+from controller.metrics import Metrics
+from controller.observe import Observer, Sources
+from controller.reconcilers import RECONCILERS
+from models.errors import HrsiError, System
+from models.job_types import DEFAULT_REGISTRY, TaskCommand
+from models.lifecycle import ERRORS
+from models.plan import Decision
+from models.ports import Asked
+from models.world import Site
+from simulator.faults import Crash, Faults
+from simulator.systems import Scenario, Systems, in_memory
+from simulator.truth import RESTS, Breach, Truth
+
+DEPLOYMENT = "sim"
+TASK = TaskCommand(driver="raw_exec", command="simulated")
+LANE = 10_000
+RECENT = 50
+"""How many decisions a report of a broken invariant shows."""
+
+
+class InvariantBroken(AssertionError):
+    """The simulation broke an invariant. The message has the seed, the step and what led to it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How a simulation is run: its world, its faults, its parameters, and how many controllers."""
+
+    scenario: Scenario = field(default_factory=Scenario)
+    faults: Callable[[], Faults] = Faults
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    controllers: int = 1
+    beat: timedelta = timedelta(seconds=5)
+    """How much time passes while every loop of every controller is stepped once."""
+
+
+class SimulatedProcess:
+    """One controller process: what dies in a crash."""
+
+    def __init__(self, systems: Systems, holder: str) -> None:
+        clock, crew = systems.timeline, Inline()
+        store, nomad = systems.store, systems.nomad_port(DEPLOYMENT)
+        cloud = systems.cloud_port()
+        metrics = Metrics(CollectorRegistry(), clock)
+        tools = Tools(
+            store=store,
+            orchestrator=nomad,
+            cloud=cloud,
+            clock=clock,
+            ids=systems.ids,
+            metrics=metrics,
+            ending=threading.Event(),
+            token_key=b"simulated",
+        )
+        observer = Observer(
+            Sources(store=store, orchestrator=nomad, cloud=cloud),
+            site=site(),
+            registry=DEFAULT_REGISTRY,
+            clock=clock,
+            crew=crew,
+            metrics=metrics,
+        )
+        lanes = {system: Lane(crew=crew, capacity=LANE) for system in System}
+        executor = Executor(lanes, clock, lambda _: None)
+        shell = Shell(tools=tools, observer=observer, hands=Hands(executor, metrics))
+        self.holder = holder
+        self.loops = {r.name: _loop(r, shell, holder) for r in RECONCILERS}
+
+
+def _loop(reconciler: Reconciler, shell: Shell, holder: str) -> Loop:
+    tools = shell.tools
+    leadership = Leadership(tools.store, tools.clock, name=reconciler.name, holder=holder)
+    return Loop(reconciler, shell, leadership)
+
+
+def site() -> Site:
+    """The site of every simulated installation."""
+    return Site(deployment=DEPLOYMENT, parents=DEFAULT_REGISTRY.parents(DEPLOYMENT, TASK))
+
+
+class Simulation:
+    """Steps controllers through a simulated world and judges each step."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.systems = in_memory(plan.scenario, plan.faults)
+        self.truth = Truth(self.systems, DEPLOYMENT)
+        self.steps = 0
+        self.crashes = 0
+        self.recent: deque[tuple[int, str, Decision]] = deque(maxlen=RECENT)
+        self._chance = Random(f"steps:{plan.scenario.seed}")
+        asked = Asked(actor="simulation", reason="scenario")
+        for key, value in plan.parameters.items():
+            self.systems.store.set_parameter(key, value, asked)
+        self.processes = [self._process(number) for number in range(plan.controllers)]
+
+    def step(self, process: int = 0, loop: str | None = None) -> PassReport | None:
+        """Step one loop of one process (drawn when not named); None when the process crashed."""
+        self.steps += 1
+        alive = self.processes[process]
+        chosen = loop or self._chance.choice(list(alive.loops))
+        report: PassReport | None = None
+        try:
+            report = alive.loops[chosen].step()
+            self._note(report)
+        except Crash:
+            self.crash(process)
+        self._judge()
+        return report
+
+    def crash(self, process: int = 0) -> None:
+        """Kill a process; its successor starts with nothing but the store."""
+        self.crashes += 1
+        self.processes[process] = self._process(process)
+
+    def pass_time(self, span: timedelta) -> None:
+        """Let the world go on without the controllers, then judge it."""
+        self.systems.timeline.advance(span)
+        self._judge()
+
+    def round(self) -> None:
+        """Step every loop of every process once, in a drawn order, while one beat passes."""
+        turns = [
+            (number, name)
+            for number, process in enumerate(self.processes)
+            for name in process.loops
+        ]
+        self._chance.shuffle(turns)
+        for number, name in turns:
+            self.step(number, name)
+            self.pass_time(self.plan.beat / len(turns))
+
+    def run_until(self, done: Callable[[], bool], within: timedelta) -> bool:
+        """Make rounds until `done` says so; False when `within` of virtual time was not enough."""
+        until = self.systems.timeline.now() + within
+        while not done():
+            if self.systems.timeline.now() >= until:
+                return False
+            self.round()
+        return True
+
+    # ---- questions -------------------------------------------------------------------------------
+
+    def is_quiet(self) -> bool:
+        """Every job rests, no worker is open, and the cloud holds no server of ours."""
+        tables = self.systems.store.tables
+        jobs = all(
+            job.status in RESTS or (job.quarantined and job.status in ERRORS)
+            for job in tables.jobs.values()
+        )
+        return jobs and not self.systems.store.workers() and not self.truth.servers()
+
+    def story(self) -> str:
+        """What happened last, for the report of a failure."""
+        lines = [
+            f"  step {step} {loop}: {type(decision).__name__} {decision.subject} "
+            f"{decision.reason}: {decision.because}"
+            for step, loop, decision in self.recent
+        ]
+        seed, now = self.plan.scenario.seed, self.systems.timeline.now()
+        head = f"seed {seed}, step {self.steps}, {self.crashes} crashes, {now:%Y-%m-%d %H:%M:%S}"
+        return "\n".join([head, *lines])
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def _process(self, number: int) -> SimulatedProcess:
+        return SimulatedProcess(self.systems, f"controller-{number}.{self.crashes}")
+
+    def _note(self, report: PassReport) -> None:
+        for decision in report.decisions:
+            self.recent.append((self.steps, report.loop, decision))
+        for found in report.violations:
+            self.truth.violations.append(
+                Breach(invariant=found.invariant, subject=found.subject, what=found.what)
+            )
+        if report.error is not None and not isinstance(report.error, HrsiError):
+            raise InvariantBroken(f"a pass failed unexpectedly\n{self.story()}") from report.error
+
+    def _judge(self) -> None:
+        broken = self.truth.check()
+        if broken:
+            found = "\n".join(str(breach) for breach in broken)
+            raise InvariantBroken(f"{found}\n{self.story()}")
