@@ -551,3 +551,19 @@ def test_a_crash_between_any_two_steps_leaves_an_intent_or_nothing(call: int, fa
     heir.live_until(lambda: heir.job(job.id).status is Status.PROCESSED, timedelta(hours=3))
     story = heir.store.story(str(job.id))
     assert len([run for run in story.runs if run.claim]) == 1
+
+
+def test_an_answer_that_could_not_be_written_down_is_unknown_and_found_again() -> None:
+    faults = CrashAt()
+    rig = Rig(faults=lambda: faults)
+    rig.submit()
+    faults.left, faults.fault = 3, Fault.REFUSED  # commit, create, and then the store is away
+
+    rig.act(create())
+
+    assert rig.outcomes()["create_server", "unknown"] == 1
+    assert [intent.kind for intent in rig.intents()] == [IntentKind.CREATE_SERVER]
+    rig.live_until(
+        lambda: [w.state for w in rig.workers()] == [WorkerState.READY], timedelta(minutes=30)
+    )
+    assert len(rig.systems.cloud_port().snapshot().servers) == 1
