@@ -536,7 +536,7 @@ def test_a_crash_between_any_two_steps_leaves_an_intent_or_nothing(call: int, fa
     (job,) = rig.submit()
     faults.left, faults.fault = call, fault
 
-    # commit, dispatch | commit, create, commit | record
+    # record | commit, dispatch | commit, create, commit
     with pytest.raises(Crash):
         rig.act(dispatch(rig, job.id), create())
 
@@ -557,7 +557,7 @@ def test_an_answer_that_could_not_be_written_down_is_unknown_and_found_again() -
     faults = CrashAt()
     rig = Rig(faults=lambda: faults)
     rig.submit()
-    faults.left, faults.fault = 3, Fault.REFUSED  # commit, create, and then the store is away
+    faults.left, faults.fault = 4, Fault.REFUSED  # record, commit, create; then the store is away
 
     rig.act(create())
 
