@@ -1,4 +1,4 @@
-"""One reconciler's loop: a pass is lease, observe, decide, act, record; then wait for the next.
+"""One reconciler's loop: a pass is lease, observe, decide, record, act; then wait for the next.
 
 `Loop.step` makes exactly one pass and is all that the simulation uses, single-threaded and on a
 virtual clock. `Loop.run` is the body of a thread in production. An exception ends its pass, is
@@ -168,8 +168,9 @@ class Loop:
             *check_decisions(seen.world, decisions, seen.settings),
         )
         tools.metrics.violated(violations)
-        acting = self._act(decisions, seen, lease)
+        # The reasons first: a process that dies while it acts has left no effect unexplained (I10).
         self._record(decisions, seen.world)
+        acting = self._act(decisions, seen, lease)
         tools.store.beat(self._heartbeat(leading=True))
         for change in leftovers(seen.world, lease.name, seen.settings, acting.at):
             acting.commit(change)

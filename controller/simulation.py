@@ -173,7 +173,7 @@ class Simulation:
             job.status in RESTS or (job.quarantined and job.status in ERRORS)
             for job in tables.jobs.values()
         )
-        return jobs and not self.systems.store.workers() and not self.truth.servers()
+        return jobs and not tables.open_workers.of(True) and not self.truth.servers()
 
     def story(self) -> str:
         """What happened last, for the report of a failure."""

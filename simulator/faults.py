@@ -45,7 +45,7 @@ _CRASHES = frozenset({Fault.CRASH, Fault.CRASH_AFTER})
 class Faults:
     """What is to go wrong: orders first, then chance with `rates` per fault from the seed.
 
-    Chance leaves the operations in `spared` alone, and crashes no program on a worker.
+    Chance leaves the operations in `spared` alone. A crash never hits a program on a worker.
     """
 
     rates: Mapping[Fault, float] = field(default_factory=dict)
@@ -53,6 +53,9 @@ class Faults:
     spared: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        self.calls = 0
+        """How many calls were made so far, faulty or not."""
+        self._at: dict[int, Fault] = {}
         self._chance = Random(self.seed)
         self._orders: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self.taken: list[tuple[str, Fault]] = []
@@ -61,15 +64,25 @@ class Faults:
         """Let the next `times` calls of `operation` suffer `fault`."""
         self._orders[operation].extend([fault] * times)
 
+    def order_at(self, number: int, fault: Fault) -> None:
+        """Let call `number` (counted over all operations, from 1) suffer `fault`."""
+        self._at[number] = fault
+
     def clear(self) -> None:
         """Forget all orders and let chance rest: the world is quiet from here on."""
         self._orders.clear()
+        self._at.clear()
         self.rates = {}
 
     def take(self, operation: str) -> Fault | None:
         """The fault of this call, if any. Asked exactly once per call."""
+        self.calls += 1
         waiting = self._orders.get(operation)
-        fault = waiting.popleft() if waiting else self._drawn(operation)
+        fault = self._at.pop(self.calls, None)
+        if fault is None:
+            fault = waiting.popleft() if waiting else self._drawn(operation)
+        if fault in _CRASHES and operation in PROGRAMS:
+            fault = None
         if fault is not None:
             self.taken.append((operation, fault))
         return fault
@@ -79,5 +92,5 @@ class Faults:
             return None
         for fault, rate in self.rates.items():
             if self._chance.random() < rate:
-                return None if fault in _CRASHES and operation in PROGRAMS else fault
+                return fault
         return None

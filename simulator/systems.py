@@ -10,8 +10,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from random import Random
-from uuid import UUID
 
 from models.job_types import DEFAULT_REGISTRY
 from simulator.behaviour import Behaviour, ScriptedTasks
@@ -20,6 +18,7 @@ from simulator.cloud.options import CloudOptions
 from simulator.cloud.servers import CloudServer
 from simulator.cloud.state import SimulatedCloud
 from simulator.faults import Faults
+from simulator.ids import SeededIds
 from simulator.nomad.cluster import Boot, NomadCluster
 from simulator.nomad.memory import MemoryNomad
 from simulator.nomad.rows import Options
@@ -29,17 +28,6 @@ from simulator.timeline import Timeline
 
 MEMORY_SHARE = 0.94
 """What a machine's system leaves of its memory for Nomad to give away."""
-
-
-class SeededIds:
-    """Implements `models.ports.Ids`: uuids that are the same for the same seed."""
-
-    def __init__(self, seed: int) -> None:
-        self._chance = Random(f"ids:{seed}")
-
-    def uuid(self) -> UUID:
-        """The next uuid."""
-        return UUID(int=self._chance.getrandbits(128), version=4)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,7 @@ from simulator.nomad.scheduler import Scheduler
 from simulator.nomad.specs import parameters_of, task_of
 from simulator.nomad.state import State
 
-ServerError = 500
+SERVER_ERROR = 500
 Spec = Mapping[str, Any]
 
 
@@ -110,13 +110,13 @@ class Jobs:
         """Make a child; a token that a child in state carries names that child again."""
         parent = self._state.jobs.get(parent_id)
         if parent is None:
-            raise NomadError(ServerError, "parameterized job not found")
+            raise NomadError(SERVER_ERROR, "parameterized job not found")
         _check_parent(parent)
         allowed = parent.parameterized or Parameterized()
         _check_payload(order, allowed, self._options)
         _check_meta(order, allowed)
         _check_priority(order, self._options)
-        known = self._with_token(parent_id, order.token)
+        known = self._state.child_with_token(parent_id, order.token)
         if known is not None:
             return Dispatched(
                 job_id=known.id,
@@ -132,10 +132,6 @@ class Jobs:
                 answer, job_id=self._child_id(parent_id, order), eval_id=self._state.new_id()
             )
         return answer
-
-    def _with_token(self, parent_id: str, token: str) -> JobRow | None:
-        children = self._state.children_of(parent_id) if token else []
-        return next((child for child in children if child.token == token), None)
 
     def _make_child(self, parent: JobRow, order: DispatchOrder) -> Dispatched:
         state = self._state
@@ -193,9 +189,9 @@ class Jobs:
         """Make a new evaluation of a job."""
         job = self._state.jobs.get(job_id)
         if job is None:
-            raise NomadError(ServerError, "job not found")
+            raise NomadError(SERVER_ERROR, "job not found")
         if job.dispatchable:
-            raise NomadError(ServerError, "can't evaluate parameterized job")
+            raise NomadError(SERVER_ERROR, "can't evaluate parameterized job")
         index = self._state.advance()
         made = self._scheduler.evaluate(job, "job-register", index)
         return Evaluated(eval_id=made.id, index=index, job_modify_index=job.job_modify_index)
@@ -203,36 +199,36 @@ class Jobs:
 
 def _check_parent(parent: JobRow) -> None:
     if not parent.dispatchable:
-        raise NomadError(ServerError, f'Specified job "{parent.id}" is not a parameterized job')
+        raise NomadError(SERVER_ERROR, f'Specified job "{parent.id}" is not a parameterized job')
     if parent.stopped:
-        raise NomadError(ServerError, f'Specified job "{parent.id}" is stopped')
+        raise NomadError(SERVER_ERROR, f'Specified job "{parent.id}" is stopped')
 
 
 def _check_payload(order: DispatchOrder, allowed: Parameterized, options: Options) -> None:
     if allowed.payload == "required" and not order.payload:
-        raise NomadError(ServerError, "Payload is not provided but required by parameterized job")
+        raise NomadError(SERVER_ERROR, "Payload is not provided but required by parameterized job")
     if allowed.payload == "forbidden" and order.payload:
-        raise NomadError(ServerError, "Payload provided but forbidden by parameterized job")
+        raise NomadError(SERVER_ERROR, "Payload provided but forbidden by parameterized job")
     size, limit = len(order.payload), options.payload_limit
     if size > limit:
-        raise NomadError(ServerError, f"Payload exceeds maximum size; {size} > {limit}")
+        raise NomadError(SERVER_ERROR, f"Payload exceeds maximum size; {size} > {limit}")
 
 
 def _check_meta(order: DispatchOrder, allowed: Parameterized) -> None:
     permitted = {*allowed.required, *allowed.optional}
     if unpermitted := [key for key in order.meta if key not in permitted]:
         raise NomadError(
-            ServerError,
+            SERVER_ERROR,
             f"Dispatch request included unpermitted metadata keys: [{' '.join(unpermitted)}]",
         )
     if missing := [key for key in allowed.required if key not in order.meta]:
         raise NomadError(
-            ServerError, f"Dispatch did not provide required meta keys: [{' '.join(missing)}]"
+            SERVER_ERROR, f"Dispatch did not provide required meta keys: [{' '.join(missing)}]"
         )
 
 
 def _check_priority(order: DispatchOrder, options: Options) -> None:
     if not 0 <= order.priority <= options.job_max_priority:
         raise NomadError(
-            ServerError, f"dispatch job priority must be between [1, {options.job_max_priority}]"
+            SERVER_ERROR, f"dispatch job priority must be between [1, {options.job_max_priority}]"
         )

@@ -141,6 +141,7 @@ class State:
         self._allocs_on_node: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._evals_of_job: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._children: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._tokens: dict[tuple[str, str], str] = {}
         self._load: dict[str, tuple[int, int]] = {}
         self._usable: defaultdict[str, dict[str, NodeRow]] = defaultdict(dict)
 
@@ -190,6 +191,10 @@ class State:
         """Dispatched children of a parent that are still in state, whatever their status."""
         return list(self._found(self.jobs, self._children, parent_id))
 
+    def child_with_token(self, parent_id: str, token: str) -> JobRow | None:
+        """The child of a parent that was dispatched with this token, if it is still in state."""
+        return self.jobs.get(self._tokens.get((parent_id, token), ""))
+
     @staticmethod
     def _found(table: Table[R], index: dict[str, dict[str, None]], key: str) -> Iterator[R]:
         for row_id in index.get(key, ()):
@@ -211,6 +216,8 @@ class State:
         """Write a job."""
         if self.jobs.put(row) is None and row.parent_id:
             self._children[row.parent_id][row.id] = None
+            if row.token:
+                self._tokens[row.parent_id, row.token] = row.id
         self._publish(Event(topic="Job", type=event_type, key=row.id, filter_keys=(), row=row))
 
     def put_summary(self, job: JobRow, summary: Summary) -> None:
@@ -265,6 +272,7 @@ class State:
         gone = self.jobs.delete(job_id, index)
         if gone is not None and gone.parent_id:
             self._children[gone.parent_id].pop(job_id, None)
+            self._tokens.pop((gone.parent_id, gone.token), None)
 
     def delete_eval(self, row: EvalRow, index: int) -> None:
         """Remove an evaluation without an event."""

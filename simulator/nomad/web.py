@@ -63,12 +63,9 @@ class NomadWeb:
         self._faults = faults or Faults()
         self._token = token
         self._routes = self._table()
-        self.requests: list[str] = []
-        """Method and path of every request so far."""
 
     def __call__(self, request: Request) -> Response:
         """Answer one request."""
-        self.requests.append(f"{request.method} {request.path}")
         try:
             return self._answer(request)
         except NomadError as error:
@@ -166,10 +163,9 @@ class NomadWeb:
 
     def _table(self) -> tuple[Route, ...]:
         get, write = frozenset({"GET"}), frozenset(_WRITES)
-        writes = {"snapshot": ("nomad.snapshot",)}
+        first = {"nodes": ("nomad.snapshot",)}
         lists = [
-            _route(f"/v1/{name}", get, self._lister(name), *writes.get(first, ()))
-            for name, first in zip(LISTS, ("snapshot", "", "", ""), strict=True)
+            _route(f"/v1/{name}", get, self._lister(name), *first.get(name, ())) for name in LISTS
         ]
         node = ("nomad.identify", "nomad.modify_index")
         return (
