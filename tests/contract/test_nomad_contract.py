@@ -23,7 +23,9 @@ from tests.plugins.nomad import (
     PARENT,
     MakeNomad,
     NomadInTest,
+    Watcher,
     an_order,
+    eventually,
 )
 
 # ---- the snapshot --------------------------------------------------------------------------------
@@ -636,6 +638,39 @@ def test_registering_a_stopped_parent_makes_it_whole_again(nomad: NomadInTest) -
     nomad.register()
     assert not nomad.job(PARENT).stopped
     assert nomad.port.dispatch(an_order())
+
+
+# ---- hints ---------------------------------------------------------------------------------------
+
+
+def test_a_change_of_ours_is_hinted_at(nomad: NomadInTest) -> None:
+    with Watcher(nomad.port) as watcher:
+        for _ in range(3):
+            before = watcher.hints
+
+            def hinted(before: int = before) -> bool:
+                return watcher.hints > before
+
+            nomad.port.dispatch(an_order())
+            assert eventually(hinted)
+    assert watcher.error is None
+
+
+def test_a_watch_ends_soon_after_it_is_told_to(nomad: NomadInTest) -> None:
+    with Watcher(nomad.port) as watcher:
+        nomad.port.dispatch(an_order())
+        assert eventually(lambda: watcher.hints > 0)
+        watcher.stop.set()
+        assert watcher.ended(within=2)
+    assert watcher.error is None
+
+
+@pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.LOST_REPLY], ids=lambda f: f.value)
+def test_a_watch_that_cannot_be_had_is_unavailable(nomad: NomadInTest, fault: Fault) -> None:
+    nomad.faults.order("nomad.watch", fault)
+    with Watcher(nomad.port) as watcher:
+        assert watcher.ended()
+    assert isinstance(watcher.error, Unavailable)
 
 
 def _parent() -> Any:

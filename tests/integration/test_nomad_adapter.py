@@ -1,13 +1,12 @@
 """What only the adapter over HTTP can get wrong: requests, headers, texts, the event stream."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from werkzeug.wrappers import Request, Response
@@ -29,7 +28,15 @@ from models.job_types import DEFAULT_REGISTRY, TaskCommand
 from simulator.faults import Fault
 from simulator.http.server import Cut, HttpServer
 from simulator.nomad.specs import parameters_of, task_of
-from tests.plugins.nomad import ADMITTING, DEPLOYMENT, NomadInTest, an_order, over_http
+from tests.plugins.nomad import (
+    ADMITTING,
+    DEPLOYMENT,
+    NomadInTest,
+    Watcher,
+    an_order,
+    eventually,
+    over_http,
+)
 
 LED = {
     "X-Nomad-Index": "20",
@@ -319,8 +326,7 @@ def test_a_wrong_token_is_refused_with_the_remedy() -> None:
     with over_http(ADMITTING, token="right") as nomad:
         nomad.register()
         for token in ("wrong", None):
-            address = nomad.port._access.address  # type: ignore[attr-defined]
-            port = connect(NomadAccess(address=address, deployment=DEPLOYMENT, token=token))
+            port = connect(NomadAccess(address=nomad.url, deployment=DEPLOYMENT, token=token))
             with pytest.raises(Refused, match="NOMAD_TOKEN"):
                 port.snapshot()
             with pytest.raises(Refused, match="dispatch-job"):
@@ -370,58 +376,6 @@ def test_a_parent_leaves_all_retries_to_us_and_names_its_class_alone() -> None:
 # ---- the event stream ----------------------------------------------------------------------------
 
 
-class Watcher:
-    """Counts the hints of a port in a thread of its own."""
-
-    def __init__(self, port: Any) -> None:
-        self.stop = threading.Event()
-        self.hints = 0
-        self.error: Exception | None = None
-        self._port = port
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        self._thread.join(5)
-        assert not self._thread.is_alive()
-
-    def ended(self) -> bool:
-        """Whether it came to an end by itself within a while."""
-        self._thread.join(5)
-        return not self._thread.is_alive()
-
-    def _watch(self) -> None:
-        try:
-            for _ in self._port.watch(self.stop):
-                self.hints += 1
-        except Unavailable as error:
-            self.error = error
-
-
-def eventually(what: Any) -> bool:
-    """Whether something becomes true within a while."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        if what():
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def test_a_change_of_ours_is_hinted_at_once(served_nomad: NomadInTest) -> None:
-    with Watcher(served_nomad.port) as watcher:
-        assert eventually(lambda: ("watch", "200") in served_nomad.requests)
-        time.sleep(0.3)
-        before = watcher.hints
-        served_nomad.port.dispatch(an_order())
-        assert eventually(lambda: watcher.hints > before)
-    assert watcher.error is None
-
-
 def test_what_others_do_is_no_hint(served_nomad: NomadInTest) -> None:
     parent = DEFAULT_REGISTRY.parents("other", TaskCommand(driver="raw_exec", command="x"))[0]
     with Watcher(served_nomad.port) as watcher:
@@ -432,16 +386,6 @@ def test_what_others_do_is_no_hint(served_nomad: NomadInTest) -> None:
         served_nomad.port.dispatch(replace(an_order(), parent=parent.id))
         time.sleep(0.5)
         assert watcher.hints == before
-
-
-def test_a_watch_ends_soon_after_it_is_told_to(served_nomad: NomadInTest) -> None:
-    with Watcher(served_nomad.port) as watcher:
-        assert eventually(lambda: ("watch", "200") in served_nomad.requests)
-        began = time.monotonic()
-        watcher.stop.set()
-        assert watcher.ended()
-        assert time.monotonic() - began < 2
-    assert watcher.error is None
 
 
 @pytest.mark.parametrize(
@@ -457,16 +401,6 @@ def test_a_stream_that_breaks_is_unavailable(body: list[str]) -> None:
         script.answers["/v1/event/stream"] = [Response(iter(body))]
         with Watcher(port) as watcher:
             assert watcher.ended()
-    assert isinstance(watcher.error, Unavailable)
-
-
-@pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.LOST_REPLY], ids=lambda f: f.value)
-def test_a_stream_that_cannot_be_had_is_unavailable(
-    served_nomad: NomadInTest, fault: Fault
-) -> None:
-    served_nomad.faults.order("nomad.watch", fault)
-    with Watcher(served_nomad.port) as watcher:
-        assert watcher.ended()
     assert isinstance(watcher.error, Unavailable)
 
 

@@ -21,7 +21,7 @@ class Client:
 
     def __init__(self, nomad: NomadInTest) -> None:
         self.nomad = nomad
-        self._url = nomad.port._access.base  # type: ignore[attr-defined]
+        self._url = nomad.url
         self._session = requests.Session()
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:

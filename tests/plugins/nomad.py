@@ -1,15 +1,18 @@
 """A Nomad to test against: the port in memory, or the real adapter over HTTP, on one state."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Self, TypeAlias
 from uuid import UUID, uuid4
 
 import pytest
 
 from infra.nomad import NomadAccess, connect
+from models.errors import Unavailable
 from models.job_types import DEFAULT_REGISTRY, TaskCommand
 from models.ports import Dispatch, Orchestrator
 from models.world import Allocation, NomadJob
@@ -46,6 +49,7 @@ class NomadInTest:
     tasks: Sleepers
     faults: Faults
     requests: list[tuple[str, str]] = field(default_factory=list)
+    url: str = ""
 
     def wait(self, seconds: float = 60) -> None:
         """Let virtual time pass; by default until everything has settled."""
@@ -127,6 +131,48 @@ def an_order(run: UUID | None = None, priority: int = 60, payload: bytes = b"{}"
     )
 
 
+class Watcher:
+    """Counts the hints of a port in a thread of its own."""
+
+    def __init__(self, port: Orchestrator) -> None:
+        self.stop = threading.Event()
+        self.hints = 0
+        self.error: Exception | None = None
+        self._port = port
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self._thread.join(5)
+        assert not self._thread.is_alive()
+
+    def ended(self, within: float = 5) -> bool:
+        """Whether it came to an end by itself within some seconds."""
+        self._thread.join(within)
+        return not self._thread.is_alive()
+
+    def _watch(self) -> None:
+        try:
+            for _ in self._port.watch(self.stop):
+                self.hints += 1
+        except Unavailable as error:
+            self.error = error
+
+
+def eventually(what: Callable[[], bool]) -> bool:
+    """Whether something becomes true within a while."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if what():
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def in_memory(options: Options) -> NomadInTest:
     """The port in memory."""
     tasks, faults = Sleepers(), Faults()
@@ -161,6 +207,7 @@ def over_http(options: Options, token: str | None = None) -> Iterator[NomadInTes
             tasks=tasks,
             faults=faults,
             requests=requests,
+            url=server.url,
         )
 
 
