@@ -404,6 +404,16 @@ def test_a_stream_that_breaks_is_unavailable(body: list[str]) -> None:
     assert isinstance(watcher.error, Unavailable)
 
 
+def test_the_stream_is_asked_for_uncompressed_with_our_token() -> None:
+    with scripted(token="secret") as (port, script):
+        with Watcher(port) as watcher:
+            assert watcher.ended()
+        (request,) = script.asked
+    assert request.headers["Accept-Encoding"] == "identity"
+    assert request.headers["X-Nomad-Token"] == "secret"
+    assert request.args.getlist("topic") == ["Node:*", "Job:*", "Allocation:*", "Evaluation:*"]
+
+
 def test_an_answer_cut_in_the_middle_is_no_list() -> None:
     class Cutting(Scripted):
         def __call__(self, request: Request) -> Response:
