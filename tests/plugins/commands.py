@@ -12,6 +12,9 @@ import pytest
 HRSI = (sys.executable, "-c", "from controller.cli import main; main()")
 ROOT = Path(__file__).parents[2]
 
+SAID = "stderr.txt"
+"""Where started commands write what they say on standard error, one after the other."""
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -63,18 +66,23 @@ def hrsi(folder: Path) -> Run:
 
 @pytest.fixture
 def start_hrsi(folder: Path) -> Iterator[Start]:
-    """Start a command and go on; whatever is still running at the end of the test is killed."""
+    """Start a command and go on; what it says on standard error is in the file `SAID`.
+
+    Whatever is still running at the end of the test is killed.
+    """
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [*HRSI, *arguments],
-            cwd=folder,
-            env=clean_environment(folder, settings),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        # Not a pipe: nobody reads along, and a full pipe would stop the command.
+        with (folder / SAID).open("a") as said:
+            process = subprocess.Popen(
+                [*HRSI, *arguments],
+                cwd=folder,
+                env=clean_environment(folder, settings),
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+            )
         started.append(process)
         return process
 
