@@ -1,10 +1,12 @@
 """`hrsi` as a person starts it, and databases to start it on."""
 
 from tests.plugins.commands import folder, hrsi, left_running, start_hrsi
+from tests.plugins.farm import farm
 from tests.plugins.postgres import empty_database_url, own_database_url, postgres_server
 
 __all__ = [
     "empty_database_url",
+    "farm",
     "folder",
     "hrsi",
     "left_running",
