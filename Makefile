@@ -18,8 +18,8 @@ help: ## Show this list
 setup: ## Make .venv from the lock; at once when nothing changed (PYTHON= chooses the interpreter)
 	@PYTHON='$(PYTHON)' bash scripts/setup.sh
 
-run: setup ## Run the demo: a simulated cloud, real programs (ARGS= passes options)
-	@$(BIN)/hrsi demo $(ARGS)
+run: setup ## Run the demo until all is quiet: a simulated cloud, real programs (ARGS= passes options)
+	@$(BIN)/hrsi demo --until-quiet $(ARGS)
 
 test: setup ## Run all tests, two at a time (ARGS="tests/unit -k pool" narrows)
 	$(SAY) "tests"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from controller.demo.view import view
 
 WIDTH, HEIGHT = 100, 30
 
+# A picture that fetches its fonts from somebody's server tells them who looks at it.
+_FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+
 
 def save_picture(scene: Scene, file: Path) -> None:
     """Draw the moment; without its notes, which name addresses of one run."""
@@ -20,4 +24,5 @@ def save_picture(scene: Scene, file: Path) -> None:
         record=True, width=WIDTH, height=HEIGHT, file=io.StringIO(), force_terminal=True
     )
     console.print(view(replace(scene, notes=()), WIDTH, HEIGHT - 4))
-    file.write_text(console.export_svg(title="hrsi demo"), encoding="utf-8")
+    drawn = _FONT_FACE.sub("", console.export_svg(title="hrsi demo"))
+    file.write_text(drawn, encoding="utf-8")

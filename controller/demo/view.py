@@ -56,6 +56,11 @@ DUTY_SIGNS: Mapping[Duty, tuple[str, str]] = MappingProxyType(
     }
 )
 
+# What people know by name; the identities of the rest are long and say nothing.
+_NAMED: Mapping[str, str] = MappingProxyType(
+    {SubjectKind.JOB: "job {}", SubjectKind.WORKER: "{}", SubjectKind.FLAVOR: "{}"}
+)
+
 SIGN_COLOURS: Mapping[str, str] = MappingProxyType(
     {MAKES: "green", ENDS: "red", CHANGES: "cyan", HOLDS: "yellow"}
 )
@@ -181,9 +186,9 @@ def _sign(row: LedgerRow) -> Text:
 def _because(row: LedgerRow) -> Text:
     """The sentence, and before it what it is about when it does not name that itself."""
     kind, _, identity = row.subject.partition(":")
-    named = kind in {SubjectKind.WORKER, SubjectKind.FLAVOR, SubjectKind.PARENT}
-    about = identity if named else f"{kind} {identity}"
-    return Text(visible(row.because if identity in row.because else f"{about}: {row.because}"))
+    about = _NAMED.get(kind, "").format(identity)
+    said = not about or identity in row.because
+    return Text(visible(row.because if said else f"{about}: {row.because}"))
 
 
 def _code(row: LedgerRow) -> Text:

@@ -1,0 +1,52 @@
+"""What the README and the guide promise exists."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from controller.cli import app
+from controller.config import load, require_for_controller
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/guide.md")
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_that_are_there(page: str) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", text_of(page))
+    assert links
+    assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
+
+
+def test_the_settings_in_the_readme_start_a_controller(tmp_path: Path) -> None:
+    example = re.findall(r"```toml\n(.*?)```", text_of("README.md"), re.DOTALL)
+    (tmp_path / "hrsi.toml").write_text(example[0])
+    config = load(tmp_path / "hrsi.toml", {})
+    require_for_controller(config)
+    assert config.openstack.project == "hrsi-production"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_in_the_text_exist(page: str) -> None:
+    told = re.findall(r"`hrsi ((?:[a-z]+ ?)+)", text_of(page))
+    assert told
+    for words in told:
+        command: Any = get_command(app)
+        for word in words.split():
+            if not hasattr(command, "commands"):
+                break
+            assert word in command.commands, f"{page} tells of `hrsi {words}`"
+            command = command.commands[word]
+
+
+def test_the_picture_is_small_and_fetches_nothing() -> None:
+    picture = (ROOT / "docs/img/demo.svg").read_text(encoding="utf-8")
+    assert len(picture) < 200_000
+    assert re.findall(r"""url\(["']?http|href=["']http|@import""", picture) == []
