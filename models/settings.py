@@ -236,8 +236,11 @@ def _is_number(value: Any, *, whole: bool) -> bool:
     return isinstance(value, int) or (value.is_integer() if whole else isfinite(value))
 
 
+_KEYS = frozenset(parameter_keys())
+
+
 def _split(key: str) -> tuple[str, str]:
-    if key not in set(parameter_keys()):
+    if key not in _KEYS:
         raise ConfigurationError(
             f"parameter {key!r} does not exist; there are: {', '.join(parameter_keys())}"
         )

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.fleet import DEPLOYMENT_METADATA
-from models.lifecycle import ERRORS, FINAL, IN_FLIGHT, ON_WORKER, Status
-from models.records import Job, RetireCause, Worker, WorkerState
+from models.lifecycle import FINAL, IN_FLIGHT, ON_WORKER, Status
+from models.records import Job, RetireCause, Run, Worker, WorkerState
 from models.settings import Settings, settings_from
 from simulator.cloud.servers import CloudServer
 from simulator.store.tables import Tables, is_open
@@ -46,6 +46,7 @@ class Truth:
         """Machines of ours that ended because their deletion was asked for."""
         self._systems = systems
         self._deployment = deployment
+        self._settings: tuple[int, Settings] | None = None
         # Before the machine takes its node along.
         systems.outside.cloud.on_gone.insert(0, self._ended)
 
@@ -108,7 +109,10 @@ class Truth:
     def settings(self) -> Settings:
         """The live parameters in force."""
         parameters = self._systems.store.tables.parameters
-        return settings_from({key: parameters[key] for key in parameters})
+        if self._settings is None or self._settings[0] != parameters.version:
+            values = {key: parameters[key] for key in parameters}
+            self._settings = (parameters.version, settings_from(values))
+        return self._settings[1]
 
     def _is_ours(self, server: CloudServer) -> bool:
         return server.wanted.metadata.get(DEPLOYMENT_METADATA) == self._deployment
@@ -126,23 +130,23 @@ class Truth:
 
 
 def _lost_jobs(tables: Tables) -> Iterator[Breach]:
-    """I3: a job that does not rest is moving, or something that moves it can be named. And I2."""
+    """I2 and I3: a job that does not rest is moving, by one claimed run if it is on a worker."""
     for job in tables.jobs.values():
-        if job.status in RESTS or job.quarantined:
-            continue
-        run = tables.current_run(job)
-        subject = f"job:{job.id}"
-        if job.status in IN_FLIGHT and run is None:
-            what = f"{job.status} without an open run: nothing will ever move it"
-            yield Breach(invariant="I3", subject=subject, what=what)
-        elif job.status not in IN_FLIGHT and run is not None:
-            yield Breach(
-                invariant="I2", subject=subject, what=f"{job.status}, but its run {run.id} is open"
-            )
-        elif job.status in ON_WORKER and run is not None and run.claim < 1:
-            yield Breach(invariant="I2", subject=subject, what=f"{job.status} without a claim")
-        elif job.status in ERRORS - {Status.ERROR_CHECKED} and job.resume_status is None:
-            yield Breach(invariant="I3", subject=subject, what="in error with nowhere to resume")
+        if job.status not in RESTS and not job.quarantined:
+            wrong = _wrong_with(job, tables.current_run(job))
+            if wrong is not None:
+                yield Breach(invariant=wrong[0], subject=f"job:{job.id}", what=wrong[1])
+
+
+def _wrong_with(job: Job, run: Run | None) -> tuple[str, str] | None:
+    if run is None:
+        stranded = job.status in IN_FLIGHT
+        return ("I3", f"{job.status} without an open run: nothing moves it") if stranded else None
+    if job.status not in IN_FLIGHT:
+        return "I2", f"{job.status}, but its run {run.id} is open"
+    if job.status in ON_WORKER and run.claim < 1:
+        return "I2", f"{job.status} without a claim"
+    return None
 
 
 def _false_rows(tables: Tables) -> Iterator[Breach]:

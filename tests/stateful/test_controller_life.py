@@ -1,0 +1,193 @@
+"""The life of an installation: the real loops against whatever may happen, judged at each step.
+
+Hypothesis draws the history: jobs come, loops make passes in any order, time passes, calls are
+refused or lose their answer, the controller dies between any two of its calls, machines and
+allocations are lost, people drain, delete, cancel, relaunch and order. The simulation checks
+I1-I4, I6, I10 and I11 on the truth after every step. At the end the world is left in peace and has
+to come to rest: nothing is stranded, nothing is left over (I3, I5).
+"""
+
+from datetime import timedelta
+
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from controller.simulation import Plan, Simulation
+from models.ports import Asked
+from models.records import NewJob, Priority
+from simulator.behaviour import Behaviour, Ending, Spread
+from simulator.faults import Fault
+from simulator.systems import Scenario
+
+PERSON = Asked(actor="operator", reason="drawn")
+TYPES = ("test", "gfsc", "fsc_rlie")
+LOOPS = ("execution", "monitor", "worker-pool")
+CALLS = (
+    "store.commit",
+    "store.view",
+    "store.record",
+    "store.acquire",
+    "nomad.dispatch",
+    "nomad.snapshot",
+    "nomad.set_eligibility",
+    "nomad.stop",
+    "nomad.modify_index",
+    "nomad.purge",
+    "nomad.identify",
+    "cloud.create",
+    "cloud.delete",
+    "cloud.exists",
+    "cloud.snapshot",
+    "store.claim",
+    "store.report",
+    "store.end",
+)
+SHORT = Spread(least=timedelta(seconds=5), most=timedelta(seconds=90))
+MIXED = Behaviour(
+    starting=SHORT,
+    pre_processing=SHORT,
+    processing=SHORT,
+    post_processing=SHORT,
+    winding_down=SHORT,
+    endings={
+        Ending.INTERNAL_ERROR: 0.05,
+        Ending.EXTERNAL_ERROR: 0.05,
+        Ending.SILENT_EXIT: 0.05,
+        Ending.HANG: 0.03,
+    },
+)
+TIGHT = {
+    "pool.max_workers": 6,
+    "pool.max_vcpus": 8,
+    "monitor.limit_processing": 300,
+    "monitor.external_backoff": 10,
+    "pool.backoff": 10,
+}
+
+
+class LifeOfAnInstallation(RuleBasedStateMachine):
+    """One deployment, one or two controllers, everything that may happen to it."""
+
+    @initialize(seed=st.integers(0, 10**6), controllers=st.sampled_from([1, 1, 2]))
+    def begin(self, seed: int, controllers: int) -> None:
+        scenario = Scenario(seed=seed, behaviours=dict.fromkeys(TYPES, MIXED))
+        self.sim = Simulation(Plan(scenario=scenario, parameters=TIGHT, controllers=controllers))
+        self.made = 0
+
+    # ---- work and time ---------------------------------------------------------------------------
+
+    @rule(
+        kind=st.sampled_from(TYPES),
+        count=st.integers(1, 5),
+        priority=st.sampled_from(Priority),
+    )
+    def jobs_come(self, kind: str, count: int, priority: Priority) -> None:
+        names = [f"{kind}-{self.made + number}" for number in range(count)]
+        self.made += count
+        jobs = [NewJob(type=kind, key=name, name=name, priority=priority) for name in names]
+        self.sim.systems.store.submit(jobs, PERSON)
+
+    @rule(process=st.integers(0, 1), loop=st.sampled_from(LOOPS))
+    def a_loop_makes_a_pass(self, process: int, loop: str) -> None:
+        self.sim.step(process % len(self.sim.processes), loop)
+
+    @rule(rounds=st.integers(1, 12))
+    def the_controllers_go_on(self, rounds: int) -> None:
+        for _ in range(rounds):
+            self.sim.round()
+
+    @rule(seconds=st.integers(1, 600))
+    def time_passes_without_anybody(self, seconds: int) -> None:
+        self.sim.pass_time(timedelta(seconds=seconds))
+
+    # ---- what goes wrong -------------------------------------------------------------------------
+
+    @rule(call=st.sampled_from(CALLS), fault=st.sampled_from(Fault), times=st.integers(1, 3))
+    def a_call_will_go_wrong(self, call: str, fault: Fault, times: int) -> None:
+        self.sim.systems.faults.order(call, fault, times)
+
+    @rule(process=st.integers(0, 1))
+    def the_controller_dies(self, process: int) -> None:
+        self.sim.crash(process % len(self.sim.processes))
+
+    @rule(pick=st.integers(0, 99))
+    def an_allocation_is_lost(self, pick: int) -> None:
+        live = list(self.sim.systems.outside.nomad.state.allocs.live)
+        if live:
+            self.sim.systems.outside.nomad.lose_allocation(live[pick % len(live)])
+
+    @rule(pick=st.integers(0, 99), back=st.none() | st.integers(1, 300))
+    def a_node_falls_silent(self, pick: int, back: int | None) -> None:
+        nodes = self.sim.systems.outside.nomad.state.nodes.by_id()
+        if nodes:
+            after = None if back is None else timedelta(seconds=back)
+            self.sim.systems.outside.nomad.lose_node(nodes[pick % len(nodes)].id, after)
+
+    @rule(seconds=st.integers(1, 30))
+    def a_placement_comes_late(self, seconds: int) -> None:
+        self.sim.systems.outside.nomad.delay_next_placement(timedelta(seconds=seconds))
+
+    @rule()
+    def a_dispatch_answers_with_a_phantom(self) -> None:
+        self.sim.systems.outside.nomad.answer_next_dispatch_with_phantom()
+
+    @rule(pick=st.integers(0, 99))
+    def a_server_vanishes(self, pick: int) -> None:
+        servers = self.sim.truth.servers()
+        if servers:
+            self.sim.systems.outside.cloud.vanish(servers[pick % len(servers)].id)
+
+    # ---- people ----------------------------------------------------------------------------------
+
+    @rule(pick=st.integers(0, 99), forced=st.booleans())
+    def a_person_sends_a_worker_away(self, pick: int, *, forced: bool) -> None:
+        workers = self.sim.systems.store.tables.open_workers.of(True)
+        if workers:
+            name = workers[pick % len(workers)].name
+            self.sim.systems.store.retire([name], PERSON, forced=forced)
+
+    @rule(pick=st.integers(0, 99))
+    def a_person_cancels_a_job(self, pick: int) -> None:
+        if self.made:
+            self.sim.systems.store.cancel([pick % self.made + 1], PERSON)
+
+    @rule(pick=st.integers(0, 99))
+    def a_person_relaunches_a_job(self, pick: int) -> None:
+        if self.made:
+            self.sim.systems.store.relaunch([pick % self.made + 1], PERSON)
+
+    @rule(flavor=st.sampled_from(["eo1.xsmall", "hm.medium"]), minutes=st.integers(0, 20))
+    def a_person_orders_a_worker(self, flavor: str, minutes: int) -> None:
+        self.sim.systems.store.order(flavor, 1, timedelta(minutes=minutes), PERSON)
+
+    # ---- what holds ------------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_forbidden_has_happened(self) -> None:
+        if hasattr(self, "sim"):
+            assert self.sim.truth.violations == [], self.sim.story()
+
+    def teardown(self) -> None:
+        """Leave the world in peace: it comes to rest, whatever happened before."""
+        if not hasattr(self, "sim"):
+            return
+        self.sim.systems.faults.clear()
+        came_to_rest = self.sim.run_until(self.sim.is_quiet, timedelta(hours=24))
+        assert came_to_rest, self.left_over()
+
+    def left_over(self) -> str:
+        tables = self.sim.systems.store.tables
+        moving = [(j.id, j.status.value) for j in tables.jobs.values()]
+        workers = [(w.name, w.state.value, w.retirement) for w in tables.open_workers.of(True)]
+        return f"jobs {moving}\nworkers {workers}\n{self.sim.story()}"
+
+
+TestLifeOfAnInstallation = LifeOfAnInstallation.TestCase
+# A history takes a second, and one that is twice as short tells no more than its printed steps:
+# the story in the message names seed, step and the last decisions.
+TestLifeOfAnInstallation.settings = settings(
+    max_examples=settings().max_examples // 2,
+    stateful_step_count=25,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
