@@ -90,18 +90,20 @@ class Agents:
             self._await_heartbeat(agent)
 
     def falls_silent(self, node_id: str) -> None:
-        """Nobody hears the agent any more; what it runs goes on."""
-        agent = self._agents[node_id]
+        """Nobody hears the agent any more; what it runs goes on. A gone machine says nothing."""
+        agent = self._agents.get(node_id)
+        if agent is None:
+            return
         agent.connected = False
         agent.silences += 1
         self._await_heartbeat(agent)
 
     def is_heard_again(self, node_id: str) -> None:
         """The agent is back: it registers anew if it must, ends what is not wanted any more, and
-        reports what ended meanwhile.
+        reports what ended meanwhile. One whose machine went meanwhile is never heard again.
         """
-        agent = self._agents[node_id]
-        if agent.connected:
+        agent = self._agents.get(node_id)
+        if agent is None or agent.connected:
             return
         agent.connected = True
         node = self._state.nodes.get(node_id)
