@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import sys
 
-import typer
-
-from controller.cli import demo, jobs, service, why, workers
 from controller.cli.output import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -19,41 +16,30 @@ from controller.cli.output import (
     EXIT_USAGE,
     complain,
 )
-from controller.cli.session import ConfigFile
 from models.errors import ConfigurationError, HrsiError
 
 ENDED_BY = {EXIT_INTERRUPTED: "Ctrl-C", EXIT_TERMINATED: "SIGTERM"}
-
-app = typer.Typer(
-    name="hrsi",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,  # they show local variables, and with them passwords
-    help="Turn waiting snow and ice jobs into finished products: jobs, workers, and why.",
-    epilog="Try it out: hrsi demo. Every command has --help with examples.",
-)
-app.add_typer(service.app)
-app.add_typer(demo.app)
-app.add_typer(jobs.app, name="job")
-app.add_typer(workers.app, name="worker")
-app.add_typer(why.app, name="why")
-
-
-@app.callback()
-def hrsi(config: ConfigFile = None) -> None:
-    """Turn waiting snow and ice jobs into finished products: jobs, workers, and why."""
 
 
 def main() -> None:
     """Run one command and end with its exit status."""
     try:
-        app()
-    except ConfigurationError as error:
-        complain(f"hrsi: {error}")
-        sys.exit(EXIT_USAGE)
+        _run()
+    except KeyboardInterrupt:
+        complain("hrsi: ended by Ctrl-C before it began")
+        sys.exit(EXIT_INTERRUPTED)
     except HrsiError as error:
-        complain(f"hrsi: {error}")
-        sys.exit(EXIT_FAILED)
+        for fault in str(error).splitlines() or [type(error).__name__]:
+            complain(f"hrsi: {fault}")
+        sys.exit(EXIT_USAGE if isinstance(error, ConfigurationError) else EXIT_FAILED)
     except SystemExit as ended:
         if ended.code in ENDED_BY:
             complain(f"hrsi: ended by {ENDED_BY[ended.code]}")
         raise
+
+
+def _run() -> None:
+    # It takes a second to load them all, in which a Ctrl-C should find us ready.
+    from controller.cli.app import app  # noqa: PLC0415
+
+    app()

@@ -164,10 +164,10 @@ def _violations(registry: CollectorRegistry) -> int:
 
 
 def _notes(folder: Path, database_url: str, health: Address | None) -> tuple[str, ...]:
-    changed = ", ".join(f"{key}={value}" for key, value in PARAMETERS.items())
     command = sys.argv[0] if Path(sys.argv[0]).name == "hrsi" else "hrsi"
+    shortened = f"{len(PARAMETERS)} parameters, as pool.idle_for = {PARAMETERS['pool.idle_for']} s"
     return (
         f"Metrics: http://{health}/metrics   Log: {folder / 'controller.log'}",
-        f'Waits are shortened by parameters, set with the reason "demo": {changed}',
+        f'Waits are shortened with the reason "demo": {shortened}',
         f"From another terminal: DATABASE_URL={shlex.quote(database_url)} {command} why job 1",
     )

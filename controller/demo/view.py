@@ -7,6 +7,7 @@ in it moves while numbers change.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -75,14 +76,13 @@ def view(scene: Scene, width: int, height: int) -> RenderableType:
     if not beside:
         rows_above += max(len(Stage), len(scene.workers) + 3) + 2
     body = [_beside(jobs, workers, left)] if beside else [jobs, workers]
-    below = sum(-(-len(note) // width) for note in scene.notes)
-    room = height - _HEAD - rows_above - below - 2
+    notes = [line for note in scene.notes for line in textwrap.wrap(note, width)]
+    room = height - _HEAD - rows_above - len(notes) - 2
     parts = [_head(scene, width), *body]
     if room > 0:
         parts.append(_decisions(scene, room, width))
-    # Folded, not cut: people copy addresses from here.
-    notes = [Text(note, style="dim", overflow="fold") for note in scene.notes]
-    return Group(*parts, *notes)
+    # Wrapped, not cut: people copy addresses from here.
+    return Group(*parts, *(Text(line, style="dim") for line in notes))
 
 
 def _beside(left: RenderableType, right: RenderableType, left_width: int) -> Table:

@@ -141,6 +141,14 @@ def test_an_unknown_key_in_the_settings_file_is_refused_by_name(hrsi: Run, folde
     assert "nomad.adress: there is no such key; did you mean nomad.address?" in ended.stderr
 
 
+def test_everything_that_is_wrong_with_the_settings_is_said_at_once(hrsi: Run) -> None:
+    ended = hrsi("plan", HRSI_DEPLOYMENT="Prod!", HRSI_NOMAD_CALLS="many")
+    assert ended.returncode == 2
+    first, second = ended.stderr.splitlines()
+    assert "HRSI_DEPLOYMENT" in first
+    assert "HRSI_NOMAD_CALLS" in second
+
+
 def test_a_database_of_ones_own_is_migrated_only_when_asked(
     hrsi: Run, empty_database_url: str
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from controller.cli import app
+from controller.cli.app import app
 from controller.config import load, require_for_controller
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from controller.cli import app
+from controller.cli.app import app
 
 READING = {"list", "show", "plan", "demo", "job", "worker", "flavor"}
 

@@ -1,6 +1,7 @@
 """The demo's picture of one moment: from records to counts, from counts to text."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -110,6 +111,13 @@ def drawn(scene: Scene, width: int, height: int) -> str:
 
 def test_a_wide_terminal_shows_everything_side_by_side() -> None:
     assert drawn(SCENE, 100, 20) == WIDE
+
+
+def test_a_long_note_is_shown_to_its_end_and_costs_decisions_their_room() -> None:
+    long = replace(SCENE, notes=("From another terminal: " + "DATABASE_URL=" * 12 + " hrsi why",))
+    picture = drawn(long, 100, 24).splitlines()
+    assert len(picture) == 24
+    assert picture[-1].rstrip().endswith("hrsi why")
 
 
 def test_a_very_wide_terminal_shows_reason_codes_too() -> None:

@@ -1,0 +1,26 @@
+"""Every command of `hrsi`, group by group."""
+
+from __future__ import annotations
+
+import typer
+
+from controller.cli import demo, jobs, service, why, workers
+from controller.cli.session import ConfigFile
+
+app = typer.Typer(
+    name="hrsi",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they show local variables, and with them passwords
+    help="Turn waiting snow and ice jobs into finished products: jobs, workers, and why.",
+    epilog="Try it out: hrsi demo. Every command has --help with examples.",
+)
+app.add_typer(service.app)
+app.add_typer(demo.app)
+app.add_typer(jobs.app, name="job")
+app.add_typer(workers.app, name="worker")
+app.add_typer(why.app, name="why")
+
+
+@app.callback()
+def hrsi(config: ConfigFile = None) -> None:
+    """Turn waiting snow and ice jobs into finished products: jobs, workers, and why."""
