@@ -44,6 +44,11 @@ def node_quiet(node_id: str) -> str:
     return f"node-quiet:{node_id}"
 
 
+def node_away(server_id: str) -> str:
+    """Key: the node of this server, which served already, is down or not listed."""
+    return f"node-away:{server_id}"
+
+
 def server_missing(server_id: str) -> str:
     """Key: a complete server list lacks the server of an open worker."""
     return f"server-missing:{server_id}"
@@ -92,10 +97,15 @@ def _counted(
 def _nomad_keys(world: World, nomad: NomadSnapshot) -> Iterator[str]:
     yield from _current_runs(world, nomad)
     yield from _unevaluated_children(world, nomad)
-    busy = live_by_node(nomad)
-    for node in nodes_by_server(world).values():
+    busy, nodes = live_by_node(nomad), nodes_by_server(world)
+    for node in nodes.values():
         if not node.eligible and node.id not in busy:
             yield node_quiet(node.id)
+    for worker in world.store.workers:
+        node_of = nodes.get(worker.server_id or "")
+        served = worker.server_id is not None and worker.state is WorkerState.READY
+        if served and (node_of is None or node_of.status != "ready"):
+            yield node_away(worker.server_id or "")
 
 
 def _current_runs(world: World, nomad: NomadSnapshot) -> Iterator[str]:

@@ -12,6 +12,7 @@ from models.actions import CommitDelete, MarkWorker
 from models.fleet import Member
 from models.plan import Decision, Fact, Reason
 from models.records import RetireCause, WorkerState
+from models.sightings import node_away
 from reconcilers.pool.grow import Growth
 from reconcilers.pool.survey import (
     POOL,
@@ -54,12 +55,20 @@ def _cause(survey: Survey, member: Member) -> RetireCause | None:
         return None
     if is_broken(server):
         return RetireCause.SERVER_ERROR
+    if worker.state is WorkerState.READY:
+        return RetireCause.STALE if _away_for_long(survey, server.id) else None
     # A create that was answered late is not stale at once: its server may be younger than its row.
     born = max(worker.created_at, server.created_at)
-    if worker.state is not WorkerState.BOOTING or survey.now - born <= survey.settings.boot_limit:
+    if survey.now - born <= survey.settings.boot_limit:
         return None
     joined = any(node.status == "ready" for node in survey.nodes_of(worker))
     return None if joined else RetireCause.STALE
+
+
+def _away_for_long(survey: Survey, server_id: str) -> bool:
+    """Its node served and went: the machine may hang. It is given as long as a boot."""
+    seen = survey.world.sightings.get(node_away(server_id))
+    return seen is not None and survey.now - seen.first_at > survey.settings.boot_limit
 
 
 def _removed(survey: Survey, member: Member, cause: RetireCause) -> Decision:
@@ -70,6 +79,8 @@ def _removed(survey: Survey, member: Member, cause: RetireCause) -> Decision:
         f"the server of {worker.name} went to ERROR: {fault}"
         if cause is RetireCause.SERVER_ERROR
         else f"{worker.name} has no ready node {age} s after its creation"
+        if worker.state is WorkerState.BOOTING
+        else f"the node of {worker.name} has been away for longer than a boot may take"
     )
     facts: tuple[tuple[str, Fact], ...] = (("age_s", age), ("flavor", worker.flavor))
     reason = Reason(cause.name)

@@ -31,7 +31,6 @@ from simulator.examples import (
     a_nomad,
     a_run,
     a_server,
-    a_worker,
     a_world,
     an_allocation,
     an_evaluation,
@@ -89,7 +88,7 @@ def test_what_does_not_hold_any_more_is_forgotten_and_begins_anew() -> None:
 
 @pytest.mark.parametrize("source", ["nomad", "cloud"])
 def test_an_unknown_source_adds_nothing_and_forgets_nothing_of_its_own(source: str) -> None:
-    gone = Machine(worker=a_worker())
+    gone = replace(a_machine(), server=None)
     world = a_world(gone, store=FLIGHT)
     memory = advance({}, _numbered(world, 1))
     assert memory.keys() == {MISSING, server_missing(str(an_id("server", 1)))}
@@ -227,7 +226,7 @@ def test_a_node_of_nobody_is_not_watched() -> None:
 def test_a_server_of_ours_that_is_not_listed_is_missing() -> None:
     machine = a_machine(2)
 
-    assert _keys(a_world(Machine(worker=a_worker()), machine)) == {
+    assert _keys(a_world(replace(a_machine(), server=None), machine)) == {
         server_missing(str(an_id("server", 1)))
     }
 
