@@ -25,6 +25,7 @@ from controller.leader import Leadership
 from controller.ledger import Page, turn
 from controller.metrics import kind_of
 from controller.observe import Observation, Observer
+from controller.progress import Progress
 from controller.watchdog import Pulse
 from models.errors import HrsiError, Superseded, System
 from models.plan import Action, Decision, Held, Reason, Subject, SubjectKind
@@ -100,8 +101,6 @@ class Loop:
         self.passes = 0
         self.began_at = shell.tools.clock.monotonic()
         """When the pass under way, or the last one, began (monotonic seconds)."""
-        self.ended_at = self.began_at
-        """When the last pass ended."""
         self.fault: str | None = None
         """Why the last pass failed, if it did."""
         self.due_in: timedelta | None = None
@@ -112,6 +111,7 @@ class Loop:
         self._used: Mapping[Source, int] = {}
         self._page = Page()
         self._led = False
+        self._progress = Progress(shell.tools.clock, lambda: self.passes_settings)
         shell.tools.metrics.add_loop(self.name)
 
     @property
@@ -122,6 +122,8 @@ class Loop:
     def step(self) -> PassReport:
         """Make one pass. Never raises an `Exception`; what ended the pass is in the report."""
         clock, metrics = self._shell.tools.clock, self._shell.tools.metrics
+        self._progress.begin()
+        self._progress.enter("beginning its pass")
         self.began_at = clock.monotonic()
         match attempt(self._pass):
             case Done(answer):
@@ -129,16 +131,16 @@ class Loop:
             case failed:
                 report = PassReport(loop=self.name, leading=self._led, error=failed.error)
         self.passes += 1
-        self.ended_at = clock.monotonic()
         self.fault = _words(report.error) if report.error is not None else None
-        report = replace(report, seconds=self.ended_at - self.began_at)
+        report = replace(report, seconds=clock.monotonic() - self.began_at)
         metrics.pass_ended(self.name, report.result, report.seconds)
         _tell(report)
         return report
 
     def pulse(self) -> Pulse:
         """How the loop is, for the watchdog and for readiness."""
-        return Pulse(loop=self.name, passes=self.passes, ended_at=self.ended_at, fault=self.fault)
+        stage = self._progress.stage
+        return Pulse(loop=self.name, passes=self.passes, stage=stage, fault=self.fault)
 
     def run(self, stop: Stop, bell: Hints) -> None:
         """Make passes until `stop` is set; `bell` wakes, and the resync period does without it."""
@@ -146,32 +148,39 @@ class Loop:
             self.step()
             passes = self.passes_settings
             # The first wake-up acted at once; those that follow close upon it are collected.
+            self._progress.enter("collecting wake-ups", passes.merge)
             stop.wait(passes.merge.total_seconds())
             due = min(passes.resync, self.due_in or passes.resync)
+            self._progress.enter("waiting for a wake-up")
             if not stop.is_set():
                 bell.wait(max(timedelta(0), due - passes.merge))
+        self._progress.leave()
 
     # ---- one pass --------------------------------------------------------------------------------
 
     def _pass(self) -> PassReport:
         tools = self._shell.tools
-        lease = self.leadership.renew(self.passes_settings.lease)
+        with self._progress.waiting("renewing its lease"):
+            lease = self.leadership.renew(self.passes_settings.lease)
         tools.metrics.lease(self.name, lease.epoch if lease else None)
         if lease is None:
             self._stand_by()
             return PassReport(loop=self.name)
         self._led = True
         seen = self._observe()
+        self._progress.enter("deciding")
         decisions = self._decide(seen)
         violations = (
             *check(seen.world, seen.settings),
             *check_decisions(seen.world, decisions, seen.settings),
         )
         tools.metrics.violated(violations)
+        self._progress.enter("recording")
         # The reasons first: a process that dies while it acts has left no effect unexplained (I10).
         self._record(decisions, seen.world)
         acting = self._act(decisions, seen, lease)
-        tools.store.beat(self._heartbeat(leading=True))
+        self._progress.enter("ending its pass")
+        self._beat(leading=True)
         for change in leftovers(seen.world, lease.name, seen.settings, acting.at):
             acting.commit(change)
         return PassReport(loop=self.name, leading=True, decisions=decisions, violations=violations)
@@ -181,13 +190,14 @@ class Loop:
             self._shell.tools.metrics.forget()
         self._led = False
         self._sightings, self._page = {}, Page()
-        self._shell.tools.store.beat(self._heartbeat(leading=False))
+        self._beat(leading=False)
 
     def _observe(self) -> Observation:
         busy = self._shell.hands.executor.busy()
-        seen = self._shell.observer.observe(
-            self._reconciler.sources, self.began_at, busy, self._used
-        )
+        with self._progress.waiting("waiting for its sources"):
+            seen = self._shell.observer.observe(
+                self._reconciler.sources, self.began_at, busy, self._used
+            )
         self._used = seen.used
         self._sightings = advance(self._sightings, seen.world)
         return replace(seen, world=replace(seen.world, sightings=self._sightings))
@@ -213,9 +223,11 @@ class Loop:
             leadership=self.leadership,
             at=clock.now(),
             send_before=clock.monotonic() + passes.call_deadline.total_seconds(),
+            waiting=self._progress.waiting,
         )
         for decision in decisions:
             if isinstance(decision, Action):
+                self._progress.enter(f"preparing {kind_of(type(decision))} of {decision.subject}")
                 self._shell.hands.carry_out(decision, acting)
         return acting
 
@@ -223,7 +235,8 @@ class Loop:
         """The lease, renewed when observing took so long that calls would find too little left."""
         if self.leadership.remaining(lease.epoch) >= passes.lease / 2:
             return lease
-        renewed = self.leadership.renew(passes.lease)
+        with self._progress.waiting("renewing its lease"):
+            renewed = self.leadership.renew(passes.lease)
         if renewed is None or renewed.epoch != lease.epoch:
             raise Superseded(f"the lease {self.name!r} was lost while observing")
         return renewed
@@ -232,19 +245,22 @@ class Loop:
         tools, now = self._shell.tools, self._shell.tools.clock.now()
         due, page = turn(self._page, decisions, now)
         if due:
-            tools.store.record(self.name, due, now)
+            with self._progress.waiting("writing its decisions down"):
+                tools.store.record(self.name, due, now)
         self._page = page
         tools.metrics.decided(self.name, world, decisions, now)
         tools.metrics.show(world)
 
-    def _heartbeat(self, *, leading: bool) -> Heartbeat:
-        return Heartbeat(
+    def _beat(self, *, leading: bool) -> None:
+        heartbeat = Heartbeat(
             loop=self.name,
             holder=self.leadership.holder,
             at=self._shell.tools.clock.now(),
             passes=self.passes + 1,
             leading=leading,
         )
+        with self._progress.waiting("writing its heartbeat"):
+            self._shell.tools.store.beat(heartbeat)
 
 
 def _bad_parameter(seen: Observation) -> list[Decision]:

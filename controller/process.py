@@ -166,7 +166,12 @@ class Process:
             for source, since in self._shell.observer.under_way().items()
         )
         actions = (
-            Pending(what=f"acting on {task.subject}", threads=task.system.value, since=task.since)
+            Pending(
+                what=f"acting on {task.subject}",
+                threads=task.system.value,
+                since=task.since,
+                deadlines=2,  # the wait for its turn and the call, as its intent has it
+            )
             for task in self._shell.hands.executor.under_way()
         )
         return [*reads, *actions]
@@ -187,6 +192,7 @@ class Process:
                     "something hangs",
                     action="hung",
                     what=each.what,
+                    stage=each.stage,
                     seconds=round(each.silence.total_seconds()),
                     stacks=stacks(each.threads),
                 )

@@ -31,7 +31,8 @@ class PassSettings:
 
     resync: timedelta = _wait(5, 0.05, 300)
     """How long a loop sleeps at most (all the original's loops slept 5 s). Longer delays every
-    reaction that no wake-up announces; much shorter loads Nova, which asks Neutron each time."""
+    reaction that no wake-up announces; much shorter loads Nova, which asks Neutron each time. Two
+    of these without progress, beyond what a call may take, and a loop is reported as hung."""
 
     merge: timedelta = _wait(0.2, 0, 10)
     """How long wake-ups are collected after a pass before the next. Longer adds latency to bursts;
@@ -44,9 +45,6 @@ class PassSettings:
     lease: timedelta = _wait(90, 1, 3600)
     """How long a lease is valid. Longer delays failover; shorter than resync + 2 × call_deadline
     is refused, because a call could outlive the right to make it."""
-
-    watchdog: timedelta = _wait(60, 1, 3600)
-    """A loop without a finished pass for this long, beyond two resyncs, is reported as hung."""
 
     decisions_kept: timedelta = _wait(90 * 86_400, 86_400, 10 * 365 * 86_400)
     """How long ledger rows are kept. `hrsi why` cannot look further back."""

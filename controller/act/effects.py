@@ -8,6 +8,7 @@ performed in the bounded pool of its system; what its answer changes is then com
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias, TypeVar
@@ -67,7 +68,8 @@ class Acting:
 
     `send_before` is the monotonic moment (seconds) after which no call of this pass is sent: an
     intent's deadline counts on it. `noted` are the failures that this pass has written down: ten
-    creations refused at once for want of quota are one failure, not ten.
+    creations refused at once for want of quota are one failure, not ten. `waiting` tells the
+    watchdog what the loop waits for.
     """
 
     tools: Tools
@@ -78,10 +80,12 @@ class Acting:
     at: datetime
     send_before: float
     noted: set[tuple[str, FailureClass]] = field(default_factory=set)
+    waiting: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     def commit(self, change: Change) -> Receipt:
         """Commit one change in the name of this pass; see `JobStore.commit`."""
-        return self.tools.store.commit(self.fence, change)
+        with self.waiting(f"committing {type(change).__name__}"):
+            return self.tools.store.commit(self.fence, change)
 
     def intent(self, kind: IntentKind, subject: str, intent_id: UUID | None = None) -> Intent:
         """A new intent. Its deadline: the longest wait for its turn, then the longest call."""
