@@ -54,6 +54,12 @@ class TaskCommand:
     environment: tuple[tuple[str, str], ...] = ()
 
 
+PARENT_TEMPLATE = 1
+"""The number of the template that parents are made from (`job_of` in `infra.nomad.parents`). Raise
+it with every change of the job that the template makes: else parents that are registered already
+stay as they are."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parent:
     """A parameterized Nomad job, one per (service, flavor): dispatching a run makes its child."""
@@ -64,6 +70,7 @@ class Parent:
     memory_mb: int
     cpu_mhz: int
     command: TaskCommand
+    template: int = PARENT_TEMPLATE
 
     def fingerprint(self) -> str:
         """Twelve hex digits that change when the parent has to be registered again."""

@@ -3,6 +3,9 @@
 Retries are ours alone: restart and reschedule are off, so that only a lost allocation is re-run by
 Nomad. The node class is the only constraint: one on a unique attribute would make every capacity
 change wake every waiting evaluation.
+
+Whoever changes what `job_of` makes raises `models.job_types.PARENT_TEMPLATE`: it is part of the
+fingerprint by which a parent is found outdated and registered again. A test watches over it.
 """
 
 from __future__ import annotations
