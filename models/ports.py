@@ -279,10 +279,14 @@ class Operations(Protocol):
         or a count below 1, gets one refusal.
         """
 
-    def set_parameter(self, key: str, value: Any, asked: Asked) -> ParameterChange:
+    def set_parameter(
+        self, key: str, value: Any, asked: Asked, *, lasts: timedelta | None = None
+    ) -> ParameterChange:
         """Change a live parameter (None: back to its default) after checking it against all others.
 
-        Raises `ConfigurationError` naming the key; nothing was written then.
+        With `lasts` the change is over after that time, and what was last set for good is in force
+        again (`models.parameters` says what that is). Raises `ConfigurationError` naming the key;
+        nothing was written then.
         """
 
 

@@ -7,11 +7,13 @@ world stops at the first. Production looks for the same in what it sees (`contro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from models.fleet import DEPLOYMENT_METADATA
 from models.lifecycle import FINAL, IN_FLIGHT, ON_WORKER, Status
+from models.parameters import in_force
 from models.records import Job, RetireCause, Run, Worker, WorkerState
 from models.settings import Settings, settings_from
 from simulator.cloud.servers import CloudServer
@@ -46,7 +48,7 @@ class Truth:
         """Machines of ours that ended because their deletion was asked for."""
         self._systems = systems
         self._deployment = deployment
-        self._settings: tuple[int, Settings] | None = None
+        self._settings: tuple[Mapping[str, Any], Settings] | None = None
         # Before the machine takes its node along.
         systems.outside.cloud.on_gone.insert(0, self._ended)
 
@@ -108,10 +110,10 @@ class Truth:
 
     def settings(self) -> Settings:
         """The live parameters in force."""
-        parameters = self._systems.store.tables.parameters
-        if self._settings is None or self._settings[0] != parameters.version:
-            values = {key: parameters[key] for key in parameters}
-            self._settings = (parameters.version, settings_from(values))
+        kept = self._systems.store.tables.parameters
+        values = in_force({key: kept[key] for key in kept}, self._systems.timeline.now())
+        if self._settings is None or self._settings[0] != values:
+            self._settings = (values, settings_from(values))
         return self._settings[1]
 
     def _is_ours(self, server: CloudServer) -> bool:

@@ -66,11 +66,13 @@ class PostgresOperations:
             _audit(connection, "order", asked, _done(verdicts))
             return verdicts
 
-    def set_parameter(self, key: str, value: Any, asked: Asked) -> ParameterChange:
+    def set_parameter(
+        self, key: str, value: Any, asked: Asked, *, lasts: timedelta | None = None
+    ) -> ParameterChange:
         """See `models.ports.Operations.set_parameter`."""
         with self._sessions.write(f"set parameter {key}") as connection:
             wish = Wish(asked=asked, now=clock(connection))
-            change = wishes.set_parameter(connection, key, value, wish)
+            change = wishes.set_parameter(connection, key, value, wish, lasts)
             _audit(connection, "set_parameter", asked, [f"parameter:{key}"])
             return change
 

@@ -34,8 +34,11 @@ _JOB_WIDTH = len(JOB)
 
 
 _NOW_AND_PARAMETERS = statement("""
-select now(), coalesce((select jsonb_object_agg(key, value) from parameters
-                        where expires_at is null or expires_at > now()), '{}')
+select now(), coalesce(jsonb_object_agg(key, value) filter (where value is not null), '{}')
+from (select p.key, case when p.expires_at <= now() then (
+        select c.new_value from parameter_changes c where c.key = p.key and c.expires_at is null
+        order by c.id desc limit 1) else p.value end as value
+      from parameters p) in_force
 """)
 
 _COUNTS = statement("""

@@ -15,8 +15,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from infra.postgres.pool import IN_SERVICE
 from infra.postgres.rows import WORKER, retirement_values, worker_from
-from models.errors import ConfigurationError
 from models.job_types import Registry
+from models.parameters import UNSET, Kept, admit
 from models.ports import Asked, Verdict
 from models.records import (
     ParameterChange,
@@ -26,12 +26,16 @@ from models.records import (
     Worker,
     WorkerState,
 )
-from models.settings import parameter_keys, settings_from
 from models.tables import parameter_changes, parameters, worker_orders, workers
 
 # A change is checked against all others: changes take turns, readers do not wait.
 _CHANGING = text("lock table parameters in share row exclusive mode")
-_IN_FORCE = text("select key, value from parameters where expires_at is null or expires_at > now()")
+_KEPT = text("""
+select p.key, p.value, p.expires_at, case when p.expires_at is not null then (
+  select c.new_value from parameter_changes c where c.key = p.key and c.expires_at is null
+  order by c.id desc limit 1) end as lasting
+from parameters p
+""")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,24 +141,26 @@ def order(
 # ---- parameters ----------------------------------------------------------------------------------
 
 
-def set_parameter(connection: Connection, key: str, value: Any, wish: Wish) -> ParameterChange:
+def set_parameter(
+    connection: Connection, key: str, value: Any, wish: Wish, lasts: timedelta | None
+) -> ParameterChange:
     """See `models.ports.Operations.set_parameter`."""
     if not wish.asked.dry_run:
         connection.execute(_CHANGING)
-    now_set = {row[0]: row[1] for row in connection.execute(_IN_FORCE)}
+    kept = {
+        row.key: Kept(value=row.value, expires_at=row.expires_at, lasting=row.lasting)
+        for row in connection.execute(_KEPT)
+    }
     change = ParameterChange(
         key=key,
         at=wish.now,
         author=wish.asked.actor,
         reason=wish.asked.reason,
-        old=now_set.get(key),
+        old=kept.get(key, UNSET).at(wish.now),
         new=value,
+        expires_at=None if lasts is None else wish.now + lasts,
     )
-    others = {other: kept for other, kept in now_set.items() if other != key}
-    if key not in set(parameter_keys()):
-        known = ", ".join(parameter_keys())
-        raise ConfigurationError(f"parameter {key!r} does not exist; there are: {known}")
-    settings_from(others if value is None else {**others, key: value})
+    admit(kept, change)
     if not wish.asked.dry_run:
         _write(connection, change)
     return change
@@ -169,6 +175,7 @@ def _write(connection: Connection, change: ParameterChange) -> None:
             reason=change.reason,
             old_value=change.old,
             new_value=change.new,
+            expires_at=change.expires_at,
         )
     )
     if change.new is None:

@@ -161,10 +161,12 @@ class MemoryStore:
         """See `models.ports.Operations.order`."""
         return self._write("order", lambda: people.order(self._asking(asked), flavor, count, keep))
 
-    def set_parameter(self, key: str, value: Any, asked: Asked) -> ParameterChange:
+    def set_parameter(
+        self, key: str, value: Any, asked: Asked, *, lasts: timedelta | None = None
+    ) -> ParameterChange:
         """See `models.ports.Operations.set_parameter`."""
         return self._write(
-            "set_parameter", lambda: people.set_parameter(self._asking(asked), key, value)
+            "set_parameter", lambda: people.set_parameter(self._asking(asked), key, value, lasts)
         )
 
     # ---- Reader ----------------------------------------------------------------------------------

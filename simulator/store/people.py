@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from models import lifecycle
-from models.errors import ConfigurationError, Malformed
+from models.errors import Malformed
 from models.lifecycle import Status
+from models.parameters import UNSET, admit
 from models.ports import Asked, Ids, Submitted, Verdict
 from models.records import (
     Job,
@@ -23,7 +24,6 @@ from models.records import (
     WorkerOrder,
     WorkerState,
 )
-from models.settings import parameter_keys, settings_from
 from simulator.store.pool import IN_SERVICE
 from simulator.store.runs import close_run, through_check
 from simulator.store.tables import AuditRow, Note, Tables
@@ -230,28 +230,26 @@ def order(asking: Asking, flavor: str, count: int, keep: timedelta) -> tuple[Ver
     return verdicts
 
 
-def set_parameter(asking: Asking, key: str, value: Any) -> ParameterChange:
+def set_parameter(asking: Asking, key: str, value: Any, lasts: timedelta | None) -> ParameterChange:
     """See `models.ports.Operations.set_parameter`."""
     tables = asking.tables
-    if key not in set(parameter_keys()):
-        known = ", ".join(parameter_keys())
-        raise ConfigurationError(f"parameter {key!r} does not exist; there are: {known}")
-    others = {other: tables.parameters[other] for other in tables.parameters if other != key}
-    settings_from(others if value is None else {**others, key: value})
+    kept = {other: tables.parameters[other] for other in tables.parameters}
     change = ParameterChange(
         key=key,
         at=asking.now,
         author=asking.asked.actor,
         reason=asking.asked.reason,
-        old=tables.parameters.get(key),
+        old=kept.get(key, UNSET).at(asking.now),
         new=value,
+        expires_at=None if lasts is None else asking.now + lasts,
     )
+    after = admit(kept, change)
     if asking.asked.dry_run:
         return change
     if value is None:
         tables.parameters.drop(key)
     else:
-        tables.parameters.put(key, value)
+        tables.parameters.put(key, after)
     tables.parameter_changes.put(tables.number("parameters"), change)
     asking.audit("set_parameter", f"parameter:{key}")
     return change

@@ -18,6 +18,7 @@ from models import lifecycle
 from models.errors import FailureClass, Superseded
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.lifecycle import Status
+from models.parameters import Kept
 from models.records import (
     Backoff,
     Heartbeat,
@@ -110,7 +111,7 @@ class Tables:
 
     def _notes(self) -> None:
         self.leases: Rows[str, Lease] = Rows(self.journal)
-        self.parameters: Rows[str, Any] = Rows(self.journal)
+        self.parameters: Rows[str, Kept] = Rows(self.journal)
         self.parameter_changes: Rows[int, ParameterChange] = Rows(self.journal)
         self.heartbeats: Rows[tuple[str, str], Heartbeat] = Rows(self.journal)
         self.audit: Rows[int, AuditRow] = Rows(self.journal)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from models.errors import NotFound
 from models.lifecycle import ERRORS, IN_FLIGHT, Status
+from models.parameters import in_force
 from models.ports import JobFilter, JobStory, ViewLimits
 from models.records import (
     Backoff,
@@ -63,7 +64,7 @@ class Views:
             intents=self._part("intents", self._intents, t.intents),
             identities=self._part("identities", lambda: _as_dict(t.identities), t.identities),
             backoffs=self._part("backoffs", self._backoffs, t.backoffs),
-            parameters=self._part("parameters", lambda: _as_dict(t.parameters), t.parameters),
+            parameters=in_force(_as_dict(t.parameters), now),
         )
 
     def _part(self, name: str, make: Callable[[], T], *tables: Rows[Any, Any]) -> T:

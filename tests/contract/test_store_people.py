@@ -378,6 +378,66 @@ def test_trying_a_parameter_writes_nothing(desk: Desk) -> None:
     assert (change.old, change.new) == (None, 50)
 
 
+# Longer than two statements take on a busy machine; PostgreSQL's own clock cannot be moved.
+SOON = timedelta(seconds=1.5)
+
+
+def test_a_change_for_a_while_gives_way_to_what_was_set_for_good(desk: Desk) -> None:
+    operations = desk.doors.operations
+    operations.set_parameter("pool.max_workers", 50, ASKED)
+    lasting = operations.set_parameter("pool.max_workers", 60, ASKED, lasts=SOON)
+    assert (lasting.old, lasting.new) == (50, 60)
+    assert lasting.expires_at == lasting.at + SOON
+    assert desk.doors.reader.parameters()[0] == lasting
+    assert desk.view().parameters == {"pool.max_workers": 60}
+    desk.doors.pass_time(SOON)
+    assert desk.view().parameters == {"pool.max_workers": 50}
+    again = operations.set_parameter("pool.max_workers", 70, ASKED)
+    assert again.old == 50
+
+
+def test_of_two_changes_for_a_while_neither_is_left(desk: Desk) -> None:
+    operations = desk.doors.operations
+    operations.set_parameter("pool.max_workers", 60, ASKED, lasts=HOUR)
+    operations.set_parameter("pool.max_workers", 70, ASKED, lasts=SOON)
+    assert desk.view().parameters == {"pool.max_workers": 70}
+    desk.doors.pass_time(SOON)
+    assert desk.view().parameters == {}
+
+
+def test_put_back_a_parameter_forgets_what_was_set_for_a_while(desk: Desk) -> None:
+    operations = desk.doors.operations
+    operations.set_parameter("pool.max_workers", 50, ASKED)
+    operations.set_parameter("pool.max_workers", 60, ASKED, lasts=HOUR)
+    operations.set_parameter("pool.max_workers", None, ASKED)
+    operations.set_parameter("pool.max_workers", 70, ASKED, lasts=SOON)
+    desk.doors.pass_time(SOON)
+    assert desk.view().parameters == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "lasts"),
+    [
+        pytest.param(60, timedelta(0), id="over-at-once"),
+        pytest.param(60, -HOUR, id="over-before"),
+        pytest.param(None, HOUR, id="the-default-unnamed"),
+    ],
+)
+def test_an_impossible_while_is_refused(desk: Desk, value: Any, lasts: timedelta) -> None:
+    with desk.nothing_written(), pytest.raises(ConfigurationError, match=r"pool\.max_workers"):
+        desk.doors.operations.set_parameter("pool.max_workers", value, ASKED, lasts=lasts)
+
+
+def test_what_would_be_impossible_once_a_while_is_over_is_refused(desk: Desk) -> None:
+    operations = desk.doors.operations
+    operations.set_parameter("passes.lease", 200, ASKED, lasts=HOUR)
+    with desk.nothing_written(), pytest.raises(ConfigurationError, match=r"passes\.lease.*is over"):
+        operations.set_parameter("passes.call_deadline", 60, ASKED)
+    operations.set_parameter("passes.call_deadline", 60, ASKED, lasts=SOON)
+    operations.set_parameter("passes.lease", 200, ASKED)
+    operations.set_parameter("passes.call_deadline", 60, ASKED)
+
+
 def test_whoever_asks_stands_in_the_audit_trail(desk: Desk) -> None:
     desk.doors.operations.submit(some_new_jobs(2), Asked(actor="bob", reason="why not"))
     assert {actor for actor, _ in desk.doors.audit()} == {"bob"}

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from models.actions import CreateServer
 from models.errors import IllegalTransition
+from models.parameters import Kept
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.ports import Orchestrator
 from models.sightings import create_missing
@@ -208,7 +209,7 @@ def test_a_bad_parameter_keeps_the_last_good_settings_and_is_named() -> None:
 
     loop = rig.loop(look, settings_of=lambda settings: settings.pool.max_workers)
     loop.step()
-    rig.store.tables.parameters.put("pool.max_workers", "many")
+    rig.store.tables.parameters.put("pool.max_workers", Kept(value="many"))
 
     report = loop.step()
 
