@@ -23,7 +23,7 @@ from controller.text import visible
 from models.plan import SubjectKind
 from models.records import LedgerRow
 
-SIDE_BY_SIDE = 84
+SIDE_BY_SIDE = 80
 """From this width on jobs and workers stand beside each other."""
 
 WITH_CODES = 116
@@ -76,7 +76,9 @@ def view(scene: Scene, width: int, height: int) -> RenderableType:
     if not beside:
         rows_above += max(len(Stage), len(scene.workers) + 3) + 2
     body = [_beside(jobs, workers, left)] if beside else [jobs, workers]
-    notes = [line for note in scene.notes for line in textwrap.wrap(note, width)]
+    notes = [
+        line for note in scene.notes for line in textwrap.wrap(note, width, break_on_hyphens=False)
+    ]
     room = height - _HEAD - rows_above - len(notes) - 2
     parts = [_head(scene, width), *body]
     if room > 0:
