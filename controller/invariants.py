@@ -8,22 +8,63 @@ status change is legal, for instance, the store checks itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from models.actions import CommitDelete, CreateServer, PurgeNode, RefuteCreate
+from models import actions
+from models.actions import CommitDelete, CreateServer
 from models.fleet import Member, join
 from models.lifecycle import IN_FLIGHT, ON_WORKER
-from models.plan import Decision
+from models.plan import Action, Decision
 from models.records import InFlight, RetireCause, Worker, WorkerState
 from models.settings import Settings
-from models.world import World
+from models.world import Source, World
 
 INVARIANTS = tuple(f"I{number}" for number in range(1, 13))
 """The invariants of the design, as the label of `hrsi_invariant_violations_total` names them."""
 
 _ONLY_EMPTY = {RetireCause.IDLE, RetireCause.PERSON}
 """Causes for which a worker may go only when nothing runs on it; the others have lost theirs."""
+
+_NOMAD = frozenset({Source.NOMAD})
+_CLOUD = frozenset({Source.CLOUD})
+_BOTH = _NOMAD | _CLOUD
+
+RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
+    {
+        # Whether a run is there, and whether anything of it may still run, only Nomad shows.
+        actions.RegisterParent: _NOMAD,
+        actions.DispatchRun: _NOMAD,
+        actions.ResendDispatch: _NOMAD,
+        actions.ConfirmDispatch: _NOMAD,
+        actions.AbandonDispatch: _NOMAD,
+        actions.StopChild: _NOMAD,
+        actions.EvaluateChild: _NOMAD,
+        actions.FailRun: _NOMAD,
+        actions.SettleError: _NOMAD,
+        # What is free, and so what is needed, Nomad shows; what fits, the cloud.
+        actions.CreateServer: _BOTH,
+        actions.RecordServer: _CLOUD,
+        actions.RefuteCreate: _CLOUD,
+        actions.IdentifyNode: _NOMAD,
+        actions.ForgetNode: _NOMAD,
+        actions.AdmitNode: _BOTH,
+        actions.ConfirmAdmitted: _NOMAD,
+        actions.MarkWorker: _NOMAD,
+        actions.RecordSeen: _NOMAD,
+        actions.RestartMark: _NOMAD,
+        actions.UnmarkWorker: _NOMAD,
+        actions.ConfirmUnmarked: _NOMAD,
+        # That a worker has no node is something that Nomad has to show as well.
+        actions.CommitDelete: _BOTH,
+        actions.DeleteServer: _CLOUD,
+        actions.ProveGone: _CLOUD,
+        actions.PurgeNode: _NOMAD,
+        actions.CloseWorker: _NOMAD,
+    }
+)
+"""The systems that a pass must have seen to decide so, for every action there is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,14 +76,13 @@ class Violation:
     what: str
 
 
-def check(world: World, settings: Settings) -> list[Violation]:
+def check(world: World) -> list[Violation]:
     """What is broken in this world."""
     return [
         *(v for member in join(world) for v in _deleted_while_busy(member)),
         *(v for flight in world.store.in_flight for v in _not_current(flight)),
         *_twice_in_flight(world),
         *_same_name(world.store.workers),
-        *_over_caps_while_growing(world, settings),
     ]
 
 
@@ -114,18 +154,14 @@ def _same_name(workers: Iterable[Worker]) -> Iterator[Violation]:
             yield Violation(invariant="I4", subject=f"worker:{name}", what=f"has {count} open rows")
 
 
-def _over_caps_while_growing(world: World, settings: Settings) -> Iterator[Violation]:
-    """I4. Too many workers are no violation after a person lowered a cap; growing on is one."""
-    workers = world.store.workers
-    growing = [w for w in workers if w.state is WorkerState.CREATING]
-    if growing:
-        yield from _over_caps(len(workers), _vcpus(world, (w.flavor for w in workers)), settings)
-
-
 def _creations_over_caps(
     world: World, decisions: Iterable[Decision], settings: Settings
 ) -> Iterator[Violation]:
-    """I4. All of a pass's creations must fit, not only each of them."""
+    """I4. All of a pass's creations must fit, not only each of them.
+
+    Judged against the caps that they were decided under: more workers than a cap that was lowered
+    since are nobody's mistake.
+    """
     wanted = [decision.flavor for decision in decisions if isinstance(decision, CreateServer)]
     if wanted:
         flavors = [*(w.flavor for w in world.store.workers), *wanted]
@@ -167,25 +203,15 @@ def _deletions_of_busy(world: World, decisions: Iterable[Decision]) -> Iterator[
 
 
 def _on_half_a_world(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
-    """I9. What removes, or spends, needs to have seen the systems that it is about."""
+    """I9. What acts needs to have seen the systems that it goes by."""
+    seen = {Source.NOMAD: world.nomad is not None, Source.CLOUD: world.cloud is not None}
     for decision in decisions:
-        nomad, cloud = _needs(decision)
-        if (nomad and world.nomad is None) or (cloud and world.cloud is None):
-            yield Violation(
-                invariant="I9",
-                subject=str(decision.subject),
-                what=f"{type(decision).__name__} was decided while its source is unknown",
-            )
-
-
-def _needs(decision: Decision) -> tuple[bool, bool]:
-    """Whether a decision relies on Nomad, and on the cloud."""
-    match decision:
-        case CommitDelete():
-            return decision.node_id is not None, False
-        case PurgeNode():
-            return True, False
-        case CreateServer() | RefuteCreate():
-            return False, True
-        case _:
-            return False, False
+        if not isinstance(decision, Action):
+            continue
+        for source in sorted(RELIES_ON[type(decision)]):
+            if not seen[source]:
+                yield Violation(
+                    invariant="I9",
+                    subject=str(decision.subject),
+                    what=f"{type(decision).__name__} was decided while {source} is unknown",
+                )

@@ -171,7 +171,7 @@ class Loop:
         self._progress.enter("deciding")
         decisions = self._decide(seen)
         violations = (
-            *check(seen.world, seen.settings),
+            *check(seen.world),
             *check_decisions(seen.world, decisions, seen.settings),
         )
         tools.metrics.violated(violations)
