@@ -1,20 +1,22 @@
 """The invariants of the design, checked on the truth: what is, not what a controller believes.
 
 `Truth` watches a world in memory. Deletions are judged at the moment the machine ends (I1); the
-rest is judged by `check` after each step. What it finds stays in `violations`; whoever drives the
-world stops at the first. Production looks for the same in what it sees (`controller.invariants`).
+rest is judged by `check` after each step, of the rows that were written since the last: a row that
+nobody wrote is as true as it was. What it finds stays in `violations`; whoever drives the world
+stops at the first. Production looks for the same in what it sees (`controller.invariants`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from models.fleet import DEPLOYMENT_METADATA
 from models.lifecycle import FINAL, IN_FLIGHT, ON_WORKER, Status
 from models.parameters import in_force
-from models.records import Job, RetireCause, Run, Worker, WorkerState
+from models.records import Job, LedgerRow, RetireCause, Run, StatusChange, Worker, WorkerState
 from models.settings import Settings, settings_from
 from simulator.cloud.servers import CloudServer
 from simulator.store.tables import Tables, is_open
@@ -39,6 +41,41 @@ class Breach:
         return f"{self.invariant} {self.subject}: {self.what}"
 
 
+R = TypeVar("R")
+K = TypeVar("K", bound=Hashable)
+
+
+class Touched(Generic[R, K]):
+    """The keys of rows that were written since they were last asked for. Watches tables."""
+
+    def __init__(self, key: Callable[[R], K], kept: dict[K, None]) -> None:
+        self._key, self._kept = key, kept
+
+    def moved(self, before: R | None, after: R | None) -> None:
+        """See `simulator.store.rows.Watcher`."""
+        for row in (before, after):
+            if row is not None:
+                self._kept[self._key(row)] = None
+
+
+class Reasons:
+    """Which actions on which subjects have a recorded reason. Watches the ledger."""
+
+    def __init__(self) -> None:
+        self._rows: Counter[tuple[str, str]] = Counter()
+
+    def moved(self, before: LedgerRow | None, after: LedgerRow | None) -> None:
+        """See `simulator.store.rows.Watcher`."""
+        if before is not None:
+            self._rows[before.action, before.subject] -= 1
+        if after is not None:
+            self._rows[after.action, after.subject] += 1
+
+    def has(self, action: str, subject: str) -> bool:
+        """Whether there is a row of this action on this subject."""
+        return self._rows[action, subject] > 0
+
+
 class Truth:
     """Looks at a world from outside, knowing everything."""
 
@@ -49,20 +86,57 @@ class Truth:
         self._systems = systems
         self._deployment = deployment
         self._settings: tuple[Mapping[str, Any], Settings] | None = None
+        self._jobs: dict[int, None] = {}
+        self._workers: dict[int, None] = {}
+        self._capped: tuple[object, ...] = ()
+        self._reasons = Reasons()
+        self._watch(systems.store.tables)
         # Before the machine takes its node along.
         systems.outside.cloud.on_gone.insert(0, self._ended)
 
-    def check(self) -> list[Breach]:
-        """Judge the world as it is now; what is new is also kept in `violations`."""
+    def _watch(self, tables: Tables) -> None:
+        def newest(history: tuple[StatusChange, ...]) -> int:
+            return history[-1].job_id
+
+        tables.jobs.watch(Touched[Job, int](lambda job: job.id, self._jobs))
+        tables.history.watch(Touched(newest, self._jobs))
+        tables.runs.watch(Touched[Run, int](lambda run: run.job_id, self._jobs))
+        tables.workers.watch(Touched[Worker, int](lambda worker: worker.id, self._workers))
+        tables.ledger.watch(self._reasons)
+
+    def check(self, *, everything: bool = False) -> list[Breach]:
+        """Judge the world as it is now: what was written since the last time, or everything.
+
+        All that was ever found is returned; it stays in `violations`.
+        """
         tables = self._systems.store.tables
-        found = [
-            *_lost_jobs(tables),
-            *_false_rows(tables),
-            *_unexplained(tables),
-            *self._over_caps(tables),
-        ]
-        self.violations += found
+        if everything:
+            self._jobs.update(dict.fromkeys(tables.jobs))
+            self._workers.update(dict.fromkeys(tables.workers))
+            self._capped = ()
+        self.violations += [*self._of_jobs(tables), *self._of_workers(tables)]
+        versions = self._systems.outside.cloud.version, tables.workers.version
+        capped = *versions, self.settings().pool
+        if capped != self._capped:
+            self._capped = capped
+            self.violations += self._over_caps(tables)
         return self.violations
+
+    def _of_jobs(self, tables: Tables) -> Iterator[Breach]:
+        for job_id in self._jobs:
+            job = tables.jobs.get(job_id)
+            if job is not None:
+                yield from _lost(job, tables)
+                yield from _false_row(job, tables)
+                yield from _unexplained_runs(tables.runs_by_job.of(job_id), self._reasons)
+        self._jobs.clear()
+
+    def _of_workers(self, tables: Tables) -> Iterator[Breach]:
+        for worker_id in self._workers:
+            worker = tables.workers.get(worker_id)
+            if worker is not None and is_open(worker):
+                yield from _unexplained_worker(worker, self._reasons)
+        self._workers.clear()
 
     def _ended(self, server: CloudServer) -> None:
         """I1: a machine whose deletion was asked for ends; nothing may be live on its node."""
@@ -90,7 +164,7 @@ class Truth:
         servers = self.servers()
         intended = [
             w
-            for w in tables.workers.values()
+            for w in tables.open_workers.of(True)
             if w.state is WorkerState.CREATING and w.server_id is None and not self._made(w)
         ]
         flavors = tables.registry.flavors
@@ -127,17 +201,15 @@ class Truth:
         )
 
     def _worker_of(self, server_id: str) -> Worker | None:
-        workers = self._systems.store.tables.workers.values()
-        return next((w for w in workers if w.server_id == server_id), None)
+        return self._systems.store.tables.workers_by_server.one(server_id)
 
 
-def _lost_jobs(tables: Tables) -> Iterator[Breach]:
+def _lost(job: Job, tables: Tables) -> Iterator[Breach]:
     """I2 and I3: a job that does not rest is moving, by one claimed run if it is on a worker."""
-    for job in tables.jobs.values():
-        if job.status not in RESTS and not job.quarantined:
-            wrong = _wrong_with(job, tables.current_run(job))
-            if wrong is not None:
-                yield Breach(invariant=wrong[0], subject=f"job:{job.id}", what=wrong[1])
+    if job.status not in RESTS and not job.quarantined:
+        wrong = _wrong_with(job, tables.current_run(job))
+        if wrong is not None:
+            yield Breach(invariant=wrong[0], subject=f"job:{job.id}", what=wrong[1])
 
 
 def _wrong_with(job: Job, run: Run | None) -> tuple[str, str] | None:
@@ -151,30 +223,31 @@ def _wrong_with(job: Job, run: Run | None) -> tuple[str, str] | None:
     return None
 
 
-def _false_rows(tables: Tables) -> Iterator[Breach]:
+def _false_row(job: Job, tables: Tables) -> Iterator[Breach]:
     """I11: the job's row is its newest history row."""
-    for job in tables.jobs.values():
-        history = tables.history.get(job.id) or ()
-        newest = history[-1] if history else None
-        if newest is None or (newest.seq, newest.after, newest.at) != _standing(job):
-            shown = f"seq {newest.seq} {newest.after}" if newest else "nothing"
-            what = f"its row says seq {job.seq} {job.status}, its history {shown}"
-            yield Breach(invariant="I11", subject=f"job:{job.id}", what=what)
+    history = tables.history.get(job.id) or ()
+    newest = history[-1] if history else None
+    if newest is None or (newest.seq, newest.after, newest.at) != _standing(job):
+        shown = f"seq {newest.seq} {newest.after}" if newest else "nothing"
+        what = f"its row says seq {job.seq} {job.status}, its history {shown}"
+        yield Breach(invariant="I11", subject=f"job:{job.id}", what=what)
 
 
 def _standing(job: Job) -> tuple[int, Status, object]:
     return job.seq, job.status, job.status_at
 
 
-def _unexplained(tables: Tables) -> Iterator[Breach]:
-    """I10: every run that was opened and every worker that was wished for has its reason."""
-    reasons = {(row.action, row.subject) for row in tables.ledger.values()}
-    for run in tables.runs.values():
-        if ("DispatchRun", f"job:{run.job_id}") not in reasons:
+def _unexplained_runs(runs: Iterable[Run], reasons: Reasons) -> Iterator[Breach]:
+    """I10: every run that was opened has its reason."""
+    for run in runs:
+        if not reasons.has("DispatchRun", f"job:{run.job_id}"):
             what = f"attempt {run.attempt} was dispatched for no recorded reason"
             yield Breach(invariant="I10", subject=f"job:{run.job_id}", what=what)
-    for worker in tables.workers.values():
-        created = {("CreateServer", f"worker:{worker.name}"), ("CreateServer", worker.flavor)}
-        if is_open(worker) and not created & reasons:
-            what = "was created for no recorded reason"
-            yield Breach(invariant="I10", subject=f"worker:{worker.name}", what=what)
+
+
+def _unexplained_worker(worker: Worker, reasons: Reasons) -> Iterator[Breach]:
+    """I10: every worker that was wished for has its reason."""
+    subjects = (f"worker:{worker.name}", worker.flavor)
+    if not any(reasons.has("CreateServer", subject) for subject in subjects):
+        what = "was created for no recorded reason"
+        yield Breach(invariant="I10", subject=f"worker:{worker.name}", what=what)
