@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from controller.cli import demo, jobs, service, why, workers
+from controller.cli import bench, demo, jobs, service, why, workers
 from controller.cli.session import ConfigFile
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(service.app)
 app.add_typer(demo.app)
+app.add_typer(bench.app, name="bench")
 app.add_typer(jobs.app, name="job")
 app.add_typer(workers.app, name="worker")
 app.add_typer(why.app, name="why")
