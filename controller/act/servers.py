@@ -114,11 +114,12 @@ def refute_create(action: RefuteCreate, acting: Acting) -> None:
 
 
 def commit_delete(action: CommitDelete, acting: Acting) -> Effect:
-    """Re-read the node, commit `deleting` only if nothing changed, then delete by id.
+    """Look at Nomad once more, commit `deleting` only if nothing changed, then delete by id.
 
-    The store's guard and this re-read are the last two steps that can still say no.
+    The store's guard and this look are the last two steps that can still say no.
     """
-    intent = acting.intent(IntentKind.DELETE_SERVER, _worker_of(action, acting).name)
+    worker = _worker_of(action, acting)
+    intent = acting.intent(IntentKind.DELETE_SERVER, worker.name)
     commit = CommitDeletion(
         at=acting.at,
         worker_id=action.worker_id,
@@ -126,17 +127,33 @@ def commit_delete(action: CommitDelete, acting: Acting) -> Effect:
         by=action.by,
         intent=intent,
     )
-    delete = _deletion(action, intent, acting)
-    if action.node_id is None:
-        acting.commit(commit)
-        return delete
-    node_id = action.node_id
 
-    def reread() -> Changes:
-        _require_unchanged(action, node_id, acting)
+    def look() -> Changes:
+        if action.node_id is None:
+            _require_no_node(worker, acting)
+        else:
+            _require_unchanged(action, action.node_id, acting)
         return (commit,)
 
-    return Effect(system=System.CLOUD, send=reread, then=delete)
+    return Effect(system=System.CLOUD, send=look, then=_deletion(action, intent, acting))
+
+
+def _require_no_node(worker: Worker, acting: Acting) -> None:
+    """Raise `Superseded` if a node of a worker that had none is listed after all.
+
+    On a Nomad without `default_ineligible` a node takes work as soon as it joins, so that one that
+    joined since the pass looked may be running something already.
+    """
+    nomad = acting.call(System.NOMAD, "snapshot", acting.tools.orchestrator.snapshot)
+    for node in nomad.nodes:
+        identity = acting.world.store.identities.get(node.id)
+        proved = identity is not None and identity.server_id == worker.server_id
+        perhaps = identity is None and node.name == worker.name
+        if proved or perhaps or node.id == worker.node_id:
+            raise Superseded(
+                f"node {node.name} ({node.id}) joined after all, {worker.name} is looked at again; "
+                "nothing was deleted"
+            )
 
 
 def _require_unchanged(action: CommitDelete, node_id: str, acting: Acting) -> None:

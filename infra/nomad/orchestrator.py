@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -66,6 +67,7 @@ class NomadOrchestrator:
         self._call_deadline = call_deadline or (lambda: access.call_deadline)
         self._transport = transport
         self._now = now
+        self._turn = threading.Lock()
         self._numbers = itertools.count(1)
         self._nodes = NomadList(transport, _listing("nodes", {}), rows.nodes)
         # Ours are in our namespace: with one namespace a prefix is a range of the index, with all
@@ -92,9 +94,17 @@ class NomadOrchestrator:
     def snapshot(self) -> NomadSnapshot:
         """The four lists, each asked for after the answer to the one before.
 
-        One call at a time: the lists remember their last answers.
+        The lists remember their last answers: a second thread waits for its turn.
         """
         deadline = self._deadline()
+        if not self._turn.acquire(timeout=max(0.0, deadline.remaining())):
+            raise Unavailable("snapshot: another thread reads the lists and does not come back")
+        try:
+            return self._led(deadline)
+        finally:
+            self._turn.release()
+
+    def _led(self, deadline: Deadline) -> NomadSnapshot:
         for again in range(SNAPSHOT_TRIES, 0, -1):
             try:
                 return self._look(deadline)

@@ -21,12 +21,14 @@ from models.actions import (
     ResendDispatch,
     StopChild,
 )
+from models.changes import CommitDeletion
 from models.errors import (
     Conflict,
     FailureClass,
     IllegalTransition,
     Malformed,
     NotFound,
+    PortError,
     QuotaExceeded,
     Superseded,
     System,
@@ -38,10 +40,19 @@ from models.lifecycle import Status
 from models.payload import decode, run_token
 from models.plan import Action, Outcome, Reason, Subject, SubjectKind
 from models.ports import Dispatch, Orchestrator
-from models.records import IntentKind, IntentState, RetireCause, RunEnd, WorkerState
+from models.records import (
+    IntentKind,
+    IntentState,
+    NodeIdentity,
+    RetireCause,
+    RunEnd,
+    WorkerState,
+)
+from models.world import NomadSnapshot
 from simulator.behaviour import Behaviour, Ending
 from simulator.cloud.options import CloudOptions
 from simulator.faults import Crash, Fault, Faults
+from simulator.nomad.rows import Options
 from simulator.systems import Scenario
 from tests.unit.controller.rig import Rig
 
@@ -368,6 +379,120 @@ def test_a_deletion_is_committed_only_if_the_node_is_as_it_was_seen(
     assert (rig.workers()[0].state is WorkerState.DELETING) is deleted
     open_deletions = [i for i in rig.intents() if i.kind is IntentKind.DELETE_SERVER]
     assert [i.subject for i in open_deletions] == ([worker.name] if deleted else [])
+
+
+class Joining:
+    """A Nomad of which a node may join right after the lists of a pass were read."""
+
+    def __init__(self, port: Orchestrator, rigs: list[Rig]) -> None:
+        self._port, self._rigs = port, rigs
+        self.joins = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def snapshot(self) -> NomadSnapshot:
+        found = self._port.snapshot()
+        if self.joins:
+            self.joins = False
+            self._rigs[0].time.advance(timedelta(seconds=25))
+        return found
+
+
+def a_worker_to_come() -> tuple[Rig, Joining, CommitDelete]:
+    """A worker whose node is not there yet, on a Nomad whose nodes join eligible; its deletion."""
+    rigs: list[Rig] = []
+    nomads: list[Joining] = []
+
+    def joining(port: Orchestrator) -> Joining:
+        nomads.append(Joining(port, rigs))
+        return nomads[0]
+
+    late = Scenario(
+        nomad=Options(default_ineligible=False),
+        cloud=CloudOptions(boot_time=timedelta(seconds=5), boot_spread=0),
+        join_delay=timedelta(seconds=10),
+    )
+    rigs.append(rig := Rig(scenario=late, orchestrator=joining))
+    rig.act(create())
+    rig.time.advance(timedelta(seconds=1))
+    (worker,) = rig.workers()
+    deletion = CommitDelete(
+        subject=Subject(SubjectKind.WORKER, NAME),
+        reason=Reason.STALE,
+        because="no node after 900 s",
+        worker_id=worker.id,
+        server_id=worker.server_id or "",
+        cause=RetireCause.STALE,
+        by="pool",
+    )
+    return rig, nomads[0], deletion
+
+
+@pytest.mark.parametrize(
+    ("joins", "outcome", "deleted"),
+    [
+        pytest.param(False, "done", True, id="none-joined"),
+        pytest.param(True, "overtaken", False, id="its-node-joined-meanwhile"),
+    ],
+)
+def test_a_worker_without_a_node_is_deleted_only_if_none_joined_since_the_pass_looked(
+    joins: bool, outcome: str, deleted: bool
+) -> None:
+    rig, nomad, deletion = a_worker_to_come()
+    nomad.joins = joins
+
+    rig.act(deletion)
+
+    assert rig.outcomes()["commit_delete", outcome] == 1
+    assert (rig.workers()[0].state is WorkerState.DELETING) is deleted
+    assert bool(rig.intents()) is deleted
+
+
+@pytest.mark.parametrize(
+    ("server", "deleted"),
+    [
+        pytest.param("unknown", False, id="of-its-name-and-not-identified"),
+        pytest.param("its own", False, id="proved-to-be-its-own"),
+        pytest.param("another", True, id="of-its-name-and-proved-to-be-another"),
+        pytest.param(None, True, id="of-its-name-and-proved-to-be-none"),
+    ],
+)
+def test_a_node_stands_in_the_way_of_a_deletion_if_it_may_be_of_the_worker(
+    server: str | None, deleted: bool
+) -> None:
+    rig, _, deletion = a_worker_to_come()
+    rig.time.advance(timedelta(seconds=25))
+    acting = rig.acting()
+    (node,) = acting.world.nomad.nodes if acting.world.nomad else ()
+    proved = deletion.server_id if server == "its own" else server
+    identity = NodeIdentity(
+        node_id=node.id, server_id=proved, name=node.name, node_class=node.node_class
+    )
+    known = {} if server == "unknown" else {node.id: identity}
+    seen = replace(acting.world, store=replace(acting.world.store, identities=known))
+
+    effect = HANDLERS[CommitDelete](deletion, replace(acting, world=seen))
+
+    assert effect is not None
+    if deleted:
+        assert [type(change) for change in effect.send()] == [CommitDeletion]
+    else:
+        with pytest.raises(Superseded, match="nothing was deleted"):
+            effect.send()
+
+
+def test_a_nomad_that_does_not_answer_keeps_a_worker_without_a_node() -> None:
+    rig, _, deletion = a_worker_to_come()
+    acting = rig.acting()
+    rig.systems.faults.order("nomad.snapshot", Fault.REFUSED)
+
+    effect = HANDLERS[CommitDelete](deletion, acting)
+
+    assert effect is not None
+    with pytest.raises(PortError):
+        effect.send()
+    assert rig.workers()[0].state is WorkerState.BOOTING
 
 
 def test_only_a_404_proves_that_a_server_is_gone() -> None:
