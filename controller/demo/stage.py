@@ -48,7 +48,7 @@ PARAMETERS = {
     "passes.call_deadline": 10,
     "passes.lease": 30,
     "pool.max_workers": 16,
-    "pool.idle_for": 3,
+    "pool.idle_for": 5,
     "pool.create_burst": 4,
     "pool.create_period": 1,
     "pool.redelete_after": 5,
