@@ -35,8 +35,9 @@ class PassSettings:
     of these without progress, beyond what a call may take, and a loop is reported as hung."""
 
     merge: timedelta = _wait(0.2, 0, 10)
-    """How long wake-ups are collected after a pass before the next. Longer adds latency to bursts;
-    0 makes a pass per event."""
+    """How long wake-ups are collected after a pass before the next; the first of a burst waits for
+    nothing. 0.2 s is below what anybody notices. Longer adds latency to bursts; 0 makes a pass per
+    event."""
 
     call_deadline: timedelta = _wait(30, 0.1, 300)
     """Longest time any one outside call may take. Must fit twice into the lease with a resync:
@@ -47,7 +48,8 @@ class PassSettings:
     is refused, because a call could outlive the right to make it."""
 
     decisions_kept: timedelta = _wait(90 * 86_400, 86_400, 10 * 365 * 86_400)
-    """How long ledger rows are kept. `hrsi why` cannot look further back."""
+    """How long ledger rows are kept: a season. `hrsi why` cannot look further back; longer costs
+    disk alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,17 +61,23 @@ class ExecutionSettings:
     free finds work. More means that order is decided earlier, by Nomad instead of by us."""
 
     resend_after: timedelta = _wait(15, 0.1, 600)
-    """How long an unseen dispatch waits before it is sent again under its token."""
+    """How long an unseen dispatch waits before it is sent again under its token: three resyncs, in
+    which it would show. Shorter sends again what is only slow to show, which costs calls and harms
+    nothing; longer delays a job whose dispatch was lost."""
 
     resend_for: timedelta = _wait(1800, 1, 3 * 3600)
     """How long a dispatch may be sent again at all. Must stay well below Nomad's job_gc_threshold
     (4 h): once the child is collected its token is free and a resend would run the job twice."""
 
     wind_down: timedelta = _wait(900, 1, 86_400)
-    """How long a program that ended its run may go on tidying up before its child is stopped."""
+    """How long a program that ended its run may go on tidying up before its child is stopped; the
+    upload of logs takes minutes. Shorter cuts logs off; longer lets a program that hangs at its end
+    hold its worker."""
 
     evaluate_after_passes: int = _number(2, 1, 20)
-    """In how many snapshots in a row a pending child must lack an evaluation before one is made."""
+    """In how many snapshots in a row a pending child must lack an evaluation before one is made. 2:
+    Nomad's own may not have shown yet in the first. 1 makes needless ones at every dispatch; more
+    leaves a forgotten child waiting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,35 +85,52 @@ class MonitorSettings:
     """When a run counts as failed, and how often a job may fail."""
 
     limit_started: timedelta = _wait(1800, 1, 86_400)
-    """Longest stay in started. Shorter kills runs on slow image pulls."""
+    """Longest stay in started, the pull of an image included. Shorter kills runs on slow pulls;
+    longer holds a worker for a program that never began."""
 
     limit_pre_processing: timedelta = _wait(1800, 1, 86_400)
-    """Longest stay in pre_processing (downloads)."""
+    """Longest stay in pre_processing: downloads, which take minutes. Shorter kills runs while the
+    catalogue is slow; longer holds a worker for a download that hangs."""
 
     limit_processing: timedelta = _wait(270 * 60, 1, 7 * 86_400)
-    """Longest stay in processing. The science software has its own limit of 4 h below this."""
+    """Longest stay in processing. The science software has its own limit of 4 h below this, so that
+    it says itself what took so long; below 4 h good runs are killed near their end."""
 
     limit_post_processing: timedelta = _wait(3600, 1, 86_400)
-    """Longest stay in post_processing (uploads); the original had none and stranded jobs there."""
+    """Longest stay in post_processing (uploads); the original had none and stranded jobs there.
+    Shorter throws finished work away while the object store is slow."""
 
     vanished_after_passes: int = _number(2, 1, 20)
-    """In how many snapshots in a row the child of a run must be missing before the run is lost."""
+    """In how many snapshots in a row the child of a run must be missing before the run is lost. 2:
+    one list may be a moment older than the dispatch. 1 runs jobs twice; more delays their next
+    attempt by a resync each."""
+
+    stop_again_after: timedelta = _wait(60, 1, 3600)
+    """How long a stop that was answered may go without effect before it is asked for again. A stop
+    shows in the next list, so that 60 s are patience; shorter loads Nomad with the same call,
+    longer keeps the worker of a stuck run busy."""
 
     internal_attempts: int = _number(3, 1, 100)
-    """Runs that may end in internal_error before the job is quarantined."""
+    """Runs that may end in internal_error (a fault of the software or the input) before the job is
+    quarantined. The same input mostly fails the same way: more wastes workers, 1 gives up on
+    whatever was chance."""
 
     external_attempts: int = _number(8, 1, 100)
-    """Runs that may end in external_error before the job is quarantined."""
+    """Runs that may end in external_error (a service was away) before the job is quarantined. With
+    the back-off below, 8 last two hours, longer than most outages; fewer leave a person to relaunch
+    everything after one."""
 
     lost_attempts: int = _number(10, 1, 1000)
     """Runs that may be lost with their worker before the job is quarantined: a job that always
     takes its worker down with it must not go round for ever."""
 
     external_backoff: timedelta = _wait(60, 0, 3600)
-    """Pause after the first external error; doubles with each further one."""
+    """Pause after the first external error; doubles with each further one. Shorter uses up the
+    attempts within one outage; longer makes a single hiccup cost an urgent job its 3 hours."""
 
     external_backoff_max: timedelta = _wait(3600, 0, 86_400)
-    """Longest pause after an external error."""
+    """Longest pause after an external error. Longer leaves jobs waiting when the service is
+    back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,22 +138,28 @@ class PoolSettings:
     """How many workers there are, and when one may go."""
 
     max_workers: int = _number(210, 0, 10_000)
-    """Workers of all flavors together, from intent to 404 [max_number_of_worker_instances]."""
+    """Workers of all flavors together, from intent to 404 [max_number_of_worker_instances]. What
+    the project was granted; more is refused by the cloud, fewer makes jobs late. Lowering it
+    deletes nobody: workers go when they are idle."""
 
     max_vcpus: int = _number(920, 0, 100_000)
-    """vCPUs that the project grants us [max_number_of_vcpus]; only `vcpu_share` of it is used."""
+    """vCPUs that the project grants us [max_number_of_vcpus]; only `vcpu_share` of it is used. More
+    than the quota of the cloud makes it refuse creations, which then back off."""
 
     vcpu_share: float = _number(0.95, 0.05, 1)
-    """Share of `max_vcpus` that workers may take [max_ratio_of_vcpus_to_be_used]: 874 of 920."""
+    """Share of `max_vcpus` that workers may take [max_ratio_of_vcpus_to_be_used]: 874 of 920. The
+    rest is for the servers of the services; 1 leaves them none."""
 
     min_workers: int = _number(0, 0, 10_000)
-    """Idle workers are kept down to this many in all. More costs idle machines."""
+    """Idle workers are kept down to this many in all. 0: a boot of minutes is short against 3
+    hours. More saves urgent jobs the boot and costs idle machines."""
 
     create_burst: int = _number(10, 1, 1000)
     """Creations per `create_period`. More can break Neutron (seen at 5–10 parallel boots)."""
 
     create_period: timedelta = _wait(5, 0.05, 3600)
-    """The period that `create_burst` counts for: one resync."""
+    """The period that `create_burst` counts for: one resync, so that each pass may create a burst.
+    Shorter than a resync raises the rate no further; longer slows growth."""
 
     idle_for: timedelta = _wait(120, 0, 86_400)
     """How long a worker must have run nothing before it may go. Shorter saves cores; shorter than
@@ -143,32 +174,40 @@ class PoolSettings:
     that nobody counts."""
 
     refute_lists: int = _number(3, 1, 100)
-    """In how many complete lists in a row an unanswered create must be missing."""
+    """In how many complete lists in a row an unanswered create must be missing, besides the time of
+    `refute_after`. Fewer trust a single list of a cloud that has been seen to leave servers out."""
 
     absence_for: timedelta = _wait(120, 0, 86_400)
-    """How long a server must be missing from complete lists before it is asked for by id."""
+    """How long a server must be missing from complete lists before it is asked for by id. Shorter
+    asks for servers that one list left out; longer leaves lost workers in the caps."""
 
     absence_lists: int = _number(3, 1, 100)
-    """In how many complete lists in a row a server must be missing before it is asked for."""
+    """In how many complete lists in a row a server must be missing before it is asked for, besides
+    the time of `absence_for`: when passes are far apart, time alone is one list."""
 
     barrier_for: timedelta = _wait(60, 0, 3600)
-    """How long the barrier may stay closed before quarantine takes its place."""
+    """How long the barrier may stay closed before quarantine takes its place. Evaluations are
+    mostly gone within seconds; shorter falls back on waiting more often than needed, longer keeps
+    idle workers waiting for an evaluation that stays blocked."""
 
     quarantine_for: timedelta = _wait(15, 0, 3600)
     """How long a node must stay without an allocation when the barrier does not clear. Shorter
     than Nomad's plan queue under load risks a late placement on a deleted server."""
 
     quarantine_lists: int = _number(2, 1, 100)
-    """In how many further snapshots a quarantined node must be empty."""
+    """In how many further snapshots a quarantined node must be empty. Fewer trust that nothing was
+    placed between two looks; more delays the deletion by a resync each."""
 
     redelete_after: timedelta = _wait(60, 1, 3600)
-    """How long a delete may go unfulfilled before it is asked for again."""
+    """How long a delete may go unfulfilled before it is asked for again. Nova takes seconds;
+    shorter asks twice for nothing, longer leaves a lost request unnoticed and a machine idle."""
 
     backoff: timedelta = _wait(60, 0, 3600)
-    """Pause after the first refused creation of a flavor; doubles with each further one."""
+    """Pause after the first refused creation of a flavor; doubles with each further one. Shorter
+    asks a cloud that has no room again and again; longer is slow to grow after a hiccup."""
 
     backoff_max: timedelta = _wait(1800, 0, 86_400)
-    """Longest pause after refused creations."""
+    """Longest pause after refused creations. Longer leaves capacity unused after it came back."""
 
     @property
     def vcpu_budget(self) -> int:
