@@ -75,16 +75,17 @@ def _shared() -> list[Processor]:
 
 def redact(_logger: WrappedLogger, _method: str, record: EventDict) -> EventDict:
     """A structlog processor: strike secrets out by the name of their field or by their shape."""
-    return {name: _without_secrets(name, value) for name, value in record.items()}
+    return {name: struck_out(name, value) for name, value in record.items()}
 
 
-def _without_secrets(name: str, value: Any) -> Any:
+def struck_out(name: str, value: Any) -> Any:
+    """A value, whatever it is made of, with its secrets struck out; `name` is that of its field."""
     if _NAMES.search(name) and value is not None:
         return STRUCK_OUT
     if isinstance(value, str):
         return _IN_TEXT.sub(rf"\1\2{STRUCK_OUT}", _IN_URLS.sub(rf"\1:{STRUCK_OUT}", value))
     if isinstance(value, Mapping):
-        return {inner: _without_secrets(str(inner), given) for inner, given in value.items()}
+        return {inner: struck_out(str(inner), given) for inner, given in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_secrets("", item) for item in value]
+        return [struck_out("", item) for item in value]
     return value

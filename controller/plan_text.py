@@ -128,19 +128,25 @@ def summary(decisions: Iterable[Decision]) -> str:
     return f"Plan: {steps}{other}; {found['held']} held back."
 
 
+def decision_as_json(loop: str, decision: Decision) -> dict[str, object]:
+    """One decision for scripts, with its loop, reason and facts."""
+    line = line_of(decision)
+    return {
+        "loop": loop,
+        "sign": line.sign,
+        "action": type(decision).__name__,
+        "subject": str(decision.subject),
+        "what": line.what,
+        "reason": decision.reason,
+        "because": decision.because,
+        "facts": dict(decision.facts),
+    }
+
+
 def plan_as_json(plan: Mapping[str, Iterable[Decision]]) -> dict[str, object]:
     """The plan for scripts: every decision with its loop, reason and facts, and the counts."""
     told = [
-        {
-            "loop": loop,
-            "sign": line_of(decision).sign,
-            "action": type(decision).__name__,
-            "subject": str(decision.subject),
-            "what": line_of(decision).what,
-            "reason": decision.reason,
-            "because": decision.because,
-            "facts": dict(decision.facts),
-        }
+        decision_as_json(loop, decision)
         for loop, decisions in plan.items()
         for decision in decisions
     ]

@@ -1,33 +1,86 @@
-"""What the controller would do now: steps 2 to 4 of a pass, and nothing after them.
+"""What the controller would do: steps 2 to 4 of a pass, and nothing after them.
 
-Takes no lease, writes nothing, sends nothing but reads. One look has no memory: what takes several
-looks to be sure of (an absence, a quiet node) shows as held back.
+`look` reads, `decided` computes. Takes no lease, writes nothing, sends nothing but reads. One look
+has no memory: what takes several looks to be sure of (an absence, a quiet node) shows as held back.
+What was seen in a look can be recorded, and decided about again, also under other parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from controller.loop import Reconciler
-from controller.observe import Observer
+from controller.observe import Observer, Parameters
+from controller.recording import Recording
 from models.plan import Decision
 from models.ports import Clock
+from models.settings import Settings
 from models.sightings import advance
+from models.world import Source, World
+
+Plan: TypeAlias = Mapping[str, tuple[Decision, ...]]
+"""The decisions of one pass of each reconciler, by its name."""
 
 
-def plan(
-    observer: Observer, reconcilers: Iterable[Reconciler], clock: Clock
-) -> dict[str, tuple[Decision, ...]]:
-    """The decisions of one pass of each reconciler, by its name, all about the same snapshots.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One look at the world: what was seen, the settings that were in force, and when."""
+
+    world: World
+    settings: Settings
+    now: datetime
+
+    @classmethod
+    def at(cls, recording: Recording) -> Look:
+        """The look that was recorded, under the settings that were in force then."""
+        settings, _ = Parameters().update(recording.world.store.parameters)
+        return cls(world=recording.world, settings=settings, now=recording.now)
+
+    def recording(self) -> Recording:
+        """The look as it is recorded."""
+        return Recording(now=self.now, world=self.world)
+
+
+def look(observer: Observer, reconcilers: Iterable[Reconciler], clock: Clock) -> Look:
+    """One look at all that these reconcilers have to see.
 
     Raises `Unavailable` when the store cannot be read.
     """
-    asked_at = clock.monotonic()
-    decided: dict[str, tuple[Decision, ...]] = {}
-    for reconciler in reconcilers:
-        seen = observer.observe(reconciler.sources, asked_at, frozenset())
-        world = replace(seen.world, sightings=advance({}, seen.world))
-        settings = reconciler.settings_of(seen.settings)
-        decided[reconciler.name] = tuple(reconciler.decide(world, settings, clock.now()))
-    return decided
+    wanted: frozenset[Source] = frozenset().union(*(each.sources for each in reconcilers))
+    seen = observer.observe(wanted, clock.monotonic(), frozenset())
+    world = replace(seen.world, sightings=advance({}, seen.world))
+    return Look(world=world, settings=seen.settings, now=clock.now())
+
+
+def decided(seen: Look, reconcilers: Iterable[Reconciler]) -> Plan:
+    """What each reconciler decides about a look. Computes only."""
+    return {
+        each.name: tuple(
+            each.decide(_as_seen_by(each, seen.world), _settings(each, seen), seen.now)
+        )
+        for each in reconcilers
+    }
+
+
+def _settings(reconciler: Reconciler, seen: Look) -> Any:
+    return reconciler.settings_of(seen.settings)
+
+
+def _as_seen_by(reconciler: Reconciler, world: World) -> World:
+    """The world without the systems that the reconciler does not look at."""
+    sources = reconciler.sources
+    return replace(
+        world,
+        nomad=world.nomad if Source.NOMAD in sources else None,
+        cloud=world.cloud if Source.CLOUD in sources else None,
+        unknown={source: why for source, why in world.unknown.items() if source in sources},
+    )
+
+
+def plan(observer: Observer, reconcilers: Iterable[Reconciler], clock: Clock) -> Plan:
+    """Look once and decide: the plan of now. Raises as `look`."""
+    chosen = tuple(reconcilers)
+    return decided(look(observer, chosen, clock), chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from controller.cli import bench, demo, jobs, service, why, workers
+from controller.cli import bench, demo, jobs, param, service, why, workers, worlds
 from controller.cli.session import ConfigFile
 
 app = typer.Typer(
@@ -15,10 +15,12 @@ app = typer.Typer(
     epilog="Try it out: hrsi demo. Every command has --help with examples.",
 )
 app.add_typer(service.app)
+app.add_typer(worlds.app)
 app.add_typer(demo.app)
 app.add_typer(bench.app, name="bench")
 app.add_typer(jobs.app, name="job")
 app.add_typer(workers.app, name="worker")
+app.add_typer(param.app, name="param")
 app.add_typer(why.app, name="why")
 
 

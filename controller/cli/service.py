@@ -9,8 +9,9 @@ import typer
 from controller import bootstrap, log
 from controller.cli.output import EXIT_FAILED, complain, print_json, say
 from controller.cli.session import AsJson, examples, settings
+from controller.cli.worlds import WorldFile, seen
 from controller.plan_text import plan_as_json, plan_lines
-from controller.planning import plan as planned
+from controller.planning import decided
 from controller.reconcilers import RECONCILERS
 
 app = typer.Typer()
@@ -79,22 +80,23 @@ def controller(
         raise typer.Exit(EXIT_FAILED)
 
 
-@app.command(epilog=examples("hrsi plan", "hrsi plan --only worker-pool --json"))
-def plan(context: typer.Context, only: Only = None, as_json: AsJson = False) -> None:
+@app.command(
+    epilog=examples(
+        "hrsi plan", "hrsi plan --only worker-pool --json", "hrsi plan --world hrsi-world.json.gz"
+    )
+)
+def plan(
+    context: typer.Context, only: Only = None, world: WorldFile = None, as_json: AsJson = False
+) -> None:
     """Look once and print what the controller would do, and what it holds back; change nothing.
 
     + makes, - ends, ~ changes or notes, ! holds back. No lease is taken and nothing is recorded.
+    With --world the plan is that of the recorded world, and nothing at all is asked.
     """
-    config, chosen = settings(context), bootstrap.reconcilers(only or [])
-    ports = bootstrap.connect(config)
-    try:
-        observer = bootstrap.observer(config, ports)
-        ports.cloud.prove()  # another project stops here; a silent cloud shows in the plan
-        decided = planned(observer, chosen, ports.clock)
-    finally:
-        ports.close()
+    chosen = bootstrap.reconcilers(only or [])
+    plan_of_now = decided(seen(context, chosen, world), chosen)
     if as_json:
-        print_json(plan_as_json(decided))
+        print_json(plan_as_json(plan_of_now))
         return
-    for line in plan_lines(decided):
+    for line in plan_lines(plan_of_now):
         say(line)

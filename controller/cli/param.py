@@ -1,0 +1,322 @@
+"""`hrsi param`: the live parameters, their history, and what a change would do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from controller.cli.output import print_json, print_table, say
+from controller.cli.session import AsJson, DryRun, asked, examples, people
+from controller.cli.worlds import WorldFile, seen
+from controller.clock import SystemClock
+from controller.parameter_text import (
+    DEFAULT,
+    Parameter,
+    parameter,
+    parameters,
+    read_pair,
+    read_wait,
+)
+from controller.preview import preview as previewed
+from controller.preview import preview_as_json, preview_lines
+from controller.reconcilers import RECONCILERS
+from models.errors import ConfigurationError
+from models.parameters import newest_by_key, standing
+from models.ports import Reader
+from models.records import ParameterChange
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Live parameters: list, show, set, history, rollback, preview.",
+)
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="As in pool.max_workers.")]
+Pair = Annotated[
+    str,
+    typer.Argument(metavar="KEY=VALUE", help=f"A number, a wait as 90s or 1h30m, or {DEFAULT}."),
+]
+Pairs = Annotated[
+    list[str],
+    typer.Argument(metavar="KEY=VALUE…", help=f"Numbers, waits as 90s or 1h30m, or {DEFAULT}."),
+]
+LONGEST = timedelta(days=365)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """One parameter as it stands: what it is, its history (newest first), and the change it has."""
+
+    parameter: Parameter
+    history: tuple[ParameterChange, ...]
+    change: ParameterChange | None
+
+    @property
+    def value(self) -> Any:
+        """What is in force."""
+        changed = None if self.change is None else self.change.new
+        return self.parameter.default if changed is None else changed
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts; waits in seconds."""
+        described, change = self.parameter, self.change
+        return {
+            "key": described.key,
+            "value": self.value,
+            "default": described.default,
+            "unit": described.unit,
+            "low": described.low,
+            "high": described.high,
+            "until": change and change.expires_at,
+            "changed_at": change and change.at,
+            "author": change and change.author,
+            "reason": change and change.reason,
+        }
+
+
+def _standings(reader: Reader) -> list[Standing]:
+    now, history = SystemClock().now(), newest_by_key(reader.parameters())
+    return [
+        Standing(
+            parameter=described,
+            history=history.get(key, ()),
+            change=standing(history.get(key, ()), now),
+        )
+        for key, described in parameters().items()
+    ]
+
+
+def _standing(reader: Reader, key: str) -> Standing:
+    described = parameter(key)
+    return next(each for each in _standings(reader) if each.parameter is described)
+
+
+@app.command("list", epilog=examples("hrsi param list", "hrsi param list --changed --json"))
+def list_parameters(
+    context: typer.Context,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only those that differ from their defaults.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the parameters with what is in force."""
+    with people(context) as desk:
+        found = _standings(desk.reader)
+    if changed:
+        found = [each for each in found if each.value != each.parameter.default]
+    if as_json:
+        print_json([each.as_json() for each in found])
+        return
+    columns = ("parameter", "in force", "default", "may be", "until", "by", "why")
+    print_table("Parameters", columns, [_row(each) for each in found])
+
+
+def _row(each: Standing) -> tuple[object, ...]:
+    described, change = each.parameter, each.change
+    return (
+        *(described.key, described.shown(each.value), described.shown(None), described.bounds),
+        *((change.expires_at, change.author, change.reason) if change else (None, None, None)),
+    )
+
+
+@app.command(epilog=examples("hrsi param show pool.idle_for"))
+def show(context: typer.Context, key: Key, as_json: AsJson = False) -> None:
+    """Show one parameter: what it does, what is in force, and its history."""
+    with people(context) as desk:
+        found = _standing(desk.reader, key)
+    described = found.parameter
+    if as_json:
+        history = _numbered(found)
+        print_json({**found.as_json(), "explanation": described.explanation, "history": history})
+        return
+    say(f"{key} = {described.shown(found.value)}")
+    say(f"Default {described.shown(None)}; it may be {described.bounds}.")
+    say(described.explanation)
+    _tell_history([found])
+
+
+@app.command(
+    "set",
+    epilog=examples(
+        'hrsi param set pool.max_workers=150 --reason "maintenance of the cloud" --for 4h',
+        'hrsi param set pool.idle_for=5m --reason "workers flap"',
+        'hrsi param set pool.idle_for=default --reason "they do not any more"',
+    ),
+)
+def set_parameter(
+    context: typer.Context,
+    pair: Pair,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the history.")],
+    lasts: Annotated[
+        str | None,
+        typer.Option("--for", metavar="WAIT", help="For a while only: 30m, 4h, 2d."),
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change a parameter, for good or for a while; it is in force from the next pass on.
+
+    Refused when it is out of bounds or does not go together with the others, now or once a change
+    for a while is over.
+    """
+    described, value = read_pair(pair)
+    while_for = None if lasts is None else _while(lasts)
+    if value is None and while_for is not None:
+        value = described.default
+    with people(context) as desk:
+        asking = asked(_required(reason), dry_run=dry_run)
+        change = desk.operations.set_parameter(described.key, value, asking, lasts=while_for)
+    _tell_change(change, as_json=as_json, dry_run=dry_run)
+
+
+def _required(reason: str) -> str:
+    if not reason.strip():
+        raise ConfigurationError("--reason is empty; say why, whoever comes next will ask")
+    return reason
+
+
+def _while(text: str) -> timedelta:
+    try:
+        found = read_wait(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--for: {error}") from error
+    if not timedelta(0) < found <= LONGEST:
+        raise ConfigurationError(f"--for: {text!r} is not more than nothing and at most a year")
+    return found
+
+
+def _tell_change(change: ParameterChange, *, as_json: bool, dry_run: bool) -> None:
+    if as_json:
+        print_json(change)
+        return
+    described = parameter(change.key)
+    would = "would be " if dry_run else "is "
+    until = f" until {change.expires_at:%Y-%m-%d %H:%M:%S} UTC" if change.expires_at else ""
+    say(
+        f"{change.key} {would}{described.shown(change.new)}{until}; "
+        f"it was {described.shown(change.old)}"
+    )
+
+
+@app.command(epilog=examples("hrsi param history", "hrsi param history pool.max_workers --json"))
+def history(
+    context: typer.Context,
+    key: Annotated[
+        str | None, typer.Argument(metavar="[KEY]", help="Only that of this parameter.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the changes of all parameters or of one, newest first, with who and why."""
+    with people(context) as desk:
+        found = [_standing(desk.reader, key)] if key else _standings(desk.reader)
+    if as_json:
+        print_json(_changes(found))
+        return
+    _tell_history(found)
+
+
+def _changes(found: list[Standing]) -> list[dict[str, Any]]:
+    rows = [row for each in found for row in _numbered(each)]
+    return sorted(rows, key=lambda row: row["at"], reverse=True)
+
+
+def _numbered(found: Standing) -> list[dict[str, Any]]:
+    """The changes of one parameter, numbered from its first: a number is that of one change for
+    ever.
+    """
+    total = len(found.history)
+    return [
+        {
+            "key": change.key,
+            "number": total - place,
+            "at": change.at,
+            "author": change.author,
+            "reason": change.reason,
+            "old": change.old,
+            "new": change.new,
+            "until": change.expires_at,
+        }
+        for place, change in enumerate(found.history)
+    ]
+
+
+def _tell_history(found: list[Standing]) -> None:
+    rows = [
+        (
+            *(row["at"], row["key"], row["number"]),
+            *(parameter(row["key"]).shown(row[side]) for side in ("old", "new")),
+            *(row["until"], row["author"], row["reason"]),
+        )
+        for row in _changes(found)
+    ]
+    columns = ("at", "parameter", "change", "from", "to", "until", "by", "why")
+    print_table("Changes", columns, rows)
+
+
+@app.command(
+    epilog=examples(
+        "hrsi param rollback pool.max_workers",
+        "hrsi param rollback pool.max_workers --change 3 --dry-run",
+    )
+)
+def rollback(
+    context: typer.Context,
+    key: Key,
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--change", min=1, help="To before this change (see history), not to before the last."
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the history.")] = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a parameter back, for good, to what it was before a change."""
+    with people(context) as desk:
+        change, told = _to_undo(_standing(desk.reader, key), number)
+        asking = asked(reason or told, dry_run=dry_run)
+        made = desk.operations.set_parameter(key, change.old, asking)
+    _tell_change(made, as_json=as_json, dry_run=dry_run)
+
+
+def _to_undo(found: Standing, number: int | None) -> tuple[ParameterChange, str]:
+    key, total = found.parameter.key, len(found.history)
+    if not total:
+        raise ConfigurationError(f"parameter {key}: nobody ever changed it")
+    chosen = total if number is None else number
+    if chosen > total:
+        raise ConfigurationError(f"parameter {key}: it has {total} changes, none numbered {chosen}")
+    change = found.history[total - chosen]
+    return change, f"back to before change {chosen}, made by {change.author}"
+
+
+@app.command(
+    epilog=examples(
+        "hrsi param preview pool.max_workers=150",
+        "hrsi param preview pool.idle_for=5m pool.min_workers=4 --json",
+        "hrsi param preview execution.lead=0 --world hrsi-world-20260301-120000.json.gz",
+    )
+)
+def preview(
+    context: typer.Context,
+    pairs: Pairs,
+    world: WorldFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what other values would change in the plan of this moment; change nothing.
+
+    Looks once, decides twice, and prints the decisions that differ.
+    """
+    read = [read_pair(pair) for pair in pairs]
+    changes = {described.key: value for described, value in read}
+    found = previewed(seen(context, RECONCILERS, world, changes), changes, RECONCILERS)
+    if as_json:
+        print_json({"changes": changes, **preview_as_json(found)})
+        return
+    for line in preview_lines(found):
+        say(line)
+    if all(key.startswith("passes.") for key in changes):
+        say("What passes.* says is how often and how long things are done, never which.")

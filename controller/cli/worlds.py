@@ -1,0 +1,122 @@
+"""Worlds as commands look at them: the current one, or a recorded one; and `hrsi record`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller import bootstrap
+from controller.bootstrap import Ports
+from controller.cli.output import say
+from controller.cli.session import examples, settings
+from controller.loop import Reconciler
+from controller.planning import Look, look
+from controller.reconcilers import RECONCILERS
+from controller.recording import decode, encode
+from models.errors import ConfigurationError, Malformed
+from models.parameters import newest_by_key, standing
+from models.settings import DEFAULT_SETTINGS
+
+app = typer.Typer()
+
+WorldFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--world",
+        metavar="FILE",
+        help="A world that `hrsi record` wrote, instead of the current one.",
+        show_default=False,
+    ),
+]
+
+
+def seen(
+    context: typer.Context,
+    reconcilers: Iterable[Reconciler],
+    recorded: Path | None = None,
+    changes: Mapping[str, float | None] | None = None,
+) -> Look:
+    """One look at the current world, or at a recorded one, by what these reconcilers see.
+
+    The look is wide enough to be decided about also under the `changes` of parameters.
+    """
+    if recorded is not None:
+        return _recorded(recorded)
+    config = settings(context)
+    ports = bootstrap.connect(config)
+    try:
+        observer = bootstrap.observer(config, ports)
+        ports.cloud.prove()  # another project stops here; a silent cloud shows in the plan
+        _widen(ports, changes or {})
+        return look(observer, tuple(reconcilers), ports.clock)
+    finally:
+        ports.close()
+
+
+def _recorded(file: Path) -> Look:
+    try:
+        return Look.at(decode(file.read_bytes()))
+    except OSError as error:
+        raise ConfigurationError(f"{file}: it cannot be read: {error.strerror}") from error
+    except Malformed as error:
+        raise Malformed(f"{file}: {error}") from error
+
+
+def _widen(ports: Ports, changes: Mapping[str, float | None]) -> None:
+    """See as many ready jobs as the larger of the fleets asks for, now and with the changes."""
+    now = ports.clock.now()
+    history = newest_by_key(ports.people.reader.parameters())
+    stand = {key: standing(changed, now) for key, changed in history.items()}
+    in_force = {key: change.new for key, change in stand.items() if change is not None}
+    values = {key: value for key, value in in_force.items() if value is not None}
+    for key in ("pool.max_workers", "execution.lead"):
+        candidates = (values.get(key), changes.get(key), _default(key) if key in changes else None)
+        known = [value for value in candidates if value is not None]
+        if known:
+            values[key] = max(known)
+    ports.parameters.update(values)
+
+
+def _default(key: str) -> float:
+    group, _, name = key.partition(".")
+    default: float = getattr(getattr(DEFAULT_SETTINGS, group), name)
+    return default
+
+
+@app.command(
+    epilog=examples(
+        "hrsi record",
+        "hrsi record before-the-change.json.gz",
+        "hrsi plan --world before-the-change.json.gz",
+    )
+)
+def record(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Where to; by default named by the time."),
+    ] = None,
+) -> None:
+    """Look once and write down what was seen, to be decided about again later or elsewhere.
+
+    Secrets are left out. `hrsi plan --world FILE` and `hrsi param preview --world FILE` read it.
+    """
+    now = seen(context, RECONCILERS)
+    written = encode(now.recording())
+    path = file or Path(f"hrsi-world-{now.now:%Y%m%d-%H%M%S}.json.gz")
+    try:
+        with path.open("xb") as opened:
+            opened.write(written)
+    except FileExistsError as error:
+        raise ConfigurationError(f"{path}: it exists already; nothing was written") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path}: it cannot be written: {error.strerror}") from error
+    unknown = "".join(f"; the {source} is unknown: {why}" for source, why in _unknown(now))
+    say(f"{path}: {len(written):,} bytes, the world of {now.now:%Y-%m-%d %H:%M:%S} UTC{unknown}")
+
+
+def _unknown(now: Look) -> Iterable[tuple[str, str]]:
+    return ((source.value, why) for source, why in now.world.unknown.items())

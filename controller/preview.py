@@ -1,0 +1,107 @@
+"""What other parameters would change: the same look decided about twice, and the difference.
+
+Computes only. Decisions are compared by loop, subject and what is done; of one that stays, a new
+sentence or another number is a difference too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any
+
+from controller.loop import Reconciler
+from controller.plan_text import counts, decision_as_json, line_of, summary
+from controller.planning import Look, Plan, decided
+from models.plan import Decision
+from models.settings import settings_from
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """A decision of a loop without and with the other parameters; None: it is not decided."""
+
+    loop: str
+    without: Decision | None
+    with_them: Decision | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """The plan under the parameters in force and under others."""
+
+    without: Plan
+    with_them: Plan
+    differences: tuple[Difference, ...]
+
+
+def preview(
+    seen: Look, changes: Mapping[str, float | None], reconcilers: tuple[Reconciler, ...]
+) -> Preview:
+    """Decide about a look under its own parameters and under changed ones (None: the default).
+
+    Raises `ConfigurationError` when the changed ones make no sense.
+    """
+    values = {**seen.world.store.parameters, **changes}
+    settings = settings_from({key: value for key, value in values.items() if value is not None})
+    without = decided(seen, reconcilers)
+    with_them = decided(replace(seen, settings=settings), reconcilers)
+    return Preview(
+        without=without, with_them=with_them, differences=tuple(_differences(without, with_them))
+    )
+
+
+def _differences(without: Plan, with_them: Plan) -> Iterator[Difference]:
+    for loop in without:
+        before, after = _grouped(without[loop]), _grouped(with_them[loop])
+        for key in dict.fromkeys((*before, *after)):
+            pairs = zip_longest(before.get(key, ()), after.get(key, ()))
+            yield from (Difference(loop=loop, without=b, with_them=a) for b, a in pairs if b != a)
+
+
+def _grouped(decisions: tuple[Decision, ...]) -> dict[tuple[str, str], list[Decision]]:
+    found: defaultdict[tuple[str, str], list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        found[str(decision.subject), type(decision).__name__].append(decision)
+    return found
+
+
+def preview_lines(found: Preview) -> Iterator[str]:
+    """The preview for people: what differs, loop by loop, and both plans in a sentence."""
+    loop = ""
+    for each in found.differences:
+        if each.loop != loop:
+            loop = each.loop
+            yield f"{loop}:"
+        if each.without is not None:
+            yield f"  without: {line_of(each.without)}"
+        if each.with_them is not None:
+            yield f"  with:    {line_of(each.with_them)}"
+    if not found.differences:
+        yield "No decision about this world would be another one."
+        return
+    yield ""
+    yield f"Without: {summary(_all(found.without))}"
+    yield f"With:    {summary(_all(found.with_them))}"
+
+
+def preview_as_json(found: Preview) -> dict[str, Any]:
+    """The preview for scripts."""
+    return {
+        "differences": [
+            {
+                "loop": each.loop,
+                "without": each.without and decision_as_json(each.loop, each.without),
+                "with": each.with_them and decision_as_json(each.loop, each.with_them),
+            }
+            for each in found.differences
+        ],
+        "without": counts(_all(found.without)),
+        "with": counts(_all(found.with_them)),
+    }
+
+
+def _all(plan: Plan) -> list[Decision]:
+    return [decision for decisions in plan.values() for decision in decisions]
