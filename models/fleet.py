@@ -8,14 +8,16 @@ or address.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from models.lifecycle import Status
-from models.records import InFlight, Job, Run, Worker, WorkerState
+from models.records import InFlight, Job, NodeIdentity, Run, Worker, WorkerState
+from models.remembered import remembered
 from models.world import Allocation, Node, NomadJob, NomadSnapshot, Server, World
 
 RUN_META = "run"
@@ -92,17 +94,30 @@ class Demand:
 
 def join(world: World) -> tuple[Member, ...]:
     """Join every open worker row with its server, its node and what runs there."""
-    servers = {s.id: s for s in world.cloud.servers} if world.cloud else {}
-    nodes = nodes_by_server(world)
-    live = live_by_node(world.nomad) if world.nomad else {}
-    return tuple(_member(worker, servers, nodes, live) for worker in world.store.workers)
+    servers = world.cloud.servers if world.cloud else ()
+    live = live_by_node(world.nomad) if world.nomad else _NOTHING_LIVE
+    return _joined(world.store.workers, servers, nodes_by_server(world), live)
+
+
+_NOTHING_LIVE: Mapping[str, Sequence[Allocation]] = MappingProxyType({})
+
+
+@remembered
+def _joined(
+    workers: tuple[Worker, ...],
+    servers: tuple[Server, ...],
+    nodes: Mapping[str, Node],
+    live: Mapping[str, Sequence[Allocation]],
+) -> tuple[Member, ...]:
+    by_id = {server.id: server for server in servers}
+    return tuple(_member(worker, by_id, nodes, live) for worker in workers)
 
 
 def _member(
     worker: Worker,
     servers: Mapping[str, Server],
     nodes: Mapping[str, Node],
-    live: Mapping[str, list[Allocation]],
+    live: Mapping[str, Sequence[Allocation]],
 ) -> Member:
     server_id = worker.server_id or ""
     node = nodes.get(server_id)
@@ -114,11 +129,18 @@ def _member(
     )
 
 
-def nodes_by_server(world: World) -> dict[str, Node]:
+def nodes_by_server(world: World) -> Mapping[str, Node]:
     """The node of each proved server id; of several, a ready one, then the newest registration."""
+    return _nodes_by_server(world.nomad.nodes if world.nomad else (), world.store.identities)
+
+
+@remembered
+def _nodes_by_server(
+    nodes: tuple[Node, ...], identities: Mapping[str, NodeIdentity]
+) -> Mapping[str, Node]:
     found: dict[str, Node] = {}
-    for node in world.nomad.nodes if world.nomad else ():
-        identity = world.store.identities.get(node.id)
+    for node in nodes:
+        identity = identities.get(node.id)
         if identity is None or identity.server_id is None:
             continue
         rival = found.get(identity.server_id)
@@ -131,14 +153,24 @@ def _rank(node: Node) -> tuple[bool, int]:
     return node.status == "ready", node.create_index
 
 
-def live_by_node(nomad: NomadSnapshot) -> dict[str, list[Allocation]]:
+def live_by_node(nomad: NomadSnapshot) -> Mapping[str, Sequence[Allocation]]:
     """What may be running on each node, in any namespace."""
-    return _grouped((a.node_id, a) for a in nomad.allocations)
+    return _by_node(nomad.allocations)
 
 
-def live_by_job(nomad: NomadSnapshot) -> dict[str, list[Allocation]]:
+def live_by_job(nomad: NomadSnapshot) -> Mapping[str, Sequence[Allocation]]:
     """What may be running for each Nomad job."""
-    return _grouped((a.job_id, a) for a in nomad.allocations)
+    return _by_job(nomad.allocations)
+
+
+@remembered
+def _by_node(allocations: tuple[Allocation, ...]) -> Mapping[str, Sequence[Allocation]]:
+    return _grouped((a.node_id, a) for a in allocations)
+
+
+@remembered
+def _by_job(allocations: tuple[Allocation, ...]) -> Mapping[str, Sequence[Allocation]]:
+    return _grouped((a.job_id, a) for a in allocations)
 
 
 def _grouped(keyed: Iterable[tuple[str, Allocation]]) -> dict[str, list[Allocation]]:
@@ -149,22 +181,29 @@ def _grouped(keyed: Iterable[tuple[str, Allocation]]) -> dict[str, list[Allocati
     return dict(groups)
 
 
-def our_children(world: World) -> dict[str, NomadJob]:
+def our_children(world: World) -> Mapping[str, NomadJob]:
     """Children of this deployment by Nomad job id; a child of another deployment is not ours."""
-    deployment = world.site.deployment
+    return _our_children(world.nomad.jobs if world.nomad else (), world.site.deployment)
+
+
+@remembered
+def _our_children(jobs: tuple[NomadJob, ...], deployment: str) -> Mapping[str, NomadJob]:
     return {
-        job.id: job
-        for job in (world.nomad.jobs if world.nomad else ())
-        if job.parent_id and job.meta.get(DEPLOYMENT_META) == deployment
+        job.id: job for job in jobs if job.parent_id and job.meta.get(DEPLOYMENT_META) == deployment
     }
 
 
-def children_by_run(world: World) -> dict[str, list[NomadJob]]:
+def children_by_run(world: World) -> Mapping[str, list[NomadJob]]:
     """Our children by the run uuid in their meta, the oldest first."""
+    return _by_run(our_children(world))
+
+
+@remembered
+def _by_run(children: Mapping[str, NomadJob]) -> Mapping[str, list[NomadJob]]:
     found: defaultdict[str, list[NomadJob]] = defaultdict(list)
-    for child in our_children(world).values():
+    for child in children.values():
         found[child.meta.get(RUN_META, "")].append(child)
-    return {run: sorted(children, key=lambda c: c.create_index) for run, children in found.items()}
+    return {run: sorted(group, key=lambda c: c.create_index) for run, group in found.items()}
 
 
 def run_of(child: NomadJob) -> UUID | None:
@@ -183,8 +222,7 @@ class Live:
     @classmethod
     def among(cls, nomad: NomadSnapshot) -> Live:
         """Index the allocations of a snapshot."""
-        by_id = {a.id: a for a in nomad.allocations if a.occupies}
-        return cls(by_job=live_by_job(nomad), by_id=by_id)
+        return cls(by_job=live_by_job(nomad), by_id=_by_id(nomad.allocations))
 
     def of(self, run: Run, children: Iterable[NomadJob] = ()) -> tuple[Allocation, ...]:
         """What may be running of a run: its listed children's, and, since a purged child leaves
@@ -198,30 +236,46 @@ class Live:
         return tuple(sorted(found.values(), key=lambda a: (a.create_index, a.id)))
 
 
+@remembered
+def _by_id(allocations: tuple[Allocation, ...]) -> Mapping[str, Allocation]:
+    return {a.id: a for a in allocations if a.occupies}
+
+
 def demands(world: World, members: Iterable[Member]) -> dict[str, Demand]:
     """Demand and supply per flavor: the one count that execution and the pool both go by."""
-    members = tuple(members)
     unplaced = _unplaced(world)
+    free: Counter[str] = Counter()
+    coming: Counter[str] = Counter()
+    for member in members:
+        free[member.worker.flavor] += member.is_free
+        coming[member.worker.flavor] += member.is_coming
     return {
         flavor: Demand(
             flavor=flavor,
             waiting=world.store.ready_total.get(flavor, 0),
             unplaced=unplaced.get(flavor, 0),
-            free=sum(m.is_free for m in members if m.worker.flavor == flavor),
-            coming=sum(m.is_coming for m in members if m.worker.flavor == flavor),
+            free=free[flavor],
+            coming=coming[flavor],
         )
         for flavor in world.registry.flavors
     }
 
 
-def _unplaced(world: World) -> dict[str, int]:
+def _unplaced(world: World) -> Mapping[str, int]:
     """Runs handed to Nomad that hold no worker: not placed yet, or lost and waiting again."""
-    nomad = world.nomad
-    if nomad is None:
+    if world.nomad is None:
         return {}
-    children, live = children_by_run(world), live_by_job(nomad)
+    return _not_placed(world.store.in_flight, children_by_run(world), live_by_job(world.nomad))
+
+
+@remembered
+def _not_placed(
+    flights: tuple[InFlight, ...],
+    children: Mapping[str, list[NomadJob]],
+    live: Mapping[str, Sequence[Allocation]],
+) -> Mapping[str, int]:
     counts: defaultdict[str, int] = defaultdict(int)
-    for flight in world.store.in_flight:
+    for flight in flights:
         mine = children.get(str(flight.run.id), [])
         if not any(child.id in live for child in mine) and _wants_a_slot(flight, mine):
             counts[flight.job.flavor] += 1

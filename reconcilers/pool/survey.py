@@ -7,7 +7,7 @@ decides anything.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,7 +36,7 @@ class Survey:
     demands: Mapping[str, Demand]
     node_ids: Mapping[str, frozenset[str]]
     nodes: Mapping[str, Node]
-    live_on: Mapping[str, list[Allocation]]
+    live_on: Mapping[str, Sequence[Allocation]]
     intents: Mapping[tuple[IntentKind, str], tuple[Intent, ...]]
     strangers: frozenset[str]
 
