@@ -116,7 +116,7 @@ class ResumeJob(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskStop(Change):
-    """Open the intent to stop a child. With `stuck`, note on the current run why.
+    """Open the intent to stop a child. With `stuck`, note on the current run why, and when.
 
     Guard: with `stuck` the run is its job's current one; without, it is not (or `run_id` is None,
     or no such run is known here).

@@ -116,7 +116,8 @@ class Run:
     """One attempt at a job. `id` is the run uuid: the dispatch token and the intent's identity.
 
     `claim` is the number of the last claim (0: nothing has claimed yet). `sent_at` is when the
-    newest dispatch call left. `stop_reason` is set once the monitor has asked for its stop.
+    newest dispatch call left. `stop_reason` is set once the monitor has asked for its stop, and
+    `stop_asked_at` when it did so last.
     """
 
     id: UUID
@@ -136,6 +137,7 @@ class Run:
     end: RunEnd | None = None
     exit_code: int | None = None
     stop_reason: str | None = None
+    stop_asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -153,6 +153,7 @@ runs = Table(
     *_texts("ended_as", "ended_in", nullable=True),
     Column("exit_code", Integer),
     *_texts("stop_reason", nullable=True),
+    *_times("stop_asked_at", nullable=True),
 )
 
 # ---- intents and the pool ------------------------------------------------------------------------

@@ -52,7 +52,7 @@ JOB = _of(
 RUN = _of(
     tables.runs,
     "id job_id attempt claim created_at sent_at nomad_job_id allocation_id node_id node_name "
-    "server_id address claimed_at ended_at ended_as exit_code stop_reason",
+    "server_id address claimed_at ended_at ended_as exit_code stop_reason stop_asked_at",
 )
 
 WORKER = _of(
@@ -117,6 +117,7 @@ def run_from(row: Row) -> Run:
         end=None if row[14] is None else RunEnd(row[14]),
         exit_code=row[15],
         stop_reason=row[16],
+        stop_asked_at=row[17],
     )
 
 

@@ -82,6 +82,10 @@ def _being_stopped(sight: Sight, case: _Case) -> Sequence[Decision] | None:
     if case.unfinished:
         if any(child.id in sight.stopping for child in case.unfinished):
             return [_held(case, Reason.STILL_LIVE, "it is being stopped")]
+        asked_at, pause = case.run.stop_asked_at, sight.settings.stop_again_after
+        if asked_at is not None and sight.now - asked_at < pause:
+            ago = f"{seconds(sight.now - asked_at)} ago, and again after {seconds(pause)}"
+            return [_held(case, Reason.STILL_LIVE, f"its stop was asked for {ago}")]
         # The same words again: they become the run's stop reason, which must not grow.
         return _stops(case, case.run.stop_reason)
     if case.live:

@@ -20,7 +20,7 @@ def ask_stop(tables: Tables, fence: Lease, change: AskStop) -> Receipt:
     tables.open_intent(change.intent, fence)
     if run is None or not change.stuck:
         return Receipt(run=run)
-    run = replace(run, stop_reason=change.why)
+    run = replace(run, stop_reason=change.why, stop_asked_at=change.at)
     tables.runs.put(run.id, run)
     return Receipt(run=run)
 

@@ -246,8 +246,18 @@ def test_the_stop_of_a_stuck_run_is_noted_on_it(desk: Desk) -> None:
     run = desk.claimed()
     change = stopping(desk, run, stuck=True)
     desk.do(change)
-    assert desk.run(run).stop_reason == "too slow"
+    noted = desk.run(run)
+    assert (noted.stop_reason, noted.stop_asked_at) == ("too slow", change.at)
+    assert desk.view().in_flight[0].run == noted
     assert desk.open_intents() == {change.intent.id}
+
+
+def test_a_stop_that_is_asked_for_again_is_noted_with_its_time(desk: Desk) -> None:
+    run = desk.claimed()
+    desk.do(stopping(desk, run, stuck=True))
+    later = replace(stopping(desk, run, stuck=True), at=desk.now() + timedelta(minutes=1))
+    desk.do(later)
+    assert desk.run(run).stop_asked_at == later.at
 
 
 @pytest.mark.parametrize("known", ["a run that is over", "no run", "a run of another store"])
@@ -259,6 +269,7 @@ def test_a_child_without_a_current_run_is_stopped(desk: Desk, known: str) -> Non
     desk.do(stop)
     assert desk.open_intents() == {stop.intent.id}
     assert desk.run(run).stop_reason is None
+    assert desk.run(run).stop_asked_at is None
 
 
 # ---- guards --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from models.actions import FailRun, StopChild
 from models.job_types import FLAVORS, JOB_TYPES, Registry
 from models.lifecycle import ON_WORKER, Status
-from models.plan import Decision, Held, Next
+from models.plan import Decision, Held, Next, Reason
 from models.records import InFlight, IntentKind, Run, RunEnd, WorkerState
 from models.settings import MonitorSettings
 from models.sightings import child_missing, child_unclaimed
@@ -469,6 +469,30 @@ def test_a_run_that_hung_in_the_science_is_an_internal_error_and_elsewhere_an_ex
     assert isinstance(decision, FailRun)
     assert (decision.status, decision.subtype, decision.end) == (error, subtype, RunEnd.FAILED)
     assert "in processing for 5 h" in decision.because
+
+
+@pytest.mark.parametrize(
+    ("asked_s_ago", "again"),
+    [
+        pytest.param(5, False, id="a-moment-ago"),
+        pytest.param(59, False, id="not-long-enough-ago"),
+        pytest.param(60, True, id="long-enough-ago"),
+        pytest.param(None, True, id="at-a-time-that-nobody-noted"),
+    ],
+)
+@pytest.mark.parametrize("child", [{}, {"status": "pending"}], ids=["running", "pending"])
+def test_a_stop_without_effect_is_asked_for_again_after_a_pause(
+    asked_s_ago: float | None, again: bool, child: dict[str, Any]
+) -> None:
+    asked_at = None if asked_s_ago is None else _ago(seconds=asked_s_ago)
+    world = _world(run={**ASKED, "stop_asked_at": asked_at}, child=child, allocations=(MINE,))
+
+    (decision,) = decide(world, SETTINGS, NOW)
+
+    assert isinstance(decision, StopChild) is again
+    if not again:
+        assert decision.reason is Reason.STILL_LIVE
+        assert "and again after 60 s" in decision.because
 
 
 def test_a_stop_that_is_asked_for_again_and_the_failure_after_it_keep_the_first_reason() -> None:
