@@ -34,7 +34,7 @@ def page() -> str:
 def _groups() -> Iterator[str]:
     for name, members in groupby(parameters().values(), key=lambda p: p.key.partition(".")[0]):
         yield f"## {name}\n{group_explanation(name)}\n"
-        yield "| parameter | unit | default | may be | what it is, why so, what a wrong value does |"
+        yield "| parameter | unit | default | may be | what, why, the harm of a wrong value |"
         yield "|---|---|---|---|---|"
         yield from map(_row, members)
         yield ""
