@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.plugins.postgres",
     "tests.plugins.cloud",
     "tests.plugins.nomad",
+    "tests.plugins.place",
     "tests.plugins.stores",
 ]
 

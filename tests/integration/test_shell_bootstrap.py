@@ -1,57 +1,23 @@
 """The composed program: real PostgreSQL and client libraries, simulated systems over HTTP."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller import bootstrap
 from controller.bootstrap import Ports
-from controller.config import Config, load
+from controller.config import load
 from models.errors import ConfigurationError
-from models.ports import Asked, Operations
+from models.ports import Operations
 from models.records import WorkerState
-from simulator.cloud.options import CloudOptions
 from simulator.examples import some_new_jobs
 from simulator.faults import Fault
-from simulator.served import Served, serve
-from simulator.systems import Scenario
+from tests.plugins.place import SOMEBODY, Place
 
 PATIENCE = 60.0
-QUICK = Scenario(
-    cloud=CloudOptions(boot_time=timedelta(seconds=0.2)), join_delay=timedelta(seconds=0.1)
-)
-KEY = "0123456789abcdef0123456789abcdef"
-SOMEBODY = Asked(actor="test@shell")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Settings that lead to a world of our own, and that world."""
-
-    config: Config
-    environment: Mapping[str, str]
-    served: Served
-
-
-@pytest.fixture
-def place(own_database_url: str, tmp_path: Path) -> Iterator[Place]:
-    with serve(QUICK, {}, tmp_path) as served:
-        environment = {
-            **served.environment(),
-            "DATABASE_URL": own_database_url,
-            "HRSI_DEPLOYMENT": "test",
-            "HRSI_RUNS_TOKEN_KEY": KEY,
-            "HRSI_RUNS_COMMAND": "/bin/true",
-            "HRSI_OPENSTACK_PROJECT": served.environment()["OS_PROJECT_NAME"],
-            "HRSI_OPENSTACK_NETWORKS": "farm-net",
-            "HRSI_OPENSTACK_SECURITY_GROUPS": "default",
-            "HRSI_CONTROLLER_HEALTH": "127.0.0.1:0",
-        }
-        yield Place(config=load(None, environment), environment=environment, served=served)
 
 
 def hurried(operations: Operations) -> None:
