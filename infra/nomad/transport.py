@@ -73,16 +73,24 @@ class Transport:
         self._session.headers["User-Agent"] = "hrsi-controller"
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE, max_retries=0))
+        around = self._session.merge_environment_settings(
+            access.base, {}, None, access.verify, None
+        )
+        # Asked for once: requests would look through the whole environment at every request.
+        self._session.trust_env = False
+        self._session.proxies.update(around["proxies"])
         settings = {
             "address": access.base,
             "token": access.token,
             "namespace": access.namespace,
             "region": access.region,
-            "verify": access.verify,
+            "verify": around["verify"],
             "cert": access.certificate or (),
             "session": self._session,
         }
         self._endpoints = {
+            "acl": api.Acl(**settings),
+            "agent": api.Agent(**settings),
             "job": api.Job(**settings),
             "jobs": api.Jobs(**settings),
             "node": api.Node(**settings),

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import msgspec
@@ -23,7 +24,7 @@ from infra.retry import Deadline, RetryPolicy
 from models.errors import ConfigurationError, Conflict, Malformed, NotFound, Unavailable, Unknown
 from models.job_types import Registry
 from models.ports import Clock, ServerOrder
-from models.world import CloudSnapshot
+from models.world import CloudSnapshot, Server
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +44,10 @@ class CloudCalls:
     """How old quota, flavors and images may be."""
 
 
+_Shown: TypeAlias = tuple[Mapping[str, ServerEntry], Mapping[str, str], tuple[Server, ...]]
+"""A list, the flavors at that time, and what was made of both."""
+
+
 class _MarkerGone(Conflict):
     """The list changed under us in a way that the pages to come cannot make up for."""
 
@@ -57,6 +62,7 @@ class OpenStackCloud:
         self._offers = Offers(self._calls.kept.total_seconds(), clock.monotonic)
         self._microversion = Microversion()
         self._numbers = itertools.count(1)
+        self._shown: _Shown = {}, {}, ()
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -74,25 +80,36 @@ class OpenStackCloud:
         with self._asking("snapshot", "list servers") as ask:
             requested_at, entries = self._list(ask)
             flavors = self._offers.flavors(ask)
-            names = {flavor_id: name for name, flavor_id in flavors.items()}
-            servers = tuple(entry.as_server(names) for entry in entries.values())
             quota = self._offers.quota(ask, lambda: frozenset(entries))
             return CloudSnapshot(
                 number=next(self._numbers),
                 requested_at=requested_at,
-                servers=servers,
+                servers=self._servers(entries, flavors),
                 quota=quota.quota,
                 quota_servers=quota.servers,
                 flavors=frozenset(flavors),
                 images=frozenset(self._offers.images(ask)),
             )
 
+    def _servers(
+        self, entries: dict[str, ServerEntry], flavors: Mapping[str, str]
+    ) -> tuple[Server, ...]:
+        """The records of a list: the very same ones while the list says the same, so that whoever
+        has joined them need not do it again.
+        """
+        listed, offered, servers = self._shown
+        if entries != listed or flavors != offered:
+            names = {flavor_id: name for name, flavor_id in flavors.items()}
+            servers = tuple(entry.as_server(names) for entry in entries.values())
+            self._shown = entries, flavors, servers
+        return servers
+
     def create(self, order: ServerOrder) -> str:
         """POST once; see the port. What is looked up before it raises as a read does."""
         attempt = f"create server {order.name} ({order.flavor})"
         with self._asking("create", attempt) as ask:
             body = self._body(order, ask)
-            response = self._write(ask, "POST", "/servers", json={"server": body})
+            response = self._send(ask, "POST", "/servers", json={"server": body})
             if response.status_code != requests.codes.accepted:
                 error = self._access.translator.refusal(
                     attempt, response, is_write=True, private=_private(order, body)
@@ -111,7 +128,7 @@ class OpenStackCloud:
         """DELETE once; a 404 that names the server is success."""
         attempt = f"delete server {server_id}"
         with self._asking("delete", attempt) as ask:
-            response = self._write(ask, "DELETE", _path(server_id))
+            response = self._send(ask, "DELETE", _path(server_id))
             if response.status_code not in {requests.codes.no_content, requests.codes.accepted}:
                 error = self._access.translator.refusal(attempt, response, is_write=True)
                 if not isinstance(error, NotFound):
@@ -156,6 +173,31 @@ class OpenStackCloud:
             offered = self._offers.flavors(ask)
         return tuple(sorted(name for name in registry.flavors if name not in offered))
 
+    def agreed_microversion(self) -> tuple[int, int]:
+        """The compute microversion that this cloud and this program speak.
+
+        Raises a `PortError` when the cloud cannot be asked.
+        """
+        with self._asking("agreed_microversion", "agree on a microversion") as ask:
+            least, most = self._microversion.agree(self._access, ask.attempt, ask.call).split(".")
+        return int(least), int(most)
+
+    def ahead(self) -> timedelta:
+        """How far the cloud's clock is ahead of ours, to a second: that of its compute service.
+
+        Raises a `PortError` when the cloud cannot be asked.
+        """
+        with self._asking("ahead", "ask the cloud for the time") as ask:
+            self._microversion.agree(self._access, ask.attempt, ask.call)
+            asked = self._clock.now()
+            response = self._send(ask, "GET", "/limits")
+            ours = asked + (self._clock.now() - asked) / 2
+            try:
+                told = parsedate_to_datetime(response.headers["Date"])
+            except (KeyError, ValueError) as error:
+                raise Malformed(f"{ask.attempt}: its answer has no Date") from error
+        return told + timedelta(milliseconds=500) - ours
+
     # ---- how -------------------------------------------------------------------------------------
 
     @contextmanager
@@ -198,7 +240,7 @@ class OpenStackCloud:
             path = next_path(page.servers_links, path)
         return requested_at, found
 
-    def _write(self, ask: Reads, method: str, path: str, **options: Any) -> requests.Response:
+    def _send(self, ask: Reads, method: str, path: str, **options: Any) -> requests.Response:
         asked = self._microversion.agree(self._access, ask.attempt, ask.call)
         return self._access.send(
             self._access.compute,

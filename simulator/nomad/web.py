@@ -190,6 +190,7 @@ class NomadWeb:
             _route("/v1/status/leader", get, self._leader),
             _route("/v1/agent/health", get, self._health),
             _route("/v1/agent/self", get, self._agent),
+            _route("/v1/acl/token/self", get, self._own_token),
         )
 
     def _lister(self, name: str) -> Callable[[Request, str], Answer]:
@@ -304,6 +305,11 @@ class NomadWeb:
 
     def _health(self, _: Request, __: str) -> Answer:
         return Answer(body={"server": {"ok": True, "message": "ok"}})
+
+    def _own_token(self, _: Request, __: str) -> Answer:
+        if self._token is None:
+            raise NomadError(400, "ACL support disabled")
+        return Answer(body={"Name": "simulated", "Type": "management", "Policies": None})
 
     def _agent(self, _: Request, __: str) -> Answer:
         config = {
