@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from models.actions import CommitDelete, MarkWorker
 from models.fleet import Member
 from models.plan import Decision, Fact, Reason
-from models.records import RetireCause, WorkerState
+from models.records import RetireCause, Worker, WorkerState
 from models.sightings import node_away
+from models.world import Server
 from reconcilers.pool.grow import Growth
 from reconcilers.pool.survey import (
     POOL,
@@ -47,27 +48,31 @@ def _failed(survey: Survey) -> Iterator[tuple[Member, RetireCause]]:
 
 def _cause(survey: Survey, member: Member) -> RetireCause | None:
     worker, server = member.worker, member.server
-    if server is None or is_leaving(server) or worker.retirement is not None:
-        return None
-    if worker.state not in {WorkerState.BOOTING, WorkerState.READY} or survey.live(worker):
-        return None
-    if survey.is_unproved(worker):
+    if server is None or is_leaving(server) or not _may_be_judged(survey, worker):
         return None
     if is_broken(server):
         return RetireCause.SERVER_ERROR
-    if worker.state is WorkerState.READY:
-        return RetireCause.STALE if _away_for_long(survey, server.id) else None
+    late = _never_joined if worker.state is WorkerState.BOOTING else _away_for_long
+    return RetireCause.STALE if late(survey, worker, server) else None
+
+
+def _may_be_judged(survey: Survey, worker: Worker) -> bool:
+    """Not on its way out, nothing live on it, and no node of its name that may be its own."""
+    served = worker.state in {WorkerState.BOOTING, WorkerState.READY}
+    judged = served and worker.retirement is None
+    return judged and not survey.live(worker) and not survey.is_unproved(worker)
+
+
+def _never_joined(survey: Survey, worker: Worker, server: Server) -> bool:
     # A create that was answered late is not stale at once: its server may be younger than its row.
     born = max(worker.created_at, server.created_at)
-    if survey.now - born <= survey.settings.boot_limit:
-        return None
     joined = any(node.status == "ready" for node in survey.nodes_of(worker))
-    return None if joined else RetireCause.STALE
+    return not joined and survey.now - born > survey.settings.boot_limit
 
 
-def _away_for_long(survey: Survey, server_id: str) -> bool:
+def _away_for_long(survey: Survey, _worker: Worker, server: Server) -> bool:
     """Its node served and went: the machine may hang. It is given as long as a boot."""
-    seen = survey.world.sightings.get(node_away(server_id))
+    seen = survey.world.sightings.get(node_away(server.id))
     return seen is not None and survey.now - seen.first_at > survey.settings.boot_limit
 
 
