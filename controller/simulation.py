@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -145,6 +145,11 @@ class Simulation:
 
     def round(self) -> None:
         """Step every loop of every process once, in a drawn order, while one beat passes."""
+        for _ in self.turns():
+            pass
+
+    def turns(self) -> Iterator[None]:
+        """One round, turn by turn: whoever drives it may look, or end it, in between."""
         turns = [
             (number, name)
             for number, process in enumerate(self.processes)
@@ -154,6 +159,7 @@ class Simulation:
         for number, name in turns:
             self.step(number, name)
             self.pass_time(self.plan.beat / len(turns))
+            yield
 
     def run_until(self, done: Callable[[], bool], within: timedelta) -> bool:
         """Make rounds until `done` says so; False when `within` of virtual time was not enough."""

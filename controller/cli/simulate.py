@@ -1,0 +1,150 @@
+"""`hrsi simulate`: days of production in memory, with the real loops, in seconds."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
+from controller.cli.session import examples
+from controller.simulate.plot import draw
+from controller.simulate.run import Outcome, Run, Watch, replay
+from controller.simulate.scenario import FaultLevel, Options
+from models.errors import ConfigurationError
+
+app = typer.Typer()
+
+SHOW_EVERY = timedelta(minutes=10)
+"""How much virtual time passes between two looks of the progress bar."""
+
+_PLACE = re.compile(r"(-?\d+)@(\d+)")
+
+
+@app.command(
+    epilog=examples(
+        "hrsi simulate",
+        "hrsi simulate --days 3 --faults some --plot week.svg",
+        "hrsi simulate --workers-max 50 --jobs-per-day 4000 --json",
+        "hrsi simulate --faults all --replay 7@12034",
+    )
+)
+def simulate(
+    days: Annotated[float, typer.Option(min=0.01, max=60, help="How long jobs arrive.")] = 1.0,
+    workers_max: Annotated[
+        int | None, typer.Option(min=1, max=5000, help="pool.max_workers; vCPUs in proportion.")
+    ] = None,
+    jobs_per_day: Annotated[int, typer.Option(min=1, max=100_000, help="How many jobs.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Another history for another seed.")] = 0,
+    faults: Annotated[FaultLevel, typer.Option(help="How much goes wrong.")] = FaultLevel.NONE,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The report as one JSON object, alone on stdout.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw jobs, workers, queue and turnaround into this SVG.")
+    ] = None,
+    replay_at: Annotated[
+        str | None,
+        typer.Option("--replay", metavar="SEED@STEP", help="Tell what led to this step instead."),
+    ] = None,
+) -> None:
+    """Simulate days of production: the real loops and rules, a virtual clock, everything else made.
+
+    Jobs arrive as they do in production (docs/simulate.md says how), and it goes on until all is
+    quiet again. The invariants are checked after every step. The same seed and options give the
+    same report, except for its `wall_s`.
+    """
+    options = Options(
+        days=days, workers=workers_max, jobs_per_day=jobs_per_day, seed=seed, faults=faults
+    )
+    # Hundreds of thousands of passes would each log a line.
+    with _quiet():
+        if replay_at is not None:
+            say_story(options, replay_at)
+            return
+        outcome = _watched(options)
+    if plot is not None:
+        plot.write_text(draw(options, outcome), encoding="utf-8")
+    _tell(outcome, as_json=as_json)
+    if outcome.broken is not None:
+        complain(f"{outcome.broken}\nReplay it: {_replay_command(options, outcome)}")
+        raise typer.Exit(EXIT_FAILED)
+
+
+def say_story(options: Options, place: str) -> None:
+    """Run again to a step and print the story there. Raises `ConfigurationError`."""
+    found = _PLACE.fullmatch(place)
+    if found is None:
+        raise ConfigurationError(f"--replay {place}: it is SEED@STEP, such as 7@12034")
+    seed, step = int(found[1]), int(found[2])
+    for line in replay(options.seeded(seed), step).splitlines():
+        say(line)
+
+
+def _replay_command(options: Options, outcome: Outcome) -> str:
+    return f"{options.command()} --replay {options.seed}@{outcome.report.passes}"
+
+
+def _watched(options: Options) -> Outcome:
+    """Simulate, with a progress bar where somebody looks."""
+    screen = Console(stderr=True)
+    if not screen.is_terminal:
+        return Run(options).until_quiet()
+    with Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        console=screen,
+        transient=True,
+    ) as progress:
+        return Run(options).until_quiet(_shown(progress, options))
+
+
+def _shown(progress: Progress, options: Options) -> Watch:
+    task = progress.add_task("simulating", total=options.span.total_seconds(), state="")
+    next_at = timedelta(0)
+
+    def watch(run: Run) -> None:
+        nonlocal next_at
+        if run.elapsed < next_at:
+            return
+        next_at = run.elapsed + SHOW_EVERY
+        progress.update(task, completed=run.elapsed.total_seconds(), state=_state(run))
+
+    return watch
+
+
+def _state(run: Run) -> str:
+    tables = run.sim.systems.store.tables
+    hours, rest = divmod(run.elapsed, timedelta(hours=1))
+    clock = f"day {hours // 24 + 1} {hours % 24:02}:{rest // timedelta(minutes=1):02}"
+    return f"{clock}  {len(tables.jobs)} jobs  {tables.open_workers.count(True)} workers"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def _tell(outcome: Outcome, *, as_json: bool) -> None:
+    report = outcome.report.as_json()
+    if as_json:
+        print_json(report)
+    else:
+        print_table("Report", ("what", "how much"), report.items())
