@@ -13,12 +13,10 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
-from sqlalchemy.dialects.postgresql import insert
 
 from infra.postgres.statements import statement
 from models.plan import Decision
 from models.records import Heartbeat
-from models.tables import heartbeats
 
 DECISIONS = "decisions"
 
@@ -65,7 +63,15 @@ insert into counters as c (name, value) values (:name, :value)
 on conflict (name) do update set value = c.value + excluded.value
 """)
 
-_FOLD = text("select fold_job_counts(:most)")
+# One round trip: every loop says this in every pass.
+_BEAT = text("""
+with sign as (
+  insert into heartbeats (loop, holder, at, passes, is_leading)
+    values (:loop, :holder, :at, :passes, :is_leading)
+  on conflict (loop, holder) do update
+    set at = excluded.at, passes = excluded.passes, is_leading = excluded.is_leading)
+select fold_job_counts(:most)
+""")
 
 _FORGET = text("""
 with old as (delete from decisions where last_at < :before returning 1),
@@ -107,13 +113,14 @@ def _gathered(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
 
 def beat(connection: Connection, heartbeat: Heartbeat) -> None:
     """See `models.ports.JobStore.beat`. Also keeps the counts of jobs short."""
-    sign = {"at": heartbeat.at, "passes": heartbeat.passes, "is_leading": heartbeat.leading}
-    connection.execute(
-        insert(heartbeats)
-        .values(loop=heartbeat.loop, holder=heartbeat.holder, **sign)
-        .on_conflict_do_update(index_elements=[heartbeats.c.loop, heartbeats.c.holder], set_=sign)
-    )
-    connection.execute(_FOLD, {"most": _MOST_COUNTS})
+    said = {
+        "loop": heartbeat.loop,
+        "holder": heartbeat.holder,
+        "at": heartbeat.at,
+        "passes": heartbeat.passes,
+        "is_leading": heartbeat.leading,
+    }
+    connection.execute(_BEAT, {**said, "most": _MOST_COUNTS})
 
 
 def prune(connection: Connection, before: datetime) -> int:

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, text
 
-from infra.postgres import intents, ledger, pool, retirement, runs, view
+from infra.postgres import intents, ledger, pool, retirement, runs
 from infra.postgres.sessions import Sessions
+from infra.postgres.view import Viewer
 from models import changes
 from models.changes import Change
 from models.errors import Superseded
@@ -83,6 +84,7 @@ class PostgresStore:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
+        self._viewer = Viewer()
 
     def acquire(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
         """See `models.ports.JobStore.acquire`."""
@@ -101,7 +103,7 @@ class PostgresStore:
     def view(self, limits: ViewLimits) -> StoreView:
         """See `models.ports.JobStore.view`."""
         with self._sessions.read("view the store") as connection:
-            return view.view(connection, limits)
+            return self._viewer.view(connection, limits)
 
     def commit(self, fence: Lease, change: Change) -> Receipt:
         """See `models.ports.JobStore.commit`."""

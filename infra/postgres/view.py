@@ -7,9 +7,9 @@ whatever their number: counts come from `job_counts`, which triggers keep.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, text
 
@@ -27,11 +27,10 @@ from infra.postgres.rows import (
 from infra.postgres.statements import statement
 from models.lifecycle import Status
 from models.ports import ViewLimits
-from models.records import InFlight, Job, Priority
+from models.records import InFlight, NodeIdentity, Priority
 from models.world import JobCount, StoreView
 
 _JOB_WIDTH = len(JOB)
-
 
 _NOW_AND_PARAMETERS = statement("""
 select now(), coalesce(jsonb_object_agg(key, value) filter (where value is not null), '{}')
@@ -100,43 +99,89 @@ STATEMENTS = (
 )
 """Every query of a view, in order."""
 
+_LISTS = {
+    "ready": _READY,
+    "in_flight": _IN_FLIGHT,
+    "errors": _ERRORS,
+    "ended_runs": _ENDED,
+    "workers": _WORKERS,
+    "orders": _ORDERS,
+    "intents": _INTENTS,
+    "backoffs": _BACKOFFS,
+}
+"""Those whose rows are records, by their name in a view."""
 
-def view(connection: Connection, limits: ViewLimits) -> StoreView:
-    """See `models.ports.JobStore.view`."""
-    requested_at, parameters = _rows(connection, _NOW_AND_PARAMETERS)[0]
-    counts = _counts(connection)
-    totals = _ready_totals(connection, counts)
-    return StoreView(
-        requested_at=requested_at,
-        counts=counts,
-        ready=_ready(connection, counts, limits),
-        ready_total=totals,
-        in_flight=tuple(map(_flight_from, _rows(connection, _IN_FLIGHT))),
-        errors=tuple(map(job_from, _rows(connection, _ERRORS, most=limits.errors))),
-        ended_runs=tuple(map(run_from, _rows(connection, _ENDED, since=limits.ended_since))),
-        workers=tuple(map(worker_from, _rows(connection, _WORKERS))),
-        orders=tuple(map(order_from, _rows(connection, _ORDERS))),
-        intents=tuple(map(intent_from, _rows(connection, _INTENTS))),
-        identities={row[0]: identity_from(row) for row in _rows(connection, _IDENTITIES)},
-        backoffs=tuple(map(backoff_from, _rows(connection, _BACKOFFS))),
-        parameters=parameters,
-    )
+
+Rows: TypeAlias = Sequence[Row]
+Made = TypeVar("Made")
+
+
+class Viewer:
+    """Looks at the store for one process. Rows that are the same as the last time are not made
+    into records again: in a quiet store most of them are, and whoever has joined the very same
+    records before need not do it again.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[Rows, Any]] = {}
+
+    def view(self, connection: Connection, limits: ViewLimits) -> StoreView:
+        """See `models.ports.JobStore.view`."""
+        requested_at, parameters = _rows(connection, _NOW_AND_PARAMETERS)[0]
+        counts = self._made("counts", _rows(connection, _COUNTS), _counts)
+        totals = _ready_totals(counts, _rows(connection, _HELD_BACK))
+        flavors = sorted({count.flavor for count in counts if count.status is Status.READY})
+        most = limits.ready_per_flavor
+
+        def each(name: str, make: Callable[[Row], Made], **given: Any) -> tuple[Made, ...]:
+            rows = _rows(connection, _LISTS[name], **given)
+            return self._made(name, rows, lambda found: tuple(map(make, found)))
+
+        return StoreView(
+            requested_at=requested_at,
+            counts=counts,
+            ready=each("ready", job_from, flavors=flavors, most=most),
+            ready_total=totals,
+            in_flight=each("in_flight", _flight_from),
+            errors=each("errors", job_from, most=limits.errors),
+            ended_runs=each("ended_runs", run_from, since=limits.ended_since),
+            workers=each("workers", worker_from),
+            orders=each("orders", order_from),
+            intents=each("intents", intent_from),
+            identities=self._made("identities", _rows(connection, _IDENTITIES), _identities),
+            backoffs=each("backoffs", backoff_from),
+            parameters=parameters,
+        )
+
+    def _made(self, name: str, rows: Rows, make: Callable[[Rows], Made]) -> Made:
+        """The records of these rows, which are the last ones if the rows are."""
+        last = self._last.get(name)
+        if last is not None and last[0] == rows:
+            kept: Made = last[1]
+            return kept
+        made = make(rows)
+        self._last[name] = rows, made
+        return made
 
 
 def _rows(connection: Connection, statement: Any, **parameters: Any) -> list[Row]:
-    return list(connection.execute(statement, parameters))
+    """Plain tuples, as the driver makes them: they compare faster than rows that have names."""
+    return list(connection.execute(statement, parameters).cursor.fetchall())
+
+
+def _identities(rows: Rows) -> Mapping[str, NodeIdentity]:
+    return {row[0]: identity_from(row) for row in rows}
 
 
 def _flight_from(row: Row) -> InFlight:
     return InFlight(job=job_from(row), run=run_from(row[_JOB_WIDTH:]))
 
 
-def _counts(connection: Connection) -> tuple[JobCount, ...]:
+def _counts(rows: Rows) -> tuple[JobCount, ...]:
     statuses = list(Status)
-    counts = (_count_from(row) for row in _rows(connection, _COUNTS))
     return tuple(
         sorted(
-            counts,
+            map(_count_from, rows),
             key=lambda c: (c.type, c.flavor, statuses.index(c.status), c.priority.rank),
         )
     )
@@ -155,22 +200,14 @@ def _count_from(row: Row) -> JobCount:
     )
 
 
-def _ready_totals(connection: Connection, counts: tuple[JobCount, ...]) -> Mapping[str, int]:
+def _ready_totals(counts: tuple[JobCount, ...], held_back: Rows) -> Mapping[str, int]:
     totals: defaultdict[str, int] = defaultdict(int)
     for count in counts:
         if count.status is Status.READY:
             totals[count.flavor] += count.count
-    for flavor, held in _rows(connection, _HELD_BACK):
+    for flavor, held in held_back:
         totals[flavor] -= held
     return {flavor: total for flavor, total in sorted(totals.items()) if total}
-
-
-def _ready(
-    connection: Connection, counts: tuple[JobCount, ...], limits: ViewLimits
-) -> tuple[Job, ...]:
-    flavors = sorted({count.flavor for count in counts if count.status is Status.READY})
-    rows = _rows(connection, _READY, flavors=flavors, most=limits.ready_per_flavor)
-    return tuple(map(job_from, rows))
 
 
 def clock(connection: Connection) -> datetime:
