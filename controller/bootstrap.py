@@ -34,9 +34,19 @@ from controller.process import Manner, Process
 from controller.reconcilers import RECONCILERS
 from infra import nomad, openstack, postgres
 from infra.postgres import embedded
-from models.errors import ConfigurationError, System
+from models.errors import ConfigurationError, PortError, System
 from models.job_types import DEFAULT_REGISTRY, TaskCommand
-from models.ports import Clock, Hints, Ids, JobStore, Operations, Orchestrator, Reader, RunReports
+from models.ports import (
+    Clock,
+    Hints,
+    Ids,
+    JobStore,
+    Operations,
+    Orchestrator,
+    Reader,
+    RunReports,
+    ViewLimits,
+)
 from models.world import Site
 
 log = structlog.get_logger(__name__)
@@ -215,6 +225,7 @@ def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Proces
     unproved = ports.cloud.prove()
     if unproved is not None:
         log.warning("the cloud's project is not proved yet", action="guard", error=unproved)
+    _learn_parameters(ports)
     ending = threading.Event()
     tools = Tools(
         store=ports.store,
@@ -236,6 +247,19 @@ def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Proces
         close=ports.close,
     )
     return Process([_loop(each, shell, holder) for each in chosen], shell, ending, manner)
+
+
+def _learn_parameters(ports: Ports) -> None:
+    """Read the live parameters before the first lease is taken: its length is one of them, and a
+    process that is killed in its first pass leaves the lease behind for that long.
+    """
+    nothing_else = ViewLimits(ready_per_flavor=0, ended_since=ports.clock.now(), errors=0)
+    try:
+        view = ports.store.view(nothing_else)
+    except PortError as error:
+        log.warning("parameters are not read yet", action="parameters", error=str(error))
+    else:
+        ports.parameters.update(view.parameters)
 
 
 def reconcilers(only: Sequence[str] = ()) -> tuple[Reconciler, ...]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,20 @@ def test_settings_that_contradict_each_other_are_named(place: Place, tmp_path: P
 
     with pytest.raises(ConfigurationError, match="set both or none"):
         bootstrap.connect(config, place.environment)
+
+
+def test_the_first_lease_is_as_long_as_the_parameters_say(place: Place) -> None:
+    ports = bootstrap.connect(place.config, place.environment)
+    try:
+        for key, value in {"passes.call_deadline": 5, "passes.lease": 17}.items():
+            ports.people.operations.set_parameter(key, value, SOMEBODY)
+        process = bootstrap.controller(place.config, ports)
+        before = ports.clock.now()
+        # The lease outlives `once` as little as anything else, so it is looked at meanwhile.
+        process.start()
+        eventually(lambda: len(ports.people.reader.leases()) == 3)
+        longest = max(lease.expires_at for lease in ports.people.reader.leases())
+        assert longest - before < timedelta(seconds=60)
+        assert process.stop()
+    finally:
+        ports.close()
