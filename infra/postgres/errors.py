@@ -33,6 +33,7 @@ OVERTAKEN = "HS002"
 
 _UNMIGRATED = "; run `hrsi migrate`"
 _CREDENTIALS = "; check user, password and rights in DATABASE_URL"
+_NOBODY_THERE = "; start PostgreSQL there, or correct DATABASE_URL"
 
 # The longest prefix of the SQLSTATE decides; with a remedy where a person can do something.
 _BY_SQLSTATE: Mapping[str, tuple[type[HrsiError], str]] = MappingProxyType(
@@ -40,6 +41,7 @@ _BY_SQLSTATE: Mapping[str, tuple[type[HrsiError], str]] = MappingProxyType(
         ILLEGAL_TRANSITION: (IllegalTransition, ""),
         OVERTAKEN: (Superseded, ""),
         "08": (Unavailable, ""),  # connection exceptions
+        "08001": (Unavailable, _NOBODY_THERE),  # nobody could be reached
         "23505": (Conflict, ""),  # unique violation
         "25P03": (Unavailable, ""),  # idle in transaction for too long
         "25P04": (Unavailable, ""),  # transaction timeout
@@ -61,6 +63,8 @@ _BY_SQLSTATE: Mapping[str, tuple[type[HrsiError], str]] = MappingProxyType(
 _BY_WORDS: Mapping[str, str] = MappingProxyType(
     {
         '" does not exist': "3D000",
+        "Connection refused": "08001",
+        "failed to resolve host": "08001",
         "password authentication failed": "28",
         "no password supplied": "28",
         "no pg_hba.conf entry": "28",

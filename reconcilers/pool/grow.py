@@ -120,11 +120,14 @@ def obstacle(survey: Survey, cloud: CloudSnapshot, wish: Wish) -> Held | None:
     """Why none of a flavor can be created whatever the capacity, if there is such a reason."""
     image = survey.world.site.image
     if wish.flavor not in survey.world.registry.flavors:
-        return _refused(wish, Reason.FLAVOR_UNKNOWN, "our registry has no such flavor")
+        why = f"models/job_types.py has no flavor {wish.flavor}: add it there, or cancel what asks"
+        return _refused(wish, Reason.FLAVOR_UNKNOWN, why)
     if wish.flavor not in cloud.flavors:
-        return _refused(wish, Reason.FLAVOR_UNKNOWN, "the cloud has no such flavor")
+        why = f"OpenStack offers no flavor {wish.flavor}: have it made, or shared with our project"
+        return _refused(wish, Reason.FLAVOR_UNKNOWN, why)
     if image not in cloud.images:
-        return _refused(wish, Reason.IMAGE_MISSING, f"the cloud has no image {image}")
+        why = f"OpenStack has no active image {image}: make it, or correct openstack.image"
+        return _refused(wish, Reason.IMAGE_MISSING, why)
     unseen = _unseen_creations(survey)
     if unseen:
         return _refused(wish, Reason.INTENT_OPEN, f"{', '.join(unseen)} is being recorded")

@@ -144,7 +144,8 @@ def _why_strange(survey: Survey, server: Server) -> str | None:
         whose = f"that of deployment {owner}" if owner else "nobody's that we know"
         return (
             f"server {server.name} ({server.id}) has our name prefix but is {whose}; "
-            "left alone, and its name is not used"
+            "left alone, and its name is not used: if that is no accident, give ours another "
+            "openstack.worker_prefix"
         )
     return None
 
