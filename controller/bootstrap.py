@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -104,7 +105,9 @@ def migrate(config: Config, revision: str = "head", *, down: bool = False) -> No
             database.migrate(revision)
 
 
-def _database(config: Config, opened: ExitStack) -> postgres.Postgres:
+def _database(
+    config: Config, opened: ExitStack, live_deadline: Callable[[], timedelta] | None = None
+) -> postgres.Postgres:
     """The database of the settings; an embedded one is started, and ours to migrate."""
     url = config.database.url.reveal()
     server = None
@@ -112,7 +115,9 @@ def _database(config: Config, opened: ExitStack) -> postgres.Postgres:
         server = embedded.start(Path(config.database.directory))
         opened.callback(server.stop)
         url = server.url
-    database = postgres.connect(url, pool_size=config.database.connections)
+    database = postgres.connect(
+        url, pool_size=config.database.connections, live_deadline=live_deadline
+    )
     opened.callback(database.dispose)
     if server is not None:
         database.migrate()
@@ -132,7 +137,7 @@ def connect(config: Config, environment: Mapping[str, str] | None = None) -> Por
     clock, parameters = SystemClock(), Parameters()
     metrics = Metrics(CollectorRegistry(), clock)
     with ExitStack() as opening:
-        database = _database(config, opening)
+        database = _database(config, opening, lambda: parameters.settings.passes.call_deadline)
         orchestrator = nomad.connect(
             _nomad_access(config),
             on_request=partial(metrics.http_request, System.NOMAD),

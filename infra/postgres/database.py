@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -62,10 +63,13 @@ def connect(
     application_name: str = "hrsi",
     pool_size: int = 8,
     call_deadline: timedelta = timedelta(seconds=30),
+    live_deadline: Callable[[], timedelta] | None = None,
     registry: Registry = DEFAULT_REGISTRY,
 ) -> Postgres:
     """The database behind `url` (`postgresql://…`); connections are made when they are needed.
 
+    `live_deadline` is asked for the deadline of statements at every transaction, for it is a live
+    parameter; without it that is `call_deadline`.
     Raises `ConfigurationError` for a url that is none. Every method of what it gives access to
     raises `ConfigurationError` when the server is older than PostgreSQL 15 or not migrated.
     """
@@ -74,6 +78,7 @@ def connect(
         application_name=application_name,
         pool_size=pool_size,
         call_deadline=call_deadline,
+        live_deadline=live_deadline,
     )
     return Postgres(Sessions(settings), registry)
 

@@ -2,13 +2,15 @@
 
 The deadline stands three times: PostgreSQL cancels a statement, a wait for a lock or an idle
 transaction; the kernel gives up a connection on which nothing is acknowledged; and a pool without
-a free connection says so.
+a free connection says so. The first of them is a live parameter: a connection that was told an
+older one is told anew when it is taken from the pool, which costs nothing while none changes. The
+other two, and the time to connect, stay as they were at the start.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,23 +32,21 @@ _TRANSACTION_TIMEOUT_SINCE = 170_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionSettings:
-    """How to reach PostgreSQL. `url` is `postgresql://…`; the deadline holds for each statement."""
+    """How to reach PostgreSQL. `url` is `postgresql://…`; the deadline holds for each statement.
+
+    `live_deadline` is asked whenever a connection is taken from the pool; None: it never changes.
+    """
 
     url: str
     application_name: str
     pool_size: int
     call_deadline: timedelta
+    live_deadline: Callable[[], timedelta] | None = None
 
     def driver_arguments(self) -> dict[str, Any]:
         """Keywords for `psycopg.connect`, whoever calls it."""
-        milliseconds = math.ceil(self.call_deadline.total_seconds() * 1000)
-        options = {
-            "statement_timeout": milliseconds,
-            # Before the statement's own: a wait for somebody else is a conflict, not an outage.
-            "lock_timeout": max(1, milliseconds * 9 // 10),
-            "idle_in_transaction_session_timeout": 2 * milliseconds,
-            "timezone": "UTC",
-        }
+        milliseconds = _milliseconds(self.call_deadline)
+        options = {**_timeouts(self.call_deadline), "timezone": "UTC"}
         return {
             "application_name": self.application_name,
             "connect_timeout": max(2, math.ceil(self.call_deadline.total_seconds())),
@@ -128,17 +128,45 @@ def _engine(settings: ConnectionSettings) -> Engine:
         pool_timeout=settings.call_deadline.total_seconds(),
         connect_args=settings.driver_arguments(),
     )
-    event.listen(engine, "connect", _limit_transactions(settings.call_deadline))
+    event.listen(engine, "connect", _connected)
+    event.listen(engine, "checkout", _keeping_to(settings))
     return engine
 
 
-def _limit_transactions(deadline: timedelta) -> Any:
-    def on_connect(connection: psycopg.Connection[Any], _: object) -> None:
-        version = connection.info.server_version
-        check_version(version)
-        if version >= _TRANSACTION_TIMEOUT_SINCE:
-            milliseconds = math.ceil(2 * deadline.total_seconds() * 1000)
-            connection.execute(f"set transaction_timeout = {milliseconds}".encode())
-            connection.commit()
+def _connected(connection: psycopg.Connection[Any], _: object) -> None:
+    check_version(connection.info.server_version)
 
-    return on_connect
+
+def _keeping_to(settings: ConnectionSettings) -> Any:
+    """Tells a connection the deadline, unless it is the one that it was told last."""
+    live = settings.live_deadline or (lambda: settings.call_deadline)
+
+    def on_checkout(connection: psycopg.Connection[Any], record: Any, _: object) -> None:
+        deadline = live()
+        if record.info.get("deadline") == deadline:
+            return
+        timeouts = _timeouts(deadline)
+        if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+            timeouts["transaction_timeout"] = 2 * _milliseconds(deadline)
+        values = [value for name, limit in timeouts.items() for value in (name, str(limit))]
+        told = ", ".join(["set_config(%s, %s, false)"] * len(timeouts))
+        connection.execute(f"select {told}".encode(), values)
+        connection.commit()
+        record.info["deadline"] = deadline
+
+    return on_checkout
+
+
+def _timeouts(deadline: timedelta) -> dict[str, int]:
+    """What PostgreSQL is told of a deadline, in milliseconds."""
+    milliseconds = _milliseconds(deadline)
+    return {
+        "statement_timeout": milliseconds,
+        # Before the statement's own: a wait for somebody else is a conflict, not an outage.
+        "lock_timeout": max(1, milliseconds * 9 // 10),
+        "idle_in_transaction_session_timeout": 2 * milliseconds,
+    }
+
+
+def _milliseconds(time: timedelta) -> int:
+    return math.ceil(time.total_seconds() * 1000)

@@ -146,6 +146,41 @@ def test_a_statement_beyond_its_deadline_is_unavailable(hasty: Postgres) -> None
         connection.execute(text("select pg_sleep(20)"))
 
 
+def test_a_deadline_that_changes_holds_from_the_next_transaction_on(own_database_url: str) -> None:
+    deadlines = [timedelta(seconds=0.2)]
+    live = connect(own_database_url, pool_size=1, live_deadline=lambda: deadlines[0])
+
+    def sleep(seconds: float) -> None:
+        with live.sessions.read("sleep") as connection:
+            connection.execute(text(f"select pg_sleep({seconds})"))
+
+    with pytest.raises(errors.Unavailable):
+        sleep(20)
+    deadlines[0] = timedelta(seconds=20)
+    sleep(0.5)
+    deadlines[0] = timedelta(seconds=0.2)
+    with pytest.raises(errors.Unavailable):
+        sleep(20)
+    live.dispose()
+
+
+def test_a_connection_is_told_its_deadline_only_when_it_is_another(own_database_url: str) -> None:
+    deadlines = [timedelta(seconds=7)]
+    live = connect(own_database_url, pool_size=1, live_deadline=lambda: deadlines[0])
+
+    def told(statement: str = "show statement_timeout") -> str:
+        with live.sessions.write("ask") as connection:
+            return str(connection.execute(text(statement)).scalar_one())
+
+    assert told() == "7s"
+    told("select set_config('statement_timeout', '1234', false)")
+    assert told() == "1234ms"
+    deadlines[0] = timedelta(seconds=8)
+    assert told() == "8s"
+    assert told("show lock_timeout") == "7200ms"
+    live.dispose()
+
+
 def test_waiting_for_another_session_beyond_the_deadline_is_a_conflict(hasty: Postgres) -> None:
     patient = connect(hasty.sessions.settings.url)
     with patient.sessions.write("hold the table") as connection:
