@@ -18,6 +18,7 @@ from models.fleet import Member, join
 from models.lifecycle import IN_FLIGHT, ON_WORKER
 from models.plan import Action, Decision
 from models.records import InFlight, RetireCause, Worker, WorkerState
+from models.remembered import remembered
 from models.settings import Settings
 from models.world import Source, World
 
@@ -80,7 +81,7 @@ def check(world: World) -> list[Violation]:
     """What is broken in this world."""
     return [
         *(v for member in join(world) for v in _deleted_while_busy(member)),
-        *(v for flight in world.store.in_flight for v in _not_current(flight)),
+        *_false_flights(world.store.in_flight),
         *_twice_in_flight(world),
         *_same_name(world.store.workers),
     ]
@@ -115,6 +116,11 @@ def _deleted_while_busy(member: Member) -> Iterator[Violation]:
             subject=f"worker:{member.worker.name}",
             what=f"is being deleted while {len(member.live)} allocations may run on it",
         )
+
+
+@remembered
+def _false_flights(flights: tuple[InFlight, ...]) -> tuple[Violation, ...]:
+    return tuple(v for flight in flights for v in _not_current(flight))
 
 
 def _not_current(flight: InFlight) -> Iterator[Violation]:

@@ -219,10 +219,10 @@ class Live:
     by_job: Mapping[str, Sequence[Allocation]]
     by_id: Mapping[str, Allocation]
 
-    @classmethod
-    def among(cls, nomad: NomadSnapshot) -> Live:
+    @staticmethod
+    def among(nomad: NomadSnapshot) -> Live:
         """Index the allocations of a snapshot."""
-        return cls(by_job=live_by_job(nomad), by_id=_by_id(nomad.allocations))
+        return _live(nomad.allocations)
 
     def of(self, run: Run, children: Iterable[NomadJob] = ()) -> tuple[Allocation, ...]:
         """What may be running of a run: its listed children's, and, since a purged child leaves
@@ -237,18 +237,15 @@ class Live:
 
 
 @remembered
-def _by_id(allocations: tuple[Allocation, ...]) -> Mapping[str, Allocation]:
-    return {a.id: a for a in allocations if a.occupies}
+def _live(allocations: tuple[Allocation, ...]) -> Live:
+    by_id = {a.id: a for a in allocations if a.occupies}
+    return Live(by_job=_by_job(allocations), by_id=by_id)
 
 
 def demands(world: World, members: Iterable[Member]) -> dict[str, Demand]:
     """Demand and supply per flavor: the one count that execution and the pool both go by."""
     unplaced = _unplaced(world)
-    free: Counter[str] = Counter()
-    coming: Counter[str] = Counter()
-    for member in members:
-        free[member.worker.flavor] += member.is_free
-        coming[member.worker.flavor] += member.is_coming
+    free, coming = _supply(tuple(members))
     return {
         flavor: Demand(
             flavor=flavor,
@@ -259,6 +256,15 @@ def demands(world: World, members: Iterable[Member]) -> dict[str, Demand]:
         )
         for flavor in world.registry.flavors
     }
+
+
+@remembered
+def _supply(members: tuple[Member, ...]) -> tuple[Counter[str], Counter[str]]:
+    """How many of each flavor are free, and how many are coming."""
+    return (
+        Counter(m.worker.flavor for m in members if m.is_free),
+        Counter(m.worker.flavor for m in members if m.is_coming),
+    )
 
 
 def _unplaced(world: World) -> Mapping[str, int]:

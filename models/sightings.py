@@ -20,8 +20,9 @@ from models.fleet import (
     nodes_by_server,
     our_children,
 )
-from models.records import Worker, WorkerState
-from models.world import CloudSnapshot, NomadSnapshot, Sighting, World
+from models.records import InFlight, Run, Worker, WorkerState
+from models.remembered import remembered
+from models.world import CloudSnapshot, NomadJob, NomadSnapshot, Sighting, World
 
 
 def child_missing(run_id: UUID) -> str:
@@ -109,14 +110,27 @@ def _nomad_keys(world: World, nomad: NomadSnapshot) -> Iterator[str]:
 
 
 def _current_runs(world: World, nomad: NomadSnapshot) -> Iterator[str]:
-    children, live = children_by_run(world), Live.among(nomad)
-    for run in (flight.run for flight in world.store.in_flight):
+    unseen, unclaimed = _loose(world.store.in_flight, children_by_run(world), Live.among(nomad))
+    for run in unseen:
+        if run.sent_at is None or run.sent_at < nomad.requested_at:
+            yield child_missing(run.id)
+    yield from unclaimed
+
+
+@remembered
+def _loose(
+    flights: tuple[InFlight, ...], children: Mapping[str, list[NomadJob]], live: Live
+) -> tuple[tuple[Run, ...], tuple[str, ...]]:
+    """Runs of which Nomad shows nothing, and the keys of what is live without a claim."""
+    unseen: list[Run] = []
+    unclaimed: list[str] = []
+    for run in (flight.run for flight in flights):
         mine = children.get(str(run.id), [])
         placed = live.of(run, mine)
-        asked_before = run.sent_at is not None and run.sent_at >= nomad.requested_at
-        if not mine and not placed and not asked_before:
-            yield child_missing(run.id)
-        yield from (child_unclaimed(a.id) for a in placed if a.id != run.allocation_id)
+        if not mine and not placed:
+            unseen.append(run)
+        unclaimed.extend(child_unclaimed(a.id) for a in placed if a.id != run.allocation_id)
+    return tuple(unseen), tuple(unclaimed)
 
 
 def _unevaluated_children(world: World, nomad: NomadSnapshot) -> Iterator[str]:

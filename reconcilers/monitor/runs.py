@@ -7,14 +7,16 @@ could still place of a run that the job list shows as over would be seen in a la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from models.actions import FailRun, StopChild
+from models.fleet import Live
 from models.lifecycle import ON_WORKER, Status
 from models.plan import Decision, Held, Next, Reason, Subject, SubjectKind
 from models.records import InFlight, Job, Run, RunEnd
+from models.remembered import remembered
 from models.sightings import child_missing, child_unclaimed
 from models.wording import job_subject, named, seconds
 from models.world import Allocation, NomadJob
@@ -54,16 +56,24 @@ class _Case:
 
 def watch_runs(sight: Sight) -> Iterator[Decision]:
     """See to every job in flight."""
-    for flight in sorted(sight.world.store.in_flight, key=lambda f: f.job.id):
-        case = _case(sight, flight)
+    for case in _cases(sight.world.store.in_flight, sight.by_run, sight.live):
         answers = (rule(sight, case) for rule in RULES)
         yield from next((answer for answer in answers if answer is not None), ())
 
 
-def _case(sight: Sight, flight: InFlight) -> _Case:
-    children = sight.by_run.get(str(flight.run.id), [])
-    live = sight.live.of(flight.run, children)
-    return _Case(job=flight.job, run=flight.run, children=children, live=live)
+@remembered
+def _cases(
+    flights: tuple[InFlight, ...], by_run: Mapping[str, Sequence[NomadJob]], live: Live
+) -> tuple[_Case, ...]:
+    return tuple(
+        _case(flight, by_run.get(str(flight.run.id), []), live)
+        for flight in sorted(flights, key=lambda f: f.job.id)
+    )
+
+
+def _case(flight: InFlight, children: Sequence[NomadJob], live: Live) -> _Case:
+    placed = live.of(flight.run, children)
+    return _Case(job=flight.job, run=flight.run, children=children, live=placed)
 
 
 # ---- the rules, in their order -------------------------------------------------------------------

@@ -116,10 +116,12 @@ def strangers(survey: Survey) -> Iterator[Decision]:
     awaited_ids = {
         str(m.worker.intent_id) for m in survey.members if m.worker.state is WorkerState.CREATING
     }
-    known |= {s.id for intent, s in _answers(survey, cloud).items() if intent in awaited_ids}
-    for server in sorted(cloud.servers, key=lambda s: s.id):
+    if awaited_ids:
+        known |= {s.id for intent, s in _answers(survey, cloud).items() if intent in awaited_ids}
+    unknown = (server for server in cloud.servers if server.id not in known)
+    for server in sorted(unknown, key=lambda s: s.id):
         because = _why_strange(survey, server)
-        if server.id not in known and because is not None:
+        if because is not None:
             yield Held(
                 subject=Subject(SubjectKind.SERVER, server.id),
                 reason=Reason.NOT_OURS,

@@ -15,6 +15,7 @@ from models.fleet import Demand, Member, demands, join, live_by_node
 from models.job_types import Flavor
 from models.plan import Fact, Held, Reason, Subject, SubjectKind
 from models.records import Intent, IntentKind, RetireCause, RetireStep, Worker, WorkerState
+from models.remembered import remembered
 from models.settings import PoolSettings
 from models.world import Allocation, CloudSnapshot, Node, NomadSnapshot, Server, World
 
@@ -43,16 +44,13 @@ class Survey:
     @classmethod
     def of(cls, world: World, settings: PoolSettings, now: datetime) -> Survey:
         """Index a world."""
-        members = sorted(
-            (m for m in join(world) if m.worker.state is not WorkerState.CLOSED),
-            key=lambda m: m.worker.name,
-        )
+        members = _by_name(join(world))
         nodes = world.nomad.nodes if world.nomad else ()
         return cls(
             world=world,
             settings=settings,
             now=now,
-            members=tuple(members),
+            members=members,
             demands={**_unknown_demands(world, members), **demands(world, members)},
             node_ids=_node_ids(world),
             nodes={node.id: node for node in nodes},
@@ -104,9 +102,9 @@ class Survey:
 
         Of several listed ones it is the same one that `Member.node` shows.
         """
-        joined = next((m.node for m in self.members if m.worker is worker), None)
+        joined = _by_row(self.members).get(worker.id)
         known = sorted(self._ids(worker), key=lambda i: (i not in self.nodes, i))
-        return joined.id if joined else next(iter(known), None)
+        return joined.node.id if joined and joined.node else next(iter(known), None)
 
     def is_unproved(self, worker: Worker) -> bool:
         """A listed node that nobody has identified yet may be its node, by name or by id: its agent
@@ -139,6 +137,17 @@ class Survey:
         )
 
 
+@remembered
+def _by_name(members: tuple[Member, ...]) -> tuple[Member, ...]:
+    found = (m for m in members if m.worker.state is not WorkerState.CLOSED)
+    return tuple(sorted(found, key=lambda m: m.worker.name))
+
+
+@remembered
+def _by_row(members: tuple[Member, ...]) -> Mapping[int, Member]:
+    return {member.worker.id: member for member in members}
+
+
 def _node_ids(world: World) -> dict[str, frozenset[str]]:
     found: defaultdict[str, set[str]] = defaultdict(set)
     for identity in world.store.identities.values():
@@ -154,7 +163,7 @@ def _by_target(intents: Iterable[Intent]) -> dict[tuple[IntentKind, str], tuple[
     return {target: tuple(group) for target, group in found.items()}
 
 
-def _unknown_demands(world: World, members: list[Member]) -> dict[str, Demand]:
+def _unknown_demands(world: World, members: Sequence[Member]) -> dict[str, Demand]:
     """Flavors that jobs, orders or workers name and the registry lacks: asked for, never met."""
     waiting = world.store.ready_total
     ordered = {order.flavor for order in world.store.orders}
