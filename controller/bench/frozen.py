@@ -1,6 +1,6 @@
 """The outside of a benchmark, in a process of its own: a cloud and a Nomad in which time stands.
 
-    python -m controller.bench.frozen WORKERS
+    python -m controller.bench.frozen WORKERS BUSY_TENTHS
 
 What it serves was made by the simulated systems themselves: servers were created and booted, nodes
 joined, runs were dispatched and placed. Then time stops, and every list is the same for ever. It
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -60,9 +61,10 @@ _NOT_SENT_AGAIN = {"host", "connection", "content-length"}
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request as it came: to which service, its method, path with query, and headers."""
+    """A request as it came: to which service, when (seconds since the epoch), and what it says."""
 
     service: str
+    at: float
     method: str
     path: str
     headers: dict[str, str]
@@ -99,7 +101,9 @@ class Requests:
         """Remember one request."""
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _NOT_SENT_AGAIN}
         path = request.full_path.removesuffix("?")
-        asked = Asked(service=service, method=request.method, path=path, headers=headers)
+        asked = Asked(
+            service=service, at=time.time(), method=request.method, path=path, headers=headers
+        )
         with self._lock:
             self._asked.append(asked)
 
@@ -220,10 +224,10 @@ def _dispatch(post: Post, errand: Errand) -> Dispatch:
 # ---- serving it ----------------------------------------------------------------------------------
 
 
-def main(workers: int) -> None:
+def main(workers: int, busy_tenths: int) -> None:
     """Serve until standard input ends."""
     maker, requests = Maker(), Requests()
-    seats = maker.settle(list(posts(workers)))
+    seats = maker.settle(list(posts(workers, busy_tenths)))
     account = Account()
     with ExitStack() as stack:
         cloud = stack.enter_context(RunningCloud(_Cloud(maker.world, requests), account, 0))
@@ -240,4 +244,4 @@ def _say(what: object) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

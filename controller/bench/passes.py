@@ -31,18 +31,26 @@ from controller.act.hands import Hands
 from controller.bench.bare import Bare, Transactions, listening
 from controller.bench.fill import Filler, Tell
 from controller.bench.frozen import Asked, Served
-from controller.bench.scenery import DEPLOYMENT, TASK, posts
+from controller.bench.scenery import BUSY_TENTHS, DEPLOYMENT, TASK, posts
 from controller.bootstrap import Ports
 from controller.clock import SystemClock
-from controller.config_groups import Config, DatabaseConfig, NomadConfig, OpenStackConfig, RunConfig
-from controller.config_values import Secret
+from controller.config_groups import (
+    Config,
+    ControllerConfig,
+    DatabaseConfig,
+    NomadConfig,
+    OpenStackConfig,
+    RunConfig,
+)
+from controller.config_values import Address, Secret
 from controller.crew import Inline
 from controller.leader import Leadership
-from controller.loop import Loop, Reconciler, Shell
+from controller.loop import Decide, Loop, Reconciler, Shell
 from controller.metrics import kind_of
 from controller.reconcilers import RECONCILERS
 from infra.postgres import embedded
 from models.errors import HrsiError, System, Unavailable
+from models.plan import Decision
 from models.ports import Asked as Wish
 
 WARM_UP = 6
@@ -65,6 +73,9 @@ class Size:
     history: int = 10_000
     passes: int = 30
     """How many passes of each half count."""
+
+    busy_tenths: int = BUSY_TENTHS
+    """How many of ten workers run a job."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -137,8 +148,9 @@ class Outside:
 
 
 @contextmanager
-def _outside(workers: int) -> Iterator[Outside]:
-    command = [sys.executable, "-m", "controller.bench.frozen", str(workers)]
+def _outside(size: Size) -> Iterator[Outside]:
+    numbers = (str(size.workers), str(size.busy_tenths))
+    command = [sys.executable, "-m", "controller.bench.frozen", *numbers]
     with subprocess.Popen(  # noqa: S603 - our own program
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -170,17 +182,38 @@ class Beats:
         self._moment = self._real.monotonic()
 
 
+@dataclass(kw_only=True, slots=True)
+class Stopwatch:
+    """Seconds of computing that each decision took, while it runs."""
+
+    runs: bool = False
+    laps: list[float] = field(default_factory=list)
+
+    def around(self, decide: Decide) -> Decide:
+        """The same rule, timed."""
+
+        def timed_decide(*seen: Any) -> list[Decision]:
+            if not self.runs:
+                return decide(*seen)
+            began = time.thread_time()
+            decided = decide(*seen)
+            self.laps.append(time.thread_time() - began)
+            return decided
+
+        return timed_decide
+
+
 @dataclass(kw_only=True)
 class Farm:
     """A frozen world, a store that fits it, and the loops of a controller that looks at both."""
 
-    url: str
+    config: Config
     outside: Outside
     filler: Filler
     ports: Ports
     clock: Beats
     loops: Sequence[Loop]
-    deciding: list[float]
+    stopwatch: Stopwatch
 
     def set(self, values: Mapping[str, float]) -> None:
         """Set live parameters."""
@@ -191,18 +224,16 @@ class Farm:
         """Passes and bare fetches in turn."""
         half = Half()
         asked, statements = self._noted(half)
-        with Bare(self.url, self.outside.roots) as bare:
+        with Bare(self.config.database.url.reveal(), self.outside.roots) as bare:
             for _ in range(WARM_UP):
                 bare.fetch(asked, statements)
                 self.step()
-            self.deciding.clear()
             for number in range(passes):
                 timed(lambda: bare.fetch(asked, statements), half.fetch_ms, half.fetch_cpu_ms)
                 timed(self.step, half.pass_ms, half.pass_cpu_ms)
-                half.decide_ms.append(sum(self.deciding) * 1000)
-                self.deciding.clear()
                 if number + 1 == passes:
                     tell(f"{passes} passes measured")
+            half.decide_ms = [self._deciding() for _ in range(passes)]
         half.rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return half
 
@@ -218,6 +249,14 @@ class Farm:
                 raise HrsiError(f"the frozen world is not sound: {report.violations[0]}")
             decided.update(kind_of(type(decision)) for decision in report.decisions)
         return decided
+
+    def _deciding(self) -> float:
+        """Milliseconds that deciding alone computes in a pass. Asking for the time costs time."""
+        self.stopwatch.laps.clear()
+        self.stopwatch.runs = True
+        self.step()
+        self.stopwatch.runs = False
+        return sum(self.stopwatch.laps) * 1000
 
     def _noted(self, half: Half) -> tuple[list[Asked], Transactions]:
         """What a pass asks for once every cache is full."""
@@ -243,26 +282,26 @@ def ground(size: Size, tell: Tell) -> Iterator[Farm]:
         log.configure(stream=stack.enter_context((folder / "log").open("w")))
         server = stack.enter_context(embedded.running(folder / "postgres", embedded.THROW_AWAY))
         tell(f"making {size.workers} workers")
-        outside = stack.enter_context(_outside(size.workers))
+        outside = stack.enter_context(_outside(size))
         config = _config(server.url, outside.served)
         bootstrap.migrate(config)
         filler = Filler(server.url, tell)
-        filler.workers(list(posts(size.workers)), outside.served.seats)
+        filler.workers(list(posts(size.workers, size.busy_tenths)), outside.served.seats)
         filler.history(size.history)
         clock = Beats()
         ports = bootstrap.connect(config, outside.served.environment)
         stack.callback(ports.close)
-        deciding: list[float] = []
+        stopwatch = Stopwatch()
         shell = _shell(config, replace(ports, clock=clock))
         stack.callback(shell.close)
         farm = Farm(
-            url=server.url,
+            config=config,
             outside=outside,
             filler=filler,
             ports=ports,
             clock=clock,
-            loops=[_loop(each, shell, deciding) for each in RECONCILERS],
-            deciding=deciding,
+            loops=[_loop(each, shell, stopwatch) for each in RECONCILERS],
+            stopwatch=stopwatch,
         )
         farm.set({"pool.max_vcpus": MOST_VCPUS})
         yield farm
@@ -272,9 +311,10 @@ def _config(url: str, served: Served) -> Config:
     return Config(
         deployment=DEPLOYMENT,
         database=DatabaseConfig(url=Secret(url)),
-        nomad=NomadConfig(address=served.environment["NOMAD_ADDR"]),
+        nomad=NomadConfig(address=served.environment["NOMAD_ADDR"], calls_per_second=10_000.0),
         openstack=OpenStackConfig(project=served.project, networks=("farm-net",)),
         runs=RunConfig(token_key=Secret("0" * 64), driver=TASK.driver, command=TASK.command),
+        controller=ControllerConfig(health=Address("127.0.0.1", 0)),
     )
 
 
@@ -296,16 +336,11 @@ def _shell(config: Config, ports: Ports) -> Shell:
     return Shell(tools=tools, observer=observer, hands=Hands(executor, ports.metrics))
 
 
-def _loop(reconciler: Reconciler, shell: Shell, deciding: list[float]) -> Loop:
-    def decide(*seen: Any) -> Any:
-        began = time.thread_time()
-        decided = reconciler.decide(*seen)
-        deciding.append(time.thread_time() - began)
-        return decided
-
+def _loop(reconciler: Reconciler, shell: Shell, stopwatch: Stopwatch) -> Loop:
     tools = shell.tools
     leadership = Leadership(tools.store, tools.clock, name=reconciler.name, holder="bench")
-    return Loop(replace(reconciler, decide=decide), shell, leadership)
+    timed_rule = replace(reconciler, decide=stopwatch.around(reconciler.decide))
+    return Loop(timed_rule, shell, leadership)
 
 
 def timed(work: Callable[[], object], wall: list[float], cpu: list[float]) -> None:

@@ -52,12 +52,12 @@ class Post:
     errand: Errand | None
 
 
-def posts(workers: int) -> Iterator[Post]:
+def posts(workers: int, busy_tenths: int = BUSY_TENTHS) -> Iterator[Post]:
     """So many workers of all flavors, most of them at work."""
     job_id = 0
     for number, flavor in enumerate(islice(cycle(_FLAVORS), workers)):
         errand = None
-        if number // len(_FLAVORS) % _TENTHS < BUSY_TENTHS:
+        if number // len(_FLAVORS) % _TENTHS < busy_tenths:
             job_id += 1
             errand = Errand(
                 job_id=job_id,
