@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -26,6 +27,7 @@ from controller.act.hands import Hands
 from controller.clock import RandomIds, SystemClock
 from controller.config import Config, require_for_controller
 from controller.crew import Threads
+from controller.doctor.patients import CloudPatient, NomadPatient, Patients, StorePatient
 from controller.guard import GuardedCloud
 from controller.leader import Leadership
 from controller.loop import Loop, Reconciler, Shell
@@ -35,6 +37,7 @@ from controller.process import Manner, Process
 from controller.reconcilers import RECONCILERS
 from infra import nomad, openstack, postgres
 from infra.postgres import embedded
+from infra.retry import ONCE
 from models.errors import ConfigurationError, PortError, System
 from models.job_types import DEFAULT_REGISTRY, TaskCommand
 from models.ports import (
@@ -54,6 +57,11 @@ log = structlog.get_logger(__name__)
 
 QUEUE_PER_CALLER = 32
 """How many actions may wait for each caller of a system: what a deadline's time can clear."""
+
+CHECKUP_DEADLINE = timedelta(seconds=10)
+"""How long a call of a check-up may take: people wait for it."""
+
+Patient = TypeVar("Patient")
 
 READERS = 3
 """One thread per source: at most one read of each is under way."""
@@ -188,6 +196,72 @@ def _nomad_access(config: Config) -> nomad.NomadAccess:
 def _openstack_environment(config: Config, environment: Mapping[str, str]) -> Mapping[str, str]:
     cloud = config.openstack.cloud
     return {**environment, "OS_CLOUD": cloud} if cloud else environment
+
+
+# ---- a check-up ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def patients(config: Config, environment: Mapping[str, str] | None = None) -> Iterator[Patients]:
+    """Everything that `hrsi doctor` looks at, as far as it can be opened. Nothing is changed."""
+    environment = os.environ if environment is None else environment
+    clock = SystemClock()
+    with ExitStack() as opened:
+        yield Patients(
+            site=site(config),
+            registry=DEFAULT_REGISTRY,
+            clock=clock,
+            loops=tuple(reconciler.name for reconciler in RECONCILERS),
+            incomplete=_unless_refused(lambda: require_for_controller(config)),
+            store=_unless_refused(lambda: _store_patient(config, clock, opened)),
+            nomad=_unless_refused(lambda: _nomad_patient(config, clock, opened)),
+            cloud=_unless_refused(lambda: _cloud_patient(config, environment, clock, opened)),
+        )
+
+
+def _unless_refused(open_it: Callable[[], Patient]) -> Patient | ConfigurationError:
+    try:
+        return open_it()
+    except ConfigurationError as error:
+        return error
+
+
+def _store_patient(config: Config, clock: Clock, opened: ExitStack) -> StorePatient | None:
+    url = config.database.url.reveal()
+    is_embedded = not url
+    if is_embedded:
+        directory = Path(config.database.directory)
+        if not embedded.is_made(directory):
+            return None
+        server = embedded.start(directory)
+        opened.callback(server.stop)
+        url = server.url
+    database = postgres.connect(url, pool_size=1, call_deadline=CHECKUP_DEADLINE)
+    opened.callback(database.dispose)
+    probe = postgres.PostgresProbe(database.sessions, clock.now)
+    return StorePatient(probe=probe, reader=database.reader, embedded=is_embedded)
+
+
+def _nomad_patient(config: Config, clock: Clock, opened: ExitStack) -> NomadPatient:
+    access = replace(_nomad_access(config), call_deadline=CHECKUP_DEADLINE)
+    orchestrator = nomad.connect(access, now=clock.now)
+    opened.callback(orchestrator.close)
+    probe = nomad.NomadHttpProbe(access, clock.now)
+    opened.callback(probe.close)
+    return NomadPatient(probe=probe, orchestrator=orchestrator)
+
+
+def _cloud_patient(
+    config: Config, environment: Mapping[str, str], clock: Clock, opened: ExitStack
+) -> CloudPatient:
+    access = openstack.open_access(_openstack_environment(config, environment), lambda *_: None)
+    calls = openstack.CloudCalls(call_deadline=lambda: CHECKUP_DEADLINE, retry=ONCE)
+    cloud = openstack.OpenStackCloud(access, clock, calls)
+    opened.callback(cloud.close)
+    return CloudPatient(probe=cloud, cloud=cloud, project=config.openstack.project)
+
+
+# ---- the controller ------------------------------------------------------------------------------
 
 
 def observer(config: Config, ports: Ports) -> Observer:

@@ -5,5 +5,6 @@ made by the migrations), so that whoever writes there keeps to `models.lifecycle
 """
 
 from infra.postgres.database import Postgres, connect
+from infra.postgres.probe import PostgresProbe
 
-__all__ = ["Postgres", "connect"]
+__all__ = ["Postgres", "PostgresProbe", "connect"]

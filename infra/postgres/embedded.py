@@ -105,6 +105,11 @@ def start(
     return Embedded(directory=directory, url=_url(directory, "hrsi"), pid=pid, _share=share)
 
 
+def is_made(directory: Path) -> bool:
+    """Whether a server of this directory was ever made."""
+    return _version_of(_data(directory.expanduser())) is not None
+
+
 @contextmanager
 def running(
     directory: Path, settings: Mapping[str, str] | None = None, *, version: int = VERSION

@@ -8,7 +8,18 @@ from typer.main import get_command
 
 from controller.cli.app import app
 
-READING = {"list", "show", "plan", "demo", "job", "worker", "flavor"}
+READING = {
+    "list",
+    "show",
+    "plan",
+    "demo",
+    "job",
+    "worker",
+    "flavor",
+    "history",
+    "preview",
+    "doctor",
+}
 
 
 def commands(command: Any, name: str = "hrsi") -> Iterator[Any]:

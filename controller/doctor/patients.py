@@ -1,0 +1,55 @@
+"""Who is looked at: each system by its probe and its port, or why it cannot be opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.checkup import CloudProbe, NomadProbe, StoreProbe
+from models.errors import ConfigurationError
+from models.job_types import Registry
+from models.ports import Clock, Cloud, Orchestrator, Reader
+from models.world import Site
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorePatient:
+    """The database. `embedded`: it is ours alone, on this machine."""
+
+    probe: StoreProbe
+    reader: Reader
+    embedded: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NomadPatient:
+    """Nomad."""
+
+    probe: NomadProbe
+    orchestrator: Orchestrator
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CloudPatient:
+    """OpenStack; `project` is the one that the settings name, if they do."""
+
+    probe: CloudProbe
+    cloud: Cloud
+    project: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patients:
+    """Everything that is looked at. An error stands for a system that cannot be opened.
+
+    No `store`: the embedded database has not been made yet. `incomplete` says which settings a
+    controller lacks; `loops` names the loops that somebody should run.
+    """
+
+    site: Site
+    registry: Registry
+    clock: Clock
+    loops: tuple[str, ...]
+    incomplete: ConfigurationError | None
+    store: StorePatient | ConfigurationError | None
+    nomad: NomadPatient | ConfigurationError
+    cloud: CloudPatient | ConfigurationError
