@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import groupby, zip_longest
+from operator import attrgetter
 from typing import Any
 
 from controller.loop import Reconciler
@@ -70,21 +71,31 @@ def _grouped(decisions: tuple[Decision, ...]) -> dict[tuple[str, str], list[Deci
 
 def preview_lines(found: Preview) -> Iterator[str]:
     """The preview for people: what differs, loop by loop, and both plans in a sentence."""
-    loop = ""
-    for each in found.differences:
-        if each.loop != loop:
-            loop = each.loop
-            yield f"{loop}:"
-        if each.without is not None:
-            yield f"  without: {line_of(each.without)}"
-        if each.with_them is not None:
-            yield f"  with:    {line_of(each.with_them)}"
     if not found.differences:
         yield "No decision about this world would be another one."
         return
+    for loop, each in groupby(found.differences, key=attrgetter("loop")):
+        yield f"{loop}:"
+        yield from _loop_lines(tuple(each))
     yield ""
     yield f"Without: {summary(_all(found.without))}"
     yield f"With:    {summary(_all(found.with_them))}"
+
+
+def _loop_lines(differences: tuple[Difference, ...]) -> Iterator[str]:
+    """One line for each side of what reads differently; the rest, in number only, is counted."""
+    alike = 0
+    for each in differences:
+        before, after = (d and str(line_of(d)) for d in (each.without, each.with_them))
+        if before == after:
+            alike += 1
+            continue
+        if before is not None:
+            yield f"  without: {before}"
+        if after is not None:
+            yield f"  with:    {after}"
+    if alike:
+        yield f"  {alike} more stay as they are and only go by other numbers (see --json)"
 
 
 def preview_as_json(found: Preview) -> dict[str, Any]:

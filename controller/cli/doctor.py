@@ -15,6 +15,7 @@ from models.checkup import Check, Health
 app = typer.Typer()
 
 EXITS = {Health.OK: 0, Health.WARNING: 1, Health.FAILED: 2}
+COUNTED = {Health.OK: "ok", Health.WARNING: "warnings", Health.FAILED: "failed"}
 MARKS = {Health.OK: "ok", Health.WARNING: "WARNING", Health.FAILED: "FAILED"}
 
 
@@ -44,4 +45,4 @@ def _tell(checks: list[Check]) -> None:
         print_table("How to mend it", ("check", "remedy"), remedies)
     counted = Counter(check.health for check in checks)
     say("")
-    say(", ".join(f"{counted[health]} {health.value}" for health in Health))
+    say(", ".join(f"{counted[health]} {word}" for health, word in COUNTED.items()))

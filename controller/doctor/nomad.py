@@ -9,7 +9,8 @@ from controller.doctor.patients import NomadPatient
 from models.checkup import Check, Health, Rights
 from models.errors import System
 from models.fleet import FINGERPRINT_META
-from models.world import NomadSnapshot, Site
+from models.job_types import Parent
+from models.world import NomadJob, NomadSnapshot, Site
 
 ABOUT = System.NOMAD.value
 
@@ -102,26 +103,23 @@ def version_found(text: str) -> Found:
 def parents_found(snapshot: NomadSnapshot, site: Site) -> Found:
     """Whether the parameterized jobs are registered that runs are dispatched to."""
     listed = {job.id: job for job in snapshot.jobs if not job.parent_id}
-    missing = [parent.id for parent in site.parents if parent.id not in listed]
-    stopped = [p.id for p in site.parents if p.id in listed and listed[p.id].over]
-    other = [
-        parent.id
-        for parent in site.parents
-        if parent.id in listed
-        and parent.id not in stopped
-        and listed[parent.id].meta.get(FINGERPRINT_META) != parent.fingerprint()
-    ]
-    told = [
-        f"{what}: {', '.join(ids)}"
-        for what, ids in (
-            ("not registered", missing),
-            ("stopped", stopped),
-            ("registered in another version", other),
-        )
-        if ids
-    ]
-    if told:
+    unfit: dict[str, list[str]] = {}
+    for parent in site.parents:
+        fault = _fault(parent, listed.get(parent.id))
+        if fault is not None:
+            unfit.setdefault(fault, []).append(parent.id)
+    if unfit:
         return warning(
-            "; ".join(told), "`hrsi controller` registers them in the first pass of execution"
+            "; ".join(f"{fault}: {', '.join(ids)}" for fault, ids in unfit.items()),
+            "`hrsi controller` registers them in the first pass of execution",
         )
     return Found(what=f"all {len(site.parents)} parents are registered as they should be")
+
+
+def _fault(parent: Parent, listed: NomadJob | None) -> str | None:
+    if listed is None:
+        return "not registered"
+    if listed.over:
+        return "stopped"
+    fits = listed.meta.get(FINGERPRINT_META) == parent.fingerprint()
+    return None if fits else "registered in another version"

@@ -33,6 +33,7 @@ def test_a_cap_shows_what_it_would_hold_back() -> None:
     assert Reason.MAX_WORKERS in {decision.reason for decision in held if decision}
     lines = "\n".join(preview_lines(found))
     assert "  without: + create server" in lines
+    assert "1 more stay as they are and only go by other numbers" in lines
     assert "Without: Plan: 3 to create" in lines
     assert "With:    Plan: 1 to create" in lines
 
