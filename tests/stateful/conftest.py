@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def quiet_passes() -> Iterator[None]:
     """Log errors only."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
