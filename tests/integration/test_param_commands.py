@@ -108,9 +108,9 @@ def test_the_preview_shows_what_would_change_and_changes_nothing(
 ) -> None:
     place = installation
     place.database.operations.submit(some_new_jobs(5), Asked(actor="test"))
-    before, began = everything(place), time.monotonic()
+    before, began = everything(place), time.process_time()
     told = place.type("param", "preview", "pool.max_workers=2")
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3  # seconds of CPU: no other program makes it late
     assert "without: + create server os-worker-003" in told.out, told.refused
     assert "With:    Plan: 2 to create" in told.out
     said = place.type("param", "preview", "pool.max_workers=2", "pool.create_burst=1", "--json")
@@ -121,6 +121,18 @@ def test_the_preview_shows_what_would_change_and_changes_nothing(
     refused = place.type("param", "preview", "passes.lease=10")
     assert "passes.lease" in refused.refused
     assert everything(place) == before
+
+
+def test_the_preview_of_a_larger_fleet_sees_as_many_jobs_as_it_needs(
+    installation: Installation,
+) -> None:
+    installation.database.operations.submit(some_new_jobs(260), Asked(actor="test"))
+    larger = ("pool.max_workers=280", "pool.create_burst=280", "--json")
+    said = installation.type("param", "preview", *larger).json
+    assert (said["without"]["create"], said["with"]["create"]) == (10, 260)
+    installation.type("param", "set", "pool.max_workers=280", *WHY)
+    said = installation.type("param", "preview", "pool.max_workers=default", larger[1], "--json")
+    assert said.json["with"]["create"] == 210
 
 
 def test_a_recorded_world_has_the_plan_that_was_made_of_it(installation: Installation) -> None:

@@ -487,11 +487,16 @@ class Agreement(RuleBasedStateMachine):
     @rule(
         key=st.sampled_from(["pool.max_workers", "passes.lease", "passes.call_deadline", "x.y"]),
         value=st.sampled_from([None, 20, 90, 300, 1.5, "many"]),
+        lasts=st.sampled_from([None, None, HOUR, -HOUR]),
         dry_run=st.booleans(),
     )
-    def set_parameter(self, key: str, value: Any, *, dry_run: bool) -> None:
+    def set_parameter(
+        self, key: str, value: Any, lasts: timedelta | None, *, dry_run: bool
+    ) -> None:
         asked = Asked(actor="ada", dry_run=dry_run)
-        self.both(lambda side: side.desk.doors.operations.set_parameter(key, value, asked))
+        self.both(
+            lambda side: side.desk.doors.operations.set_parameter(key, value, asked, lasts=lasts)
+        )
 
     # ---- leases and the ledger -------------------------------------------------------------------
 
