@@ -69,6 +69,14 @@ class PassReport:
     violations: tuple[Violation, ...] = ()
     seconds: float = 0.0
     error: Exception | None = None
+    counting: bool = False
+    """Something was seen that counts in how many passes in a row it is seen."""
+
+    @property
+    def is_still(self) -> bool:
+        """The pass found nothing to do, and one like it would find the same."""
+        acted = any(isinstance(decision, Action) for decision in self.decisions)
+        return self.leading and self.error is None and not acted and not self.counting
 
     @property
     def result(self) -> str:
@@ -183,7 +191,13 @@ class Loop:
         self._beat(leading=True)
         for change in leftovers(seen.world, lease.name, seen.settings, acting.at):
             acting.commit(change)
-        return PassReport(loop=self.name, leading=True, decisions=decisions, violations=violations)
+        return PassReport(
+            loop=self.name,
+            leading=True,
+            decisions=decisions,
+            violations=violations,
+            counting=bool(self._sightings),
+        )
 
     def _stand_by(self) -> None:
         if self._led:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -74,8 +75,14 @@ class Parent:
 
     def fingerprint(self) -> str:
         """Twelve hex digits that change when the parent has to be registered again."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return _fingerprint(self)
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(parent: Parent) -> str:
+    """Worked out once per parent: each pass asks for it, and a parent never changes."""
+    text = json.dumps(asdict(parent), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 FLAVORS: tuple[Flavor, ...] = (

@@ -68,6 +68,12 @@ class Faults:
         """Let call `number` (counted over all operations, from 1) suffer `fault`."""
         self._at[number] = fault
 
+    @property
+    def is_calm(self) -> bool:
+        """Nothing will go wrong with any call unless somebody orders it."""
+        ordered = self._at or any(self._orders.values())
+        return not ordered and not any(self.rates.values())
+
     def clear(self) -> None:
         """Forget all orders and let chance rest: the world is quiet from here on."""
         self._orders.clear()

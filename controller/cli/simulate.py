@@ -91,7 +91,7 @@ def say_story(options: Options, place: str) -> None:
 
 
 def _replay_command(options: Options, outcome: Outcome) -> str:
-    return f"{options.command()} --replay {options.seed}@{outcome.report.passes}"
+    return f"{options.command()} --replay {options.seed}@{outcome.steps}"
 
 
 def _watched(options: Options) -> Outcome:

@@ -40,23 +40,27 @@ Watch = Callable[["Run"], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What a simulation came to. `broken` tells of the invariant that ended it, if one did."""
+    """What a simulation came to, after how many steps: turns in which a pass was made or was seen
+    to be needless. `broken` tells of the invariant that ended it, if one did.
+    """
 
     report: Report
     samples: tuple[Sample, ...]
     turnarounds: tuple[Turnarounds, ...]
+    steps: int
     broken: str | None = None
 
 
 class Run:
     """One simulation under way."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, skipping: bool = True) -> None:
         self.options = options
         plan = Plan(
             scenario=scenario(options, behaviours_of(options)),
             faults=lambda: faults_of(options),
             parameters=parameters(options),
+            skipping=skipping,
         )
         self.sim = Simulation(plan)
         self.meter = Meter()
@@ -114,7 +118,7 @@ class Run:
         report = Report(
             seed=self.options.seed,
             days=self.options.days,
-            passes=self.sim.steps,
+            passes=self.sim.passes,
             jobs_created=len(jobs),
             jobs_done=sum(job.status in PROCESSED for job in jobs),
             quarantined=sum(job.quarantined for job in jobs),
@@ -131,6 +135,7 @@ class Run:
             report=report,
             samples=tuple(self.samples),
             turnarounds=tuple(by_hour(jobs, self.began)),
+            steps=self.sim.steps,
             broken=broken,
         )
 
