@@ -13,8 +13,9 @@ from typing import TypeAlias
 
 from models.fleet import Demand, demands, join
 from models.lifecycle import Status
+from models.pauses import paused_types
 from models.plan import Decision, Held, Reason, SubjectKind
-from models.world import StoreView, World
+from models.world import JobCount, StoreView, World
 
 Labels: TypeAlias = tuple[str, ...]
 
@@ -28,6 +29,7 @@ class Figures:
     workers: Mapping[Labels, int]
     intents: Mapping[Labels, int]
     demand: Mapping[str, Demand]
+    pauses: Mapping[Labels, int]
 
 
 def figures(world: World) -> Figures:
@@ -38,6 +40,7 @@ def figures(world: World) -> Figures:
         workers=Counter[Labels]((w.flavor, w.state.value) for w in world.store.workers),
         intents=Counter[Labels]((i.kind.value,) for i in world.store.intents),
         demand=demands(world, join(world)) if world.nomad is not None else {},
+        pauses=Counter[Labels]((pause.target,) for pause in world.store.pauses),
     )
 
 
@@ -58,26 +61,36 @@ def _quarantined(store: StoreView) -> Counter[Labels]:
 def oldest_waits(world: World, decisions: Iterable[Decision], now: datetime) -> dict[Reason, float]:
     """For each reason that holds something back, how long the oldest job has waited, in seconds.
 
-    A refusal about a flavor holds back that flavor's ready jobs, one about a job that job.
+    A refusal about a flavor holds back that flavor's ready jobs that are not paused, one about a
+    type the jobs of that type, one about a job that job.
     """
-    by_flavor, by_job = _ready_since(world.store), _jobs_since(world.store)
+    holds = {
+        SubjectKind.FLAVOR: _ready_since_by_flavor(world.store),
+        SubjectKind.TYPE: _oldest((row.type, row) for row in world.store.counts),
+        SubjectKind.JOB: _jobs_since(world.store),
+    }
     waits: defaultdict[Reason, float] = defaultdict(float)
     for decision in decisions:
         if not isinstance(decision, Held):
             continue
-        since = {SubjectKind.FLAVOR: by_flavor, SubjectKind.JOB: by_job}.get(decision.subject.kind)
-        began = since.get(decision.subject.id) if since else None
+        began = holds.get(decision.subject.kind, {}).get(decision.subject.id)
         if began is not None:
             waited = max(0.0, (now - began).total_seconds())
             waits[decision.reason] = max(waits[decision.reason], waited)
     return dict(waits)
 
 
-def _ready_since(store: StoreView) -> dict[str, datetime]:
+def _ready_since_by_flavor(store: StoreView) -> dict[str, datetime]:
+    paused = paused_types(store.pauses)
+    return _oldest((row.flavor, row) for row in store.counts if row.type not in paused)
+
+
+def _oldest(counts: Iterable[tuple[str, JobCount]]) -> dict[str, datetime]:
+    """Since when the oldest ready job has waited, by the key that stands before its count."""
     oldest: dict[str, datetime] = {}
-    for row in store.counts:
+    for key, row in counts:
         if row.status is Status.READY and row.oldest_at is not None:
-            oldest[row.flavor] = min(row.oldest_at, oldest.get(row.flavor, row.oldest_at))
+            oldest[key] = min(row.oldest_at, oldest.get(key, row.oldest_at))
     return oldest
 
 
@@ -87,8 +100,9 @@ def _jobs_since(store: StoreView) -> dict[str, datetime]:
 
 
 def next_due(world: World, now: datetime) -> datetime | None:
-    """When the next wait that this world knows of is over: a back-off or a job held back."""
+    """When the next wait that this world knows of is over: a back-off, a pause, a job held back."""
     times = (
+        *(pause.until for pause in world.store.pauses if pause.until is not None),
         *(backoff.until for backoff in world.store.backoffs),
         *(job.not_before for job in world.store.errors if job.not_before is not None),
     )

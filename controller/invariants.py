@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from models import actions
-from models.actions import CommitDelete, CreateServer
+from models.actions import CommitDelete, CreateServer, DispatchRun
 from models.fleet import Member, join
 from models.lifecycle import IN_FLIGHT, ON_WORKER
+from models.pauses import in_words, pause_of_loop, paused_types
 from models.plan import Action, Decision
 from models.records import InFlight, RetireCause, Worker, WorkerState
 from models.remembered import remembered
@@ -103,6 +104,24 @@ def check_decisions(
             if not d.because
         ),
     ]
+
+
+def check_pauses(world: World, decisions: Iterable[Decision], loop: str) -> list[Violation]:
+    """I12. A paused loop does nothing, and nothing of a paused type is dispatched."""
+    stopped = pause_of_loop(world.store.pauses, loop)
+    types, known = paused_types(world.store.pauses), {job.id: job for job in world.store.ready}
+    found: list[Violation] = []
+    for decision in decisions:
+        what = f"{type(decision).__name__} was decided though "
+        job = known.get(decision.job_id) if isinstance(decision, DispatchRun) else None
+        if stopped is not None and isinstance(decision, Action):
+            what += in_words(stopped)
+        elif job is not None and job.type in types:
+            what += f"type {job.type} is paused"
+        else:
+            continue
+        found.append(Violation(invariant="I12", subject=str(decision.subject), what=what))
+    return found
 
 
 def _deleted_while_busy(member: Member) -> Iterator[Violation]:

@@ -20,7 +20,7 @@ from controller.act.hands import Hands
 from controller.act.leftovers import leftovers
 from controller.attempt import Done, attempt
 from controller.figures import next_due
-from controller.invariants import Violation, check, check_decisions
+from controller.invariants import Violation, check, check_decisions, check_pauses
 from controller.leader import Leadership
 from controller.ledger import Page, turn
 from controller.metrics import kind_of
@@ -28,6 +28,7 @@ from controller.observe import Observation, Observer
 from controller.progress import Progress
 from controller.watchdog import Pulse
 from models.errors import HrsiError, Superseded, System
+from models.pauses import heeding
 from models.plan import Action, Decision, Held, Reason, Subject, SubjectKind
 from models.ports import Hints, StopSignal
 from models.records import Heartbeat, Lease
@@ -181,6 +182,7 @@ class Loop:
         violations = (
             *check(seen.world),
             *check_decisions(seen.world, decisions, seen.settings),
+            *check_pauses(seen.world, decisions, self.name),
         )
         tools.metrics.violated(violations)
         self._progress.enter("recording")
@@ -225,7 +227,8 @@ class Loop:
         decided = self._reconciler.decide(seen.world, group, now)
         busy = seen.world.busy | self._shell.hands.executor.busy()
         free = (d for d in decided if not (isinstance(d, Action) and str(d.subject) in busy))
-        return (*_bad_parameter(seen), *free)
+        allowed = heeding(free, self.name, seen.world.store.pauses)
+        return (*_bad_parameter(seen), *allowed)
 
     def _act(self, decisions: Sequence[Decision], seen: Observation, lease: Lease) -> Acting:
         passes, clock = seen.settings.passes, self._shell.tools.clock

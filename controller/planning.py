@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from controller.loop import Reconciler
 from controller.observe import Observer, Parameters
 from controller.recording import Recording
+from models.pauses import heeding
 from models.plan import Decision
 from models.ports import Clock
 from models.settings import Settings
@@ -56,17 +57,16 @@ def look(observer: Observer, reconcilers: Iterable[Reconciler], clock: Clock) ->
 
 
 def decided(seen: Look, reconcilers: Iterable[Reconciler]) -> Plan:
-    """What each reconciler decides about a look. Computes only."""
+    """What each reconciler decides about a look, as far as it is not paused. Computes only."""
+    pauses = seen.world.store.pauses
     return {
-        each.name: tuple(
-            each.decide(_as_seen_by(each, seen.world), _settings(each, seen), seen.now)
-        )
-        for each in reconcilers
+        each.name: tuple(heeding(_decided(each, seen), each.name, pauses)) for each in reconcilers
     }
 
 
-def _settings(reconciler: Reconciler, seen: Look) -> Any:
-    return reconciler.settings_of(seen.settings)
+def _decided(reconciler: Reconciler, seen: Look) -> list[Decision]:
+    settings: Any = reconciler.settings_of(seen.settings)
+    return reconciler.decide(_as_seen_by(reconciler, seen.world), settings, seen.now)
 
 
 def _as_seen_by(reconciler: Reconciler, world: World) -> World:

@@ -113,6 +113,7 @@ class Reason(StrEnum):
     SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
     INTENT_OPEN = "INTENT_OPEN"
     BAD_PARAMETER = "BAD_PARAMETER"
+    PAUSED = "PAUSED"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,6 +24,7 @@ from models.records import (
     LedgerRow,
     NewJob,
     ParameterChange,
+    Pause,
     Run,
     StatusChange,
     Worker,
@@ -289,6 +290,21 @@ class Operations(Protocol):
         nothing was written then.
         """
 
+    def pause(
+        self, targets: Sequence[str], asked: Asked, *, lasts: timedelta | None = None
+    ) -> tuple[Verdict, ...]:
+        """Let these targets rest (`models.pauses` says what they are), until resumed or for as long
+        as `lasts`. A pause in force is replaced by the new one.
+
+        Refused: a target that can be no pause's, or whose type is not in the registry. One verdict
+        per target, in order. Raises `ConfigurationError` when `lasts` is no time at all.
+        """
+
+    def resume(self, targets: Sequence[str], asked: Asked) -> tuple[Verdict, ...]:
+        """End the pauses of these targets. Refused: one that is not paused. One verdict per target,
+        in order.
+        """
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobFilter:
@@ -343,3 +359,6 @@ class Reader(Protocol):
 
     def parameters(self) -> tuple[ParameterChange, ...]:
         """History of parameter changes, newest first."""
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """What is paused now, by target."""

@@ -247,6 +247,20 @@ class WorkerOrder:
     keep_until: datetime
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pause:
+    """A person's wish that something rests: see `models.pauses` for targets and what rests.
+
+    It is over at `until`, or, if that is None, when a person resumes.
+    """
+
+    target: str
+    by: str
+    reason: str
+    since: datetime
+    until: datetime | None = None
+
+
 class IntentKind(StrEnum):
     """The kinds of effect outside; each is committed before it is tried."""
 

@@ -3,7 +3,8 @@
 What the database enforces by itself (triggers, partial indexes, partitions) stands in the
 migrations alone. A test compares tables, columns and types here with those of a migrated database.
 Reserved words of SQL have other names here than in the records: `Run.end` is `ended_as`,
-`WorkerOrder.by` is `ordered_by`, a worker's `Retirement` is its `retire_…` columns.
+`WorkerOrder.by` is `ordered_by`, `Pause.by` is `paused_by`, a worker's `Retirement` is its
+`retire_…` columns.
 """
 
 from __future__ import annotations
@@ -287,6 +288,15 @@ decisions = Table(
     _json("facts"),
     *_times("first_at", "last_at"),
     _big("count"),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    *_keys("target"),
+    *_texts("paused_by", "reason"),
+    *_times("since"),
+    *_times("until", nullable=True),
 )
 
 audit = Table(

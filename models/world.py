@@ -20,6 +20,7 @@ from models.records import (
     Intent,
     Job,
     NodeIdentity,
+    Pause,
     Priority,
     Run,
     Worker,
@@ -219,7 +220,8 @@ class StoreView:
     """What is open in the store. Its size depends on what is in flight, never on the history.
 
     `ready` holds the top of each flavor's queue in dispatch order: jobs that are due (`not_before`
-    has passed); `ready_total` says per flavor how many due jobs there are in all (no 0).
+    has passed) and whose type is not paused; `ready_total` says per flavor how many of them there
+    are in all (no 0). `pauses` are those in force.
     `errors` holds jobs in error statuses that are not quarantined. `ended_runs` are runs that
     ended so recently that their program may still be tidying up. `counts` leaves out done and
     cancelled jobs; `intents` and `orders` are the open ones, `workers` those not closed.
@@ -227,7 +229,7 @@ class StoreView:
     In order: `ready` by flavor, then dispatch order; `in_flight` by job id; `errors` by when they
     are due (`not_before`, else `status_at`), then id; `ended_runs` by end, then id; `workers` and
     `orders` by id; `intents` by time of opening, then id; `backoffs` by subject and failure;
-    `counts` by type, status, priority as the enums list them.
+    `counts` by type, status, priority as the enums list them; `pauses` by target.
     """
 
     requested_at: datetime
@@ -243,6 +245,7 @@ class StoreView:
     identities: Mapping[str, NodeIdentity] = field(default_factory=dict)
     backoffs: tuple[Backoff, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    pauses: tuple[Pause, ...] = ()
 
 
 # ---- memory and the whole ------------------------------------------------------------------------

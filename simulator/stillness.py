@@ -17,13 +17,13 @@ from typing import TypeAlias
 from models.job_types import Registry
 from models.lifecycle import Status
 from models.parameters import Kept
-from models.records import Backoff, Intent, IntentState, Job, Run, Worker, WorkerState
+from models.records import Backoff, Intent, IntentState, Job, Pause, Run, Worker, WorkerState
 from models.settings import Settings
 from models.world import Source
 from simulator.store.tables import Tables
 from simulator.systems import Systems
 
-Row: TypeAlias = Job | Run | Worker | Intent | Backoff | Kept
+Row: TypeAlias = Job | Run | Worker | Intent | Backoff | Pause | Kept
 Stamp: TypeAlias = tuple[int, ...]
 
 LONGEST = timedelta(seconds=30)
@@ -44,6 +44,8 @@ def moments(row: Row, settings: Settings, registry: Registry) -> Iterator[dateti
             yield row.deadline
             yield row.deadline + settings.pool.refute_after
         case Backoff():
+            yield row.until
+        case Pause() if row.until is not None:
             yield row.until
         case Kept() if row.expires_at is not None:
             yield row.expires_at
@@ -159,6 +161,7 @@ class Stillness:
         tables.intents.watch(self._alarms)
         tables.backoffs.watch(self._alarms)
         tables.parameters.watch(self._alarms)
+        tables.pauses.watch(self._alarms)
 
     def look(self, sources: frozenset[Source]) -> Look:
         """Remember how things stand, before a pass that reads these sources."""
@@ -188,6 +191,7 @@ class Stillness:
             tables.backoffs.version,
             tables.intents.version,
             tables.parameters.version,
+            tables.pauses.version,
         )
         nomad = (outside.nomad.state.index, outside.nomad.term, outside.nomad.leaderless)
         cloud = (outside.cloud.version,) if Source.CLOUD in sources else ()
@@ -201,3 +205,4 @@ def _rows(tables: Tables) -> Iterator[Row]:
     yield from tables.intents.values()
     yield from tables.backoffs.values()
     yield from tables.parameters.values()
+    yield from tables.pauses.values()

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from controller.cli import bench, demo, doctor, jobs, param, service, simulate, why, workers, worlds
+from controller.cli import (
+    bench,
+    demo,
+    doctor,
+    jobs,
+    param,
+    pauses,
+    service,
+    simulate,
+    why,
+    workers,
+    worlds,
+)
 from controller.cli.session import ConfigFile
 
 app = typer.Typer(
@@ -17,6 +29,7 @@ app = typer.Typer(
 app.add_typer(service.app)
 app.add_typer(worlds.app)
 app.add_typer(doctor.app)
+app.add_typer(pauses.app)
 app.add_typer(demo.app)
 app.add_typer(simulate.app)
 app.add_typer(bench.app, name="bench")

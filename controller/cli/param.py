@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from controller.cli.output import print_json, print_table, say
-from controller.cli.session import AsJson, DryRun, asked, examples, people
+from controller.cli.session import (
+    AsJson,
+    DryRun,
+    Lasts,
+    asked,
+    examples,
+    lasting,
+    people,
+    required,
+)
 from controller.cli.worlds import WorldFile, seen
 from controller.clock import SystemClock
 from controller.parameter_text import (
@@ -18,7 +26,6 @@ from controller.parameter_text import (
     parameter,
     parameters,
     read_pair,
-    read_wait,
 )
 from controller.preview import preview as previewed
 from controller.preview import preview_as_json, preview_lines
@@ -42,7 +49,6 @@ Pairs = Annotated[
     list[str],
     typer.Argument(metavar="KEY=VALUE…", help=f"Numbers, waits as 90s or 1h30m, or {DEFAULT}."),
 ]
-LONGEST = timedelta(days=365)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,10 +155,7 @@ def set_parameter(
     context: typer.Context,
     pair: Pair,
     reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the history.")],
-    lasts: Annotated[
-        str | None,
-        typer.Option("--for", metavar="WAIT", help="For a while only: 30m, 4h, 2d."),
-    ] = None,
+    lasts: Lasts = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -162,29 +165,13 @@ def set_parameter(
     for a while is over.
     """
     described, value = read_pair(pair)
-    while_for = None if lasts is None else _while(lasts)
+    while_for = lasting(lasts)
     if value is None and while_for is not None:
         value = described.default
     with people(context) as desk:
-        asking = asked(_required(reason), dry_run=dry_run)
+        asking = asked(required(reason), dry_run=dry_run)
         change = desk.operations.set_parameter(described.key, value, asking, lasts=while_for)
     _tell_change(change, as_json=as_json, dry_run=dry_run)
-
-
-def _required(reason: str) -> str:
-    if not reason.strip():
-        raise ConfigurationError("--reason is empty; say why, whoever comes next will ask")
-    return reason
-
-
-def _while(text: str) -> timedelta:
-    try:
-        found = read_wait(text)
-    except ValueError as error:
-        raise ConfigurationError(f"--for: {error}") from error
-    if not timedelta(0) < found <= LONGEST:
-        raise ConfigurationError(f"--for: {text!r} is not more than nothing and at most a year")
-    return found
 
 
 def _tell_change(change: ParameterChange, *, as_json: bool, dry_run: bool) -> None:

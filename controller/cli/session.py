@@ -6,6 +6,7 @@ import getpass
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ import typer
 from controller import bootstrap
 from controller.bootstrap import People
 from controller.config import Config, load
+from controller.parameter_text import read_wait
+from models.errors import ConfigurationError
 from models.ports import Asked
 
 ConfigFile = Annotated[
@@ -28,6 +31,12 @@ ConfigFile = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
+
+Lasts = Annotated[
+    str | None,
+    typer.Option("--for", metavar="WAIT", help="For a while only: 30m, 4h, 2d."),
+]
+LONGEST = timedelta(days=365)
 
 
 def examples(*commands: str) -> str:
@@ -53,3 +62,23 @@ def asked(reason: str = "", *, dry_run: bool = False) -> Asked:
     """Who asks: the user at this machine, as the audit trail will name them."""
     actor = f"{getpass.getuser()}@{socket.gethostname()}"
     return Asked(actor=actor, reason=reason, dry_run=dry_run)
+
+
+def required(reason: str) -> str:
+    """A reason that may not be left out. Raises `ConfigurationError` when it is empty."""
+    if not reason.strip():
+        raise ConfigurationError("--reason is empty; say why, whoever comes next will ask")
+    return reason
+
+
+def lasting(text: str | None) -> timedelta | None:
+    """What somebody gave as `--for`; None: for good. Raises `ConfigurationError`."""
+    if text is None:
+        return None
+    try:
+        found = read_wait(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--for: {error}") from error
+    if not timedelta(0) < found <= LONGEST:
+        raise ConfigurationError(f"--for: {text!r} is not more than nothing and at most a year")
+    return found

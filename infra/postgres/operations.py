@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, text
 
-from infra.postgres import people, wishes
+from infra.postgres import pauses, people, wishes
 from infra.postgres.sessions import Sessions
 from infra.postgres.view import clock
 from infra.postgres.wishes import Ordered, Wish
@@ -75,6 +75,24 @@ class PostgresOperations:
             change = wishes.set_parameter(connection, key, value, wish, lasts)
             _audit(connection, "set_parameter", asked, [f"parameter:{key}"])
             return change
+
+    def pause(
+        self, targets: Sequence[str], asked: Asked, *, lasts: timedelta | None = None
+    ) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.pause`."""
+        with self._sessions.write(f"pause {', '.join(targets)}") as connection:
+            wish = Wish(asked=asked, now=clock(connection))
+            verdicts = pauses.pause(connection, targets, wish, lasts, self._registry)
+            _audit(connection, "pause", asked, _done(verdicts))
+            return verdicts
+
+    def resume(self, targets: Sequence[str], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.resume`."""
+        with self._sessions.write(f"resume {', '.join(targets)}") as connection:
+            wish = Wish(asked=asked, now=clock(connection))
+            verdicts = pauses.resume(connection, targets, wish)
+            _audit(connection, "resume", asked, _done(verdicts))
+            return verdicts
 
 
 def _done(verdicts: Sequence[Verdict]) -> list[str]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, select, text
 
+from infra.postgres import view
 from infra.postgres.ledger import DECISIONS
 from infra.postgres.pool import SERVERS_CREATED, SERVERS_DELETED
 from infra.postgres.rows import (
@@ -24,7 +25,16 @@ from infra.postgres.sessions import Sessions
 from infra.postgres.statements import statement
 from models.errors import NotFound
 from models.ports import JobFilter, JobStory
-from models.records import Heartbeat, Job, Lease, LedgerRow, ParameterChange, Worker, WorkerState
+from models.records import (
+    Heartbeat,
+    Job,
+    Lease,
+    LedgerRow,
+    ParameterChange,
+    Pause,
+    Worker,
+    WorkerState,
+)
 from models.tables import (
     heartbeats,
     jobs,
@@ -137,6 +147,11 @@ class PostgresReader:
                 )
                 for row in connection.execute(query)
             )
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """See `models.ports.Reader.pauses`."""
+        with self._sessions.read("read the pauses") as connection:
+            return view.pauses(connection)
 
 
 def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:

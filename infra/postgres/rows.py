@@ -22,6 +22,7 @@ from models.records import (
     Job,
     LedgerRow,
     NodeIdentity,
+    Pause,
     Priority,
     RetireCause,
     Retirement,
@@ -66,6 +67,7 @@ INTENT = _of(tables.intents, "id kind subject opened_at deadline lease epoch sta
 ORDER = _of(tables.worker_orders, "id flavor ordered_by keep_until")
 IDENTITY = _of(tables.node_identities, "node_id server_id name node_class")
 BACKOFF = _of(tables.backoffs, "subject failure failures until message")
+PAUSE = _of(tables.pauses, "target paused_by reason since until")
 CHANGE = _of(tables.status_changes, "job_id seq at before after subtype message actor attempt")
 DECISION = _of(tables.decisions, "subject reason action because facts loop first_at last_at count")
 
@@ -206,6 +208,11 @@ def backoff_from(row: Row) -> Backoff:
         until=row[3],
         message=row[4],
     )
+
+
+def pause_from(row: Row) -> Pause:
+    """A pause from the columns `PAUSE`."""
+    return Pause(target=row[0], by=row[1], reason=row[2], since=row[3], until=row[4])
 
 
 def change_from(row: Row) -> StatusChange:

@@ -21,13 +21,15 @@ from infra.postgres.rows import (
     intent_from,
     job_from,
     order_from,
+    pause_from,
     run_from,
     worker_from,
 )
 from infra.postgres.statements import statement
 from models.lifecycle import Status
+from models.pauses import paused_types
 from models.ports import ViewLimits
-from models.records import InFlight, NodeIdentity, Priority
+from models.records import InFlight, NodeIdentity, Pause, Priority
 from models.world import JobCount, StoreView
 
 _JOB_WIDTH = len(JOB)
@@ -56,13 +58,15 @@ from unnest(cast(:flavors as text[])) with ordinality as f (flavor, place)
 cross join lateral (
   select * from jobs
   where status = 'ready' and flavor = f.flavor and (not_before is null or not_before <= now())
+    and type <> all(:paused)
   order by priority_rank, deadline, created_at, id limit :most) j
 order by f.place, j.priority_rank, j.deadline, j.created_at, j.id
 """)
 
 _HELD_BACK = statement("""
 select flavor, count(*) from jobs
-where status = 'ready' and not_before is not null and not_before > now() group by flavor
+where status = 'ready' and not_before is not null and not_before > now() and type <> all(:paused)
+group by flavor
 """)
 
 _IN_FLIGHT = statement("""
@@ -82,9 +86,14 @@ _ORDERS = statement("select $ORDER from worker_orders where closed_at is null or
 _INTENTS = statement("select $INTENT from intents where state = 'open' order by opened_at, id")
 _IDENTITIES = statement("select $IDENTITY from node_identities")
 _BACKOFFS = statement("select $BACKOFF from backoffs order by subject, failure")
+# As people's languages sort them is no order for a program.
+_PAUSES = statement("""
+select $PAUSE from pauses where until is null or until > now() order by target collate "C"
+""")
 
 STATEMENTS = (
     _NOW_AND_PARAMETERS,
+    _PAUSES,
     _COUNTS,
     _READY,
     _HELD_BACK,
@@ -100,6 +109,7 @@ STATEMENTS = (
 """Every query of a view, in order."""
 
 _LISTS = {
+    "pauses": _PAUSES,
     "ready": _READY,
     "in_flight": _IN_FLIGHT,
     "errors": _ERRORS,
@@ -129,19 +139,20 @@ class Viewer:
         """See `models.ports.JobStore.view`."""
         requested_at, parameters = _rows(connection, _NOW_AND_PARAMETERS)[0]
         counts = self._made("counts", _rows(connection, _COUNTS), _counts)
-        totals = _ready_totals(counts, _rows(connection, _HELD_BACK))
-        flavors = sorted({count.flavor for count in counts if count.status is Status.READY})
-        most = limits.ready_per_flavor
 
         def each(name: str, make: Callable[[Row], Made], **given: Any) -> tuple[Made, ...]:
             rows = _rows(connection, _LISTS[name], **given)
             return self._made(name, rows, lambda found: tuple(map(make, found)))
 
+        pauses = each("pauses", pause_from)
+        paused = sorted(paused_types(pauses))
+        queued = [c for c in counts if c.status is Status.READY and c.type not in paused]
+        given = {"flavors": sorted({count.flavor for count in queued}), "paused": paused}
         return StoreView(
             requested_at=requested_at,
             counts=counts,
-            ready=each("ready", job_from, flavors=flavors, most=most),
-            ready_total=totals,
+            ready=each("ready", job_from, most=limits.ready_per_flavor, **given),
+            ready_total=_ready_totals(queued, _rows(connection, _HELD_BACK, paused=paused)),
             in_flight=each("in_flight", _flight_from),
             errors=each("errors", job_from, most=limits.errors),
             ended_runs=each("ended_runs", run_from, since=limits.ended_since),
@@ -151,6 +162,7 @@ class Viewer:
             identities=self._made("identities", _rows(connection, _IDENTITIES), _identities),
             backoffs=each("backoffs", backoff_from),
             parameters=parameters,
+            pauses=pauses,
         )
 
     def _made(self, name: str, rows: Rows, make: Callable[[Rows], Made]) -> Made:
@@ -200,14 +212,18 @@ def _count_from(row: Row) -> JobCount:
     )
 
 
-def _ready_totals(counts: tuple[JobCount, ...], held_back: Rows) -> Mapping[str, int]:
+def _ready_totals(queued: Sequence[JobCount], held_back: Rows) -> Mapping[str, int]:
     totals: defaultdict[str, int] = defaultdict(int)
-    for count in counts:
-        if count.status is Status.READY:
-            totals[count.flavor] += count.count
+    for count in queued:
+        totals[count.flavor] += count.count
     for flavor, held in held_back:
         totals[flavor] -= held
     return {flavor: total for flavor, total in sorted(totals.items()) if total}
+
+
+def pauses(connection: Connection) -> tuple[Pause, ...]:
+    """The pauses in force, by target."""
+    return tuple(map(pause_from, _rows(connection, _PAUSES)))
 
 
 def clock(connection: Connection) -> datetime:

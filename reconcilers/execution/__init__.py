@@ -17,11 +17,11 @@ from models.settings import ExecutionSettings
 from models.world import Source, World
 from reconcilers.execution.children import evaluate, stop_strays
 from reconcilers.execution.protocol import confirm, register_parents, seek
-from reconcilers.execution.queue import dispatch
+from reconcilers.execution.queue import dispatch, paused
 from reconcilers.execution.sight import Sight
 
 # Parents first, for the rest waits on them; then what is known already, before anything new.
-RULES = (register_parents, confirm, seek, stop_strays, evaluate, dispatch)
+RULES = (register_parents, confirm, seek, stop_strays, evaluate, paused, dispatch)
 
 
 def decide(world: World, settings: ExecutionSettings, now: datetime) -> list[Decision]:

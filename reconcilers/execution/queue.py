@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from models.actions import DispatchRun
 from models.fleet import Demand, Member, demands, in_dispatch_order, join
+from models.lifecycle import Status
+from models.pauses import in_words, pause_of_type, paused_types
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import Job
 from models.wording import counted, job_subject, named
@@ -43,6 +45,22 @@ def dispatch(sight: Sight) -> Iterator[Decision]:
     crew = _crew(members)
     for flavor in sorted(lines):
         yield from _fill(sight, demand[flavor], lines[flavor], crew.get(flavor, ()))
+
+
+def paused(sight: Sight) -> Iterator[Decision]:
+    """Say of each paused type how many ready jobs wait for it to be resumed."""
+    pauses = sight.world.store.pauses
+    for name in sorted(paused_types(pauses)):
+        pause = pause_of_type(pauses, name)
+        counts = (c for c in sight.world.store.counts if c.status is Status.READY)
+        waiting = sum(count.count for count in counts if count.type == name)
+        if pause is not None and waiting:
+            yield Held(
+                subject=Subject(SubjectKind.TYPE, name),
+                reason=Reason.PAUSED,
+                because=f"{counted(waiting, 'job')} cannot be dispatched: {in_words(pause)}",
+                facts=(("waiting", waiting),),
+            )
 
 
 def _lines(sight: Sight) -> tuple[dict[str, _Line], dict[Obstacle, list[Job]]]:

@@ -30,7 +30,16 @@ from models.ports import (
     Verdict,
     ViewLimits,
 )
-from models.records import Heartbeat, Job, Lease, LedgerRow, NewJob, ParameterChange, Worker
+from models.records import (
+    Heartbeat,
+    Job,
+    Lease,
+    LedgerRow,
+    NewJob,
+    ParameterChange,
+    Pause,
+    Worker,
+)
 from models.world import StoreView
 from simulator.faults import Crash, Fault, Faults
 from simulator.store import commit, ledger, people, reports, views
@@ -169,6 +178,16 @@ class MemoryStore:
             "set_parameter", lambda: people.set_parameter(self._asking(asked), key, value, lasts)
         )
 
+    def pause(
+        self, targets: Sequence[str], asked: Asked, *, lasts: timedelta | None = None
+    ) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.pause`."""
+        return self._write("pause", lambda: people.pause(self._asking(asked), targets, lasts))
+
+    def resume(self, targets: Sequence[str], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.resume`."""
+        return self._write("resume", lambda: people.resume(self._asking(asked), targets))
+
     # ---- Reader ----------------------------------------------------------------------------------
 
     def jobs(self, wanted: JobFilter) -> tuple[Job, ...]:
@@ -202,6 +221,10 @@ class MemoryStore:
     def parameters(self) -> tuple[ParameterChange, ...]:
         """See `models.ports.Reader.parameters`."""
         return self._read("parameters", lambda: tuple(self.tables.parameter_changes.newest_first()))
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """See `models.ports.Reader.pauses`."""
+        return self._read("pauses", lambda: views.pauses(self.tables, self._clock.now()))
 
     # ---- one call --------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What people ask for: submit, cancel, relaunch, retire, order, set a parameter."""
+"""What people ask for: submit, cancel, relaunch, retire, order, set a parameter, pause."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from models import lifecycle
 from models.errors import Malformed
 from models.lifecycle import Status
 from models.parameters import UNSET, admit
+from models.pauses import end_of, in_words, why_not_pausable
 from models.ports import Asked, Ids, Submitted, Verdict
 from models.records import (
     Job,
     NewJob,
     ParameterChange,
+    Pause,
     RetireCause,
     Retirement,
     RetireStep,
@@ -27,6 +29,7 @@ from models.records import (
 from simulator.store.pool import IN_SERVICE
 from simulator.store.runs import close_run, through_check
 from simulator.store.tables import AuditRow, Note, Tables
+from simulator.store.views import pauses
 
 RELAUNCHED = lifecycle.ERRORS | lifecycle.FINAL
 """Statuses from which a person may send a job round again."""
@@ -253,6 +256,51 @@ def set_parameter(asking: Asking, key: str, value: Any, lasts: timedelta | None)
     tables.parameter_changes.put(tables.number("parameters"), change)
     asking.audit("set_parameter", f"parameter:{key}")
     return change
+
+
+def pause(asking: Asking, targets: Sequence[str], lasts: timedelta | None) -> tuple[Verdict, ...]:
+    """See `models.ports.Operations.pause`."""
+    until = end_of(asking.now, lasts)
+    verdicts = {target: _paused(asking, target, until) for target in dict.fromkeys(targets)}
+    return tuple(verdicts[target] for target in targets)
+
+
+def _paused(asking: Asking, target: str, until: datetime | None) -> Verdict:
+    refusal = why_not_pausable(target, asking.tables.registry)
+    if refusal is not None:
+        return _no(target, refusal)
+    made = Pause(
+        target=target,
+        by=asking.asked.actor,
+        reason=asking.asked.reason,
+        since=asking.now,
+        until=until,
+    )
+
+    def do() -> None:
+        asking.tables.pauses.put(target, made)
+        asking.audit("pause", target)
+
+    return asking.decided(target, in_words(made), do)
+
+
+def resume(asking: Asking, targets: Sequence[str]) -> tuple[Verdict, ...]:
+    """See `models.ports.Operations.resume`."""
+    found = {pause.target: pause for pause in pauses(asking.tables, asking.now)}
+    wanted = dict.fromkeys(targets)
+    verdicts = {target: _resumed(asking, target, found.get(target)) for target in wanted}
+    return tuple(verdicts[target] for target in targets)
+
+
+def _resumed(asking: Asking, target: str, found: Pause | None) -> Verdict:
+    if found is None:
+        return _no(target, "it is not paused")
+
+    def do() -> None:
+        asking.tables.pauses.drop(target)
+        asking.audit("resume", target)
+
+    return asking.decided(target, in_words(found), do)
 
 
 def _no(subject: str, because: str) -> Verdict:

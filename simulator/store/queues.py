@@ -48,10 +48,12 @@ class ReadyQueue:
             if after.not_before is not None:
                 self._held[after.id] = after
 
-    def top(self, count: int, now: datetime) -> tuple[Job, ...]:
-        """The first `count` due jobs of each flavor."""
+    def top(self, count: int, now: datetime, paused: frozenset[str]) -> tuple[Job, ...]:
+        """The first `count` due jobs of each flavor, without those of paused types."""
         return tuple(
-            job for flavor in sorted(self._places) for job in islice(self._due(flavor, now), count)
+            job
+            for flavor in sorted(self._places)
+            for job in islice(self._due(flavor, now, paused), count)
         )
 
     def let_go(self, now: datetime) -> int:
@@ -60,18 +62,21 @@ class ReadyQueue:
             job.not_before is not None and job.not_before <= now for job in self._held.values()
         )
 
-    def _due(self, flavor: str, now: datetime) -> Iterator[Job]:
+    def _due(self, flavor: str, now: datetime, paused: frozenset[str]) -> Iterator[Job]:
         for *_, number in self._places[flavor]:
             job = self._jobs[number]
-            if job.not_before is None or job.not_before <= now:
+            if job.type not in paused and (job.not_before is None or job.not_before <= now):
                 yield job
 
-    def totals(self, now: datetime) -> dict[str, int]:
-        """How many due jobs each flavor has; flavors without any are left out."""
+    def totals(self, now: datetime, paused: frozenset[str]) -> dict[str, int]:
+        """How many due jobs each flavor has, without those of paused types; no 0."""
         totals = {flavor: len(places) for flavor, places in self._places.items()}
         for job in self._held.values():
-            if job.not_before is not None and job.not_before > now:
+            if job.type not in paused and job.not_before is not None and job.not_before > now:
                 totals[job.flavor] -= 1
+        if paused:
+            for job in self._jobs.values():
+                totals[job.flavor] -= job.type in paused
         return {flavor: total for flavor, total in sorted(totals.items()) if total}
 
 

@@ -30,6 +30,7 @@ from models.records import (
     LedgerRow,
     NodeIdentity,
     ParameterChange,
+    Pause,
     Run,
     StatusChange,
     Worker,
@@ -114,6 +115,7 @@ class Tables:
         self.parameters: Rows[str, Kept] = Rows(self.journal)
         self.parameter_changes: Rows[int, ParameterChange] = Rows(self.journal)
         self.heartbeats: Rows[tuple[str, str], Heartbeat] = Rows(self.journal)
+        self.pauses: Rows[str, Pause] = Rows(self.journal)
         self.audit: Rows[int, AuditRow] = Rows(self.journal)
         self.ledger: Rows[int, LedgerRow] = Rows(self.journal)
         self.totals: Rows[str, int] = Rows(self.journal)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from models.errors import NotFound
 from models.lifecycle import ERRORS, IN_FLIGHT, Status
 from models.parameters import in_force
+from models.pauses import paused_types
 from models.ports import JobFilter, JobStory, ViewLimits
 from models.records import (
     Backoff,
@@ -24,6 +25,7 @@ from models.records import (
     Job,
     Lease,
     LedgerRow,
+    Pause,
     Worker,
     WorkerOrder,
 )
@@ -33,6 +35,7 @@ from simulator.store.rows import K, R, Rows
 from simulator.store.tables import Tables
 
 T = TypeVar("T")
+_Stamp: TypeAlias = tuple[int, int, frozenset[str], int]
 
 _WAITING = tuple((status, False) for status in Status if status in ERRORS)
 _FLYING = tuple((status, False) for status in Status if status in IN_FLIGHT)
@@ -44,13 +47,14 @@ class Views:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._kept: dict[str, tuple[tuple[int, ...], Any]] = {}
-        self._queue: tuple[tuple[int, ...], tuple[Job, ...], Mapping[str, int]] | None = None
+        self._queue: tuple[_Stamp, tuple[Job, ...], Mapping[str, int]] | None = None
 
     def view(self, limits: ViewLimits, now: datetime) -> StoreView:
         """See `models.ports.JobStore.view`."""
         t = self._tables
         errors: tuple[Job, ...] = self._part("errors", self._errors, t.jobs)
-        ready, ready_total = self._ready(limits.ready_per_flavor, now)
+        paused = pauses(t, now)
+        ready, ready_total = self._ready(limits.ready_per_flavor, paused_types(paused), now)
         return StoreView(
             requested_at=now,
             counts=self._part("counts", t.counts.open, t.jobs),
@@ -65,6 +69,7 @@ class Views:
             identities=self._part("identities", lambda: _as_dict(t.identities), t.identities),
             backoffs=self._part("backoffs", self._backoffs, t.backoffs),
             parameters=in_force(_as_dict(t.parameters), now),
+            pauses=paused,
         )
 
     def _part(self, name: str, make: Callable[[], T], *tables: Rows[Any, Any]) -> T:
@@ -76,11 +81,13 @@ class Views:
         part: T = kept[1]
         return part
 
-    def _ready(self, most: int, now: datetime) -> tuple[tuple[Job, ...], Mapping[str, int]]:
+    def _ready(
+        self, most: int, paused: frozenset[str], now: datetime
+    ) -> tuple[tuple[Job, ...], Mapping[str, int]]:
         queue = self._tables.ready
-        stamp = self._tables.jobs.version, most, queue.let_go(now)
+        stamp = self._tables.jobs.version, most, paused, queue.let_go(now)
         if self._queue is None or self._queue[0] != stamp:
-            self._queue = stamp, queue.top(most, now), queue.totals(now)
+            self._queue = stamp, queue.top(most, now, paused), queue.totals(now, paused)
         return self._queue[1:]
 
     def _in_flight(self) -> tuple[InFlight, ...]:
@@ -187,3 +194,9 @@ def leases(tables: Tables) -> tuple[Lease, ...]:
     """See `models.ports.Reader.leases`."""
     held = (lease for lease in tables.leases.values() if lease.holder)
     return tuple(sorted(held, key=lambda lease: lease.name))
+
+
+def pauses(tables: Tables, now: datetime) -> tuple[Pause, ...]:
+    """See `models.ports.Reader.pauses`."""
+    found = (p for p in tables.pauses.values() if p.until is None or p.until > now)
+    return tuple(sorted(found, key=lambda pause: pause.target))

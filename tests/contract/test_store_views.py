@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from models.changes import CloseIntent, EndRun
+from models.changes import CloseIntent
 from models.errors import NotFound
 from models.fleet import in_dispatch_order
 from models.lifecycle import Status
-from models.plan import Decision, Held, Next, Reason, Subject, SubjectKind
+from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.ports import JobFilter, ViewLimits
-from models.records import Heartbeat, IntentState, Priority, RunEnd
+from models.records import Heartbeat, IntentState, Priority
 from models.world import StoreView
 from simulator.examples import FLAVOR, a_new_job
 from tests.plugins.stores import ASKED, HOUR, NOBODY, Desk
@@ -24,20 +24,7 @@ MINUTE = timedelta(minutes=1)
 def held_back(desk: Desk, until: datetime) -> int:
     """A ready job that waits until then."""
     run = desk.claimed()
-    desk.do(
-        EndRun(
-            at=desk.now(),
-            job_id=run.job_id,
-            run_id=run.id,
-            expected_seq=desk.job(run.job_id).seq,
-            end=RunEnd.LOST,
-            status=Status.EXTERNAL_ERROR,
-            subtype="Worker lost",
-            message="",
-            then=Next.REQUEUE,
-            retry_at=until,
-        )
-    )
+    desk.do(desk.requeued(run, until))
     return run.job_id
 
 

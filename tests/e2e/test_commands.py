@@ -174,3 +174,34 @@ def test_without_a_database_an_embedded_one_is_set_up_and_stopped_again(
     assert (folder / ".hrsi/postgres/data/PG_VERSION").exists()
     assert len(json.loads(hrsi("job", "list", "--json", DATABASE_URL="").stdout)) == 3
     assert left_running() == []
+
+
+def test_something_is_paused_looked_at_and_resumed(hrsi: Run) -> None:
+    tried = hrsi("pause", "--type", "gfsc", "--reason", "try", "--dry-run")
+    assert "type:gfsc: would be paused" in tried.stdout, tried.stderr
+    assert json.loads(hrsi("paused", "--json").stdout) == []
+    done = hrsi("pause", "worker-pool", "--for", "30m", "--reason", "an upgrade")
+    assert "loop worker-pool is paused by" in done.stdout, done.stderr
+    (pause,) = json.loads(hrsi("paused", "--json").stdout)
+    assert (pause["target"], pause["reason"]) == ("loop:worker-pool", "an upgrade")
+    assert pause["until"] is not None
+    assert hrsi("resume").returncode == 1, "everything is not paused"
+    assert hrsi("resume", "worker-pool").returncode == 0
+    assert "Pauses: none" in hrsi("paused").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param(("worker-pol", "--reason", "x"), "is no loop", id="no-such-loop"),
+        pytest.param(("--reason", " "), "--reason is empty", id="no-reason"),
+        pytest.param(("--for", "soon", "--reason", "x"), "'soon' is no wait", id="no-time"),
+        pytest.param(("monitor", "--type", "gfsc", "--reason", "x"), "not both", id="two-things"),
+    ],
+)
+def test_an_impossible_pause_is_refused_before_anything_is_done(
+    hrsi: Run, arguments: tuple[str, ...], sentence: str
+) -> None:
+    ended = hrsi("pause", *arguments)
+    assert ended.returncode == 2
+    assert sentence in ended.stderr

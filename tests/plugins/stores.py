@@ -28,6 +28,7 @@ from models.changes import (
     Change,
     CloseWorkerRow,
     CommitDeletion,
+    EndRun,
     NoteGone,
     NoteNode,
     NoteSeen,
@@ -36,6 +37,7 @@ from models.changes import (
     ReserveWorker,
 )
 from models.lifecycle import Status
+from models.plan import Next
 from models.ports import (
     Asked,
     Claim,
@@ -58,6 +60,7 @@ from models.records import (
     RetireCause,
     RetireStep,
     Run,
+    RunEnd,
     Worker,
     WorkerState,
 )
@@ -247,6 +250,21 @@ class Desk:
         """End a run by its program."""
         self.doors.reports.end(run.id, claim, RunResult(status=status, **result))
         self.check_history()
+
+    def requeued(self, run: Run, until: datetime) -> EndRun:
+        """The change by which the job of a lost run is ready again, and due then."""
+        return EndRun(
+            at=self.now(),
+            job_id=run.job_id,
+            run_id=run.id,
+            expected_seq=self.job(run.job_id).seq,
+            end=RunEnd.LOST,
+            status=Status.EXTERNAL_ERROR,
+            subtype="Worker lost",
+            message="",
+            then=Next.REQUEUE,
+            retry_at=until,
+        )
 
     def failed(self, status: Status = Status.EXTERNAL_ERROR) -> Job:
         """A job whose program ended its first run in an error."""

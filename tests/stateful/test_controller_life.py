@@ -22,6 +22,7 @@ from simulator.systems import Scenario
 
 PERSON = Asked(actor="operator", reason="drawn")
 TYPES = ("test", "gfsc", "fsc_rlie")
+PAUSABLE = ("everything", "loop:execution", "loop:monitor", "loop:worker-pool", "type:gfsc")
 LOOPS = ("execution", "monitor", "worker-pool")
 CALLS = (
     "store.commit",
@@ -161,6 +162,17 @@ class LifeOfAnInstallation(RuleBasedStateMachine):
     def a_person_orders_a_worker(self, flavor: str, minutes: int) -> None:
         self.sim.systems.store.order(flavor, 1, timedelta(minutes=minutes), PERSON)
 
+    @rule(
+        what=st.sampled_from(PAUSABLE),
+        lasts=st.none() | st.integers(1, 600).map(lambda seconds: timedelta(seconds=seconds)),
+    )
+    def a_person_pauses_something(self, what: str, lasts: timedelta | None) -> None:
+        self.sim.systems.store.pause([what], PERSON, lasts=lasts)
+
+    @rule(what=st.sampled_from(PAUSABLE))
+    def a_person_resumes_something(self, what: str) -> None:
+        self.sim.systems.store.resume([what], PERSON)
+
     # ---- what holds ------------------------------------------------------------------------------
 
     @invariant()
@@ -173,6 +185,7 @@ class LifeOfAnInstallation(RuleBasedStateMachine):
         if not hasattr(self, "sim"):
             return
         self.sim.systems.faults.clear()
+        self.sim.systems.store.resume(PAUSABLE, PERSON)
         came_to_rest = self.sim.run_until(self.sim.is_quiet, timedelta(hours=24))
         assert came_to_rest, self.left_over()
 

@@ -39,6 +39,7 @@ MIXED = Behaviour(
         Ending.HANG: 0.1,
     },
 )
+PAUSABLE = ("everything", "loop:execution", "loop:worker-pool", "type:gfsc")
 PARAMETERS = {
     "pool.max_workers": 5,
     "pool.boot_limit": 240,
@@ -65,6 +66,7 @@ events = st.lists(
                 "lose_allocation",
                 "vanish",
                 "parameter",
+                "pause",
             ]
         ),
         st.integers(0, 1500),
@@ -142,6 +144,11 @@ class Life:
     def parameter(self, pick: int) -> None:
         lasts = timedelta(seconds=pick * 7 + 1) if pick % 2 else None
         self.sim.systems.store.set_parameter("pool.idle_for", pick, PERSON, lasts=lasts)
+
+    def pause(self, pick: int) -> None:
+        target = PAUSABLE[pick % len(PAUSABLE)]
+        lasts = timedelta(seconds=pick * 7 + 1) if pick % 2 else None
+        self.sim.systems.store.pause([target], PERSON, lasts=lasts)
 
     def lasting(self) -> dict[str, Any]:
         tables, outside = self.sim.systems.store.tables, self.sim.systems.outside

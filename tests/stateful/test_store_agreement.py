@@ -59,6 +59,7 @@ LEASE = "execution"
 SMALL = st.integers(0, 5)
 FEW = st.integers(0, 2)
 NAMES = [f"os-worker-{number:03d}" for number in range(4)]
+PAUSABLE = ("everything", "loop:execution", "type:fsc_rlie", "type:fsc")
 KINDS = (IntentKind.SET_ELIGIBLE, IntentKind.SET_INELIGIBLE, IntentKind.DELETE_SERVER)
 
 
@@ -152,7 +153,8 @@ class Normal:
         kind, _, given = text.partition(":")
         if kind == "job" and given.isdecimal():
             return f"job number {self._side.number('job', int(given))}"
-        return text if "kept until" not in text else "kept until then"
+        said, until, _ = text.partition(" until ")
+        return said + until
 
 
 Call = Callable[[Side], Any]
@@ -497,6 +499,20 @@ class Agreement(RuleBasedStateMachine):
         self.both(
             lambda side: side.desk.doors.operations.set_parameter(key, value, asked, lasts=lasts)
         )
+
+    @rule(
+        what=st.lists(st.sampled_from(PAUSABLE), max_size=2),
+        lasts=st.sampled_from([None, HOUR, timedelta(0)]),
+        dry_run=st.booleans(),
+    )
+    def pause(self, what: list[str], lasts: timedelta | None, *, dry_run: bool) -> None:
+        asked = Asked(actor="ada", dry_run=dry_run)
+        self.both(lambda side: side.desk.doors.operations.pause(what, asked, lasts=lasts))
+
+    @rule(what=st.lists(st.sampled_from(PAUSABLE), max_size=2), dry_run=st.booleans())
+    def end_pauses(self, what: list[str], *, dry_run: bool) -> None:
+        asked = Asked(actor="ada", dry_run=dry_run)
+        self.both(lambda side: side.desk.doors.operations.resume(what, asked))
 
     # ---- leases and the ledger -------------------------------------------------------------------
 

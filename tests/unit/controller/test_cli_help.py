@@ -10,6 +10,7 @@ from controller.cli.app import app
 
 READING = {
     "list",
+    "paused",
     "show",
     "plan",
     "demo",

@@ -7,7 +7,7 @@ from controller.figures import figures, next_due, oldest_waits
 from models.errors import FailureClass
 from models.lifecycle import Status
 from models.plan import Held, Reason, Subject, SubjectKind
-from models.records import Backoff, Priority
+from models.records import Backoff, Pause, Priority
 from models.world import JobCount
 from simulator.examples import NOW, a_job, a_machine, a_world
 
@@ -76,3 +76,37 @@ def test_the_next_wait_that_ends_is_known() -> None:
 
     assert next_due(world, NOW) == NOW + 2 * HOUR
     assert next_due(a_world(), NOW) is None
+
+
+def a_pause(target: str, until: timedelta | None = None) -> Pause:
+    end = None if until is None else NOW + until
+    return Pause(target=target, by="ada", reason="", since=NOW, until=end)
+
+
+def test_every_pause_is_counted_by_what_it_stops() -> None:
+    pauses = (a_pause("everything"), a_pause("type:gfsc"))
+
+    shown = figures(a_world(store={"pauses": pauses}))
+
+    assert shown.pauses == {("everything",): 1, ("type:gfsc",): 1}
+
+
+def test_jobs_of_a_paused_type_wait_for_their_type_and_not_for_their_flavor() -> None:
+    newer = replace(count("hm.medium", Status.READY, 1, timedelta(minutes=5)), type="gfsc")
+    pauses = (a_pause("type:fsc_rlie"),)
+    world = a_world(store={"counts": (*COUNTS, newer), "pauses": pauses})
+    held = [
+        refusal(SubjectKind.TYPE, "fsc_rlie", Reason.PAUSED),
+        refusal(SubjectKind.FLAVOR, "hm.medium", Reason.NO_SLOT),
+    ]
+
+    assert oldest_waits(world, held, NOW) == {
+        Reason.PAUSED: 2 * 3600.0,
+        Reason.NO_SLOT: 5 * 60.0,
+    }
+
+
+def test_the_end_of_a_pause_is_due() -> None:
+    pauses = (a_pause("everything"), a_pause("type:gfsc", HOUR))
+
+    assert next_due(a_world(store={"pauses": pauses}), NOW) == NOW + HOUR

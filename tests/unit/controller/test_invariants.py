@@ -9,18 +9,19 @@ from hypothesis import given
 from hypothesis import settings as trying
 
 from controller.act import HANDLERS
-from controller.invariants import INVARIANTS, RELIES_ON, check, check_decisions
+from controller.invariants import INVARIANTS, RELIES_ON, check, check_decisions, check_pauses
 from controller.loop import Reconciler
 from controller.reconcilers import RECONCILERS
-from models.actions import CommitDelete, CreateServer, PurgeNode, RefuteCreate
+from models.actions import CommitDelete, CreateServer, DispatchRun, PurgeNode, RefuteCreate
 from models.lifecycle import Status
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
-from models.records import RetireCause, WorkerState
+from models.records import Pause, RetireCause, WorkerState
 from models.settings import PoolSettings, Settings
 from models.world import World
 from simulator.examples import (
     NOW,
     a_creating_worker,
+    a_job,
     a_machine,
     a_retirement,
     a_world,
@@ -170,3 +171,37 @@ def test_the_real_rules_break_no_invariant_in_any_world(
     decided = reconciler.decide(world, reconciler.settings_of(settings), NOW)
 
     assert not check_decisions(world, decided, settings)
+
+
+def a_pause(target: str) -> Pause:
+    return Pause(target=target, by="ada", reason="an upgrade", since=NOW)
+
+
+DISPATCH = DispatchRun(
+    subject=Subject(SubjectKind.JOB, "1"), reason=Reason.SLOT_FREE, because="a worker is free",
+    job_id=1, parent="p", nomad_priority=50,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "decision", "found"),
+    [
+        pytest.param("everything", DISPATCH, ["I12"], id="everything-rests"),
+        pytest.param("loop:execution", DISPATCH, ["I12"], id="the-loop-rests"),
+        pytest.param("loop:monitor", DISPATCH, [], id="another-loop-rests"),
+        pytest.param("type:fsc_rlie", DISPATCH, ["I12"], id="the-type-rests"),
+        pytest.param("type:gfsc", DISPATCH, [], id="another-type-rests"),
+        pytest.param("type:fsc_rlie", PURGED, [], id="only-dispatches-have-a-type"),
+        pytest.param(
+            "everything", Held(subject=WORKER, reason=Reason.PAUSED, because="it rests"), [],
+            id="nothing-is-done",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_paused_must_do_nothing(target: str, decision: Decision, found: list[str]) -> None:
+    world = a_world(store={"ready": (a_job(id=1),), "pauses": (a_pause(target),)})
+
+    violations = check_pauses(world, [decision], "execution")
+
+    assert [violation.invariant for violation in violations] == found
+    assert all(violation.invariant in INVARIANTS for violation in violations)

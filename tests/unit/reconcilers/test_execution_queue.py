@@ -9,8 +9,9 @@ import pytest
 
 from models.actions import DispatchRun
 from models.errors import FailureClass
+from models.pauses import type_target
 from models.plan import Decision, Held, Reason
-from models.records import Backoff, Job, Priority
+from models.records import Backoff, Job, Pause, Priority
 from models.settings import ExecutionSettings
 from models.world import World
 from reconcilers.execution import decide
@@ -275,3 +276,28 @@ def test_a_second_run_of_a_queued_job_is_never_dispatched() -> None:
     world = a_world(a_machine(1), store={"in_flight": (flight,)})
 
     assert _dispatched(decide(world, ExecutionSettings(), NOW)) == []
+
+
+def test_ready_jobs_of_a_paused_type_are_reported_with_who_paused_it() -> None:
+    pause = Pause(target=type_target("fsc_rlie"), by="ada", reason="bad inputs", since=NOW)
+    counts = a_world(store={"ready": _jobs(3)}).store.counts
+    world = a_world(a_machine(1), store={"counts": counts, "pauses": (pause,)})
+
+    decisions = decide(world, NO_LEAD, NOW)
+
+    (held,) = (d for d in decisions if d.reason is Reason.PAUSED)
+    assert str(held.subject) == "type:fsc_rlie"
+    assert held.because == (
+        "3 jobs cannot be dispatched: type fsc_rlie is paused by ada: bad inputs"
+    )
+    assert _dispatched(decisions) == []
+
+
+def test_a_paused_type_without_ready_jobs_holds_nothing_back() -> None:
+    pause = Pause(target=type_target("gfsc"), by="ada", reason="", since=NOW)
+    world = a_world(a_machine(1), store={"ready": _jobs(1), "pauses": (pause,)})
+
+    decisions = decide(world, NO_LEAD, NOW)
+
+    assert [job for job, _ in _dispatched(decisions)] == [1]
+    assert not any(d.reason is Reason.PAUSED for d in decisions)
