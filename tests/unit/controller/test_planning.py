@@ -1,5 +1,7 @@
 """`hrsi plan` decides what a controller would, and changes nothing."""
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -7,14 +9,15 @@ from controller.crew import Inline
 from controller.loop import Reconciler
 from controller.metrics import Metrics
 from controller.observe import Observer, Sources
-from controller.planning import plan
+from controller.planning import Look, decided, plan
 from models.actions import CreateServer, DispatchRun, RegisterParent
 from models.job_types import DEFAULT_REGISTRY
-from models.plan import Held, Reason
+from models.plan import Decision, Held, Reason
 from models.ports import Asked, ViewLimits
-from models.world import Site, Source
+from models.settings import DEFAULT_SETTINGS
+from models.world import Site, Source, World
 from reconcilers import execution, pool
-from simulator.examples import COMMAND, DEPLOYMENT, NOW, some_new_jobs
+from simulator.examples import COMMAND, DEPLOYMENT, NOW, a_world, some_new_jobs
 from simulator.faults import Fault
 from simulator.systems import Scenario, Systems, in_memory
 
@@ -60,10 +63,10 @@ def observer_of(systems: Systems) -> Observer:
 
 
 def test_jobs_that_wait_bring_parents_and_servers(systems: Systems) -> None:
-    decided = plan(observer_of(systems), RECONCILERS, systems.timeline)
-    assert list(decided) == ["execution", "worker-pool"]
-    assert sum(isinstance(d, RegisterParent) for d in decided["execution"]) == 6
-    assert sum(isinstance(d, CreateServer) for d in decided["worker-pool"]) == 3
+    found = plan(observer_of(systems), RECONCILERS, systems.timeline)
+    assert list(found) == ["execution", "worker-pool"]
+    assert sum(isinstance(d, RegisterParent) for d in found["execution"]) == 6
+    assert sum(isinstance(d, CreateServer) for d in found["worker-pool"]) == 3
 
 
 def test_only_what_is_asked_for_is_planned(systems: Systems) -> None:
@@ -81,7 +84,29 @@ def test_planning_changes_nothing_and_says_the_same_again(systems: Systems) -> N
 
 def test_what_a_silent_nomad_holds_back_is_said(systems: Systems) -> None:
     systems.faults.order("nomad.snapshot", Fault.REFUSED)
-    decided = plan(observer_of(systems), RECONCILERS, systems.timeline)
-    assert not any(isinstance(d, DispatchRun | RegisterParent) for d in decided["execution"])
-    held = [d.reason for d in decided["execution"] if isinstance(d, Held)]
+    found = plan(observer_of(systems), RECONCILERS, systems.timeline)
+    assert not any(isinstance(d, DispatchRun | RegisterParent) for d in found["execution"])
+    held = [d.reason for d in found["execution"] if isinstance(d, Held)]
     assert Reason.SOURCE_UNKNOWN in held
+
+
+def test_each_reconciler_is_shown_only_what_it_looks_at() -> None:
+    shown: list[World] = []
+
+    def look_on(world: World, _settings: object, _now: object) -> list[Decision]:
+        shown.append(world)
+        return []
+
+    def looking_at(*sources: Source) -> Reconciler:
+        return Reconciler(
+            name="", decide=look_on, sources=frozenset(sources), settings_of=lambda all_: all_
+        )
+
+    whole = replace(a_world(), unknown={Source.CLOUD: "no answer"})
+    seen = Look(world=whole, settings=DEFAULT_SETTINGS, now=NOW)
+    for sources in ((Source.STORE,), (Source.NOMAD,), (Source.NOMAD, Source.CLOUD)):
+        decided(seen, [looking_at(*sources)])
+    nothing, nomad, both = shown
+    assert (nothing.nomad, nothing.cloud, nothing.unknown) == (None, None, {})
+    assert (nomad.nomad, nomad.cloud, nomad.unknown) == (whole.nomad, None, {})
+    assert both == whole

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.errors import ConfigurationError
@@ -59,6 +59,7 @@ drawn_changes = st.lists(
 )
 
 
+@example(drawn=[(1, 0, 20), (2, 0, 1)], later=5)
 @given(drawn=drawn_changes, later=moments)
 def test_the_history_tells_the_same_as_the_rows(drawn: Any, later: int) -> None:
     made = [
@@ -68,7 +69,7 @@ def test_the_history_tells_the_same_as_the_rows(drawn: Any, later: int) -> None:
     kept: dict[str, Kept] = {}
     for change in made:
         kept[KEY] = admit(kept, change)
-    now = NOW + timedelta(minutes=30 + later)
+    now = max((change.at for change in made), default=NOW) + later * MINUTE
     stands = standing(newest_by_key(reversed(made)).get(KEY, ()), now)
     assert in_force(kept, now).get(KEY) == (stands.new if stands else None)
 
