@@ -13,6 +13,7 @@ from models.fleet import FINGERPRINT_META, Live, children_by_run
 from models.job_types import Parent, parent_id
 from models.plan import Reason, Subject, SubjectKind
 from models.records import Backoff, InFlight, Job, Run
+from models.remembered import remembered
 from models.restraint import resting
 from models.settings import ExecutionSettings
 from models.wording import job_subject
@@ -54,8 +55,7 @@ class Sight:
     ) -> Sight:
         """Index a world; in-flight jobs by id, so that the input's order changes nothing."""
         children, live = children_by_run(world), Live.among(nomad)
-        flights = tuple(sorted(world.store.in_flight, key=lambda f: f.job.id))
-        found = ((flight.run, children.get(str(flight.run.id))) for flight in flights)
+        flights = _by_id(world.store.in_flight)
         return cls(
             world=world,
             nomad=nomad,
@@ -63,7 +63,7 @@ class Sight:
             now=now,
             flights=flights,
             children=children,
-            kept={str(run.id): _kept(run, mine, live) for run, mine in found if mine},
+            kept=_kept_children(flights, children, live),
             live=live,
             unfit=_unfit_parents(world.site.parents, nomad),
             parents=frozenset(parent.id for parent in world.site.parents),
@@ -114,6 +114,19 @@ class Sight:
             because=f"{subject} failed {backoff.failures} times in a row ({backoff.message}) and "
             f"rests until {backoff.until:%H:%M:%S}",
         )
+
+
+@remembered
+def _by_id(flights: tuple[InFlight, ...]) -> tuple[InFlight, ...]:
+    return tuple(sorted(flights, key=lambda f: f.job.id))
+
+
+@remembered
+def _kept_children(
+    flights: tuple[InFlight, ...], children: Mapping[str, list[NomadJob]], live: Live
+) -> Mapping[str, NomadJob]:
+    found = ((flight.run, children.get(str(flight.run.id))) for flight in flights)
+    return {str(run.id): _kept(run, mine, live) for run, mine in found if mine}
 
 
 def _kept(run: Run, children: Iterable[NomadJob], live: Live) -> NomadJob:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from models.fleet import JOB_META, Live, children_by_run, our_children
 from models.lifecycle import Status
 from models.records import IntentKind, Job, Run
+from models.remembered import remembered
 from models.settings import MonitorSettings
 from models.world import Node, NomadJob, NomadSnapshot, World
 
@@ -70,13 +71,7 @@ class Sight:
         """How long a run of this job may stay in a status: its type's own limit, else ours."""
         job_type = self.world.registry.types.get(job.type)
         own = job_type.limits.get(status) if job_type else None
-        ours = {
-            Status.STARTED: self.settings.limit_started,
-            Status.PRE_PROCESSING: self.settings.limit_pre_processing,
-            Status.PROCESSING: self.settings.limit_processing,
-            Status.POST_PROCESSING: self.settings.limit_post_processing,
-        }
-        return own or ours[status]
+        return own or _limits(self.settings)[status]
 
     def machine_gone(self, run: Run) -> bool:
         """Whether the machine that the run was claimed on is lost: its node or its server."""
@@ -84,3 +79,13 @@ class Sight:
             return False
         node = self.nodes.get(run.node_id)
         return node is None or node.status == "down" or run.server_id in self.gone_servers
+
+
+@remembered
+def _limits(settings: MonitorSettings) -> Mapping[Status, timedelta]:
+    return {
+        Status.STARTED: settings.limit_started,
+        Status.PRE_PROCESSING: settings.limit_pre_processing,
+        Status.PROCESSING: settings.limit_processing,
+        Status.POST_PROCESSING: settings.limit_post_processing,
+    }

@@ -76,7 +76,7 @@ class Survey:
 
     def is_busy(self, subject: Subject) -> bool:
         """An action on this target is in flight in this process."""
-        return str(subject) in self.world.busy
+        return bool(self.world.busy) and str(subject) in self.world.busy
 
     def is_missing(self, member: Member) -> bool:
         """A complete server list, asked for after its server was seen, lacks it."""
