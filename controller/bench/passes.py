@@ -233,7 +233,7 @@ class Farm:
                 timed(self.step, half.pass_ms, half.pass_cpu_ms)
                 if number + 1 == passes:
                     tell(f"{passes} passes measured")
-            half.decide_ms = [self._deciding() for _ in range(passes)]
+            half.decide_ms = [self.deciding() for _ in range(passes)]
         half.rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return half
 
@@ -250,7 +250,7 @@ class Farm:
             decided.update(kind_of(type(decision)) for decision in report.decisions)
         return decided
 
-    def _deciding(self) -> float:
+    def deciding(self) -> float:
         """Milliseconds that deciding alone computes in a pass. Asking for the time costs time."""
         self.stopwatch.laps.clear()
         self.stopwatch.runs = True

@@ -1,0 +1,165 @@
+"""What people do to many jobs at once, and what a long past costs."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from statistics import median
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+from controller.bench.fill import Filler
+from controller.bench.passes import Size, ground
+from infra.postgres import Postgres, connect, view
+from models.lifecycle import Status
+from models.ports import Asked, Verdict, ViewLimits
+from models.records import NewJob
+from tests.bench.conftest import Figures
+
+BENCH = Asked(actor="bench", reason="bench")
+SUBMITTED = 500
+RELAUNCHED = 10_000
+FEW = 10_000
+MANY = int(os.environ.get("HRSI_BENCH_HISTORY", "100000"))
+"""Finished jobs, of twelve changes each; HRSI_BENCH_HISTORY=1000000 takes some minutes."""
+
+SAME = 1.2
+WRITES = 15
+
+LIMITS = ViewLimits(ready_per_flavor=222, ended_since=datetime.now(UTC))
+
+TOUCHED = text("""
+select sum(pg_stat_get_xact_blocks_fetched(oid))::int from pg_class
+where relnamespace = 'public'::regnamespace and relkind in ('r', 'i', 'p', 't')
+""")
+
+
+@contextmanager
+def counting_statements(database: Postgres) -> Iterator[list[str]]:
+    """Every statement of a block."""
+    seen: list[str] = []
+
+    def note(*told: Any) -> None:
+        seen.append(told[2])
+
+    event.listen(database.sessions.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(database.sessions.engine, "before_cursor_execute", note)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def test_five_hundred_jobs_are_submitted_at_once(own_database: Postgres, figures: Figures) -> None:
+    wanted = [NewJob(type="gfsc", key=f"{n}", name=f"{n}", tile="32TLS") for n in range(SUBMITTED)]
+    with counting_statements(own_database) as one:
+        own_database.operations.submit([NewJob(type="gfsc", key="one", name="one")], BENCH)
+    with counting_statements(own_database) as all_of_them:
+        took = seconds(lambda: own_database.operations.submit(wanted, BENCH))
+    statements = len(all_of_them)
+    figures.ratio(f"statements to submit {SUBMITTED} jobs", statements)
+    figures.time(f"submitting {SUBMITTED} jobs", f"{took * 1000:.0f} ms")
+    assert statements == len(one)
+
+
+def test_ten_thousand_jobs_are_relaunched(
+    own_database: Postgres, own_database_url: str, figures: Figures
+) -> None:
+    Filler(own_database_url, lambda _: None).history(RELAUNCHED)
+    ids = range(1, RELAUNCHED + 1)
+    verdicts: list[Verdict] = []
+    with counting_statements(own_database) as seen:
+        took = seconds(lambda: verdicts.extend(own_database.operations.relaunch(ids, BENCH)))
+    figures.ratio(f"statements to relaunch {RELAUNCHED:,} jobs", len(seen))
+    figures.time(f"relaunching {RELAUNCHED:,} jobs", f"{took:.1f} s", "≤ 10 s", holds=took <= 10)
+    assert sum(verdict.done for verdict in verdicts) == RELAUNCHED
+
+
+# ---- a long past ---------------------------------------------------------------------------------
+
+
+class Cost:
+    """Buffers and seconds of each query of a view, and of a status write."""
+
+    def __init__(self, database: Postgres, runs: Iterator[Any], filler: Filler) -> None:
+        self.buffers: dict[str, int] = {}
+        self.wall: dict[str, float] = {}
+        # The writes first: what they leave behind would count among what the queries touch.
+        self._write(database, runs)
+        filler.settle()
+        for number, query in enumerate(view.STATEMENTS, start=1):
+            self._read(database, f"query {number} of {len(view.STATEMENTS)} of a view", query.text)
+
+    def _read(self, database: Postgres, name: str, query: str) -> None:
+        values = {
+            "flavors": ["hm.medium", "hm.xlarge", "eo2.medium"],
+            "most": 222,
+            "since": database.store.view(LIMITS).requested_at,
+        }
+        explain = text(f"explain (analyze, buffers, format json) {query}")
+        found = []
+        for _ in range(5):
+            with database.sessions.read("explain") as connection:
+                answer = connection.execute(explain, values).scalar_one()
+            found.append((answer if isinstance(answer, list) else json.loads(answer))[0])
+        plans = [each["Plan"] for each in found]
+        self.buffers[name] = min(p["Shared Hit Blocks"] + p["Shared Read Blocks"] for p in plans)
+        self.wall[name] = median(each["Execution Time"] for each in found)
+
+    def _write(self, database: Postgres, runs: Iterator[Any]) -> None:
+        touched: list[int] = []
+        took: list[float] = []
+
+        def count(connection: Connection) -> None:
+            touched.append(connection.execute(TOUCHED).scalar_one())
+
+        for _ in range(WRITES):
+            with database.sessions.write("begin to count at nothing") as connection:
+                connection.execute(text("select pg_stat_force_next_flush()"))
+            event.listen(database.sessions.engine, "commit", count)
+            try:
+                report = partial(database.reports.report, next(runs), 1, Status.POST_PROCESSING)
+                took.append(seconds(report))
+            finally:
+                event.remove(database.sessions.engine, "commit", count)
+        self.buffers["a status write"] = int(median(touched))
+        self.wall["a status write"] = median(took) * 1000
+
+
+@pytest.mark.timeout(0)
+def test_a_long_past_costs_nothing(figures: Figures) -> None:
+    with ground(Size(history=FEW), lambda _: None) as farm:
+        farm.set({"pool.idle_for": 86_400})
+        farm.filler.waiting(2_000)
+        database = connect(farm.config.database.url.reveal(), pool_size=1)
+        runs = iter([flight.run.id for flight in database.store.view(LIMITS).in_flight])
+        few = Cost(database, runs, farm.filler)
+        farm.filler.history(MANY - FEW)
+        many = Cost(database, runs, farm.filler)
+        database.dispose()
+    grown = f"{FEW:,} → {MANY:,} finished jobs"
+    worst = max(few.buffers, key=lambda name: many.buffers[name] / max(1, few.buffers[name]))
+    total = sum(many.buffers.values()) / sum(few.buffers.values())
+    figures.ratio(f"buffers of a view and a status write, {grown}", total, SAME)
+    for name in (worst, "a status write"):
+        touched = f"{few.buffers[name]} → {many.buffers[name]}"
+        figures.ratio(
+            f"buffers of {name} ({touched}), {grown}",
+            many.buffers[name] / max(1, few.buffers[name]),
+            SAME,
+        )
+    figures.time(
+        f"wall time of a view's queries, {grown}",
+        f"{sum(few.wall.values()):.1f} → {sum(many.wall.values()):.1f} ms",
+    )
+    assert total <= SAME
