@@ -31,6 +31,7 @@ DRAWN_STATES = ("running", "dispatched", "waiting", "in error")
 
 TICKS = (1, 2, 3, 6, 12, 24, 48, 96, 168, 336)
 MOST_TICKS = 13
+TOPS = (4.0, 8.0, 12.0, 20.0, 40.0, 60.0, 80.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -274,9 +275,6 @@ def _clock(hour: int, span: timedelta) -> str:
 
 
 def _round_top(most: float) -> float:
-    """The end of an axis: the next number that is easy to read in quarters."""
-    for power in (1, 10, 100, 1000, 10_000, 100_000):
-        for lead in (1, 2, 3, 4, 6, 8):
-            if lead * power >= most and lead * power >= 4:
-                return float(lead * power)
-    return most
+    """The end of an axis: the next number whose quarters are easy to read."""
+    higher = (lead * 10.0**power for power in range(2, 7) for lead in (1, 2, 3, 4, 6, 8))
+    return next((top for top in (*TOPS, *higher) if top >= most), most)

@@ -113,6 +113,7 @@ class Run:
         systems = self.sim.systems
         now, tables = systems.timeline.now(), systems.store.tables
         jobs = list(tables.jobs.values())
+        self.samples.append(sample(tables, self.elapsed))
         taken = [each.total_seconds() for each in turnarounds(jobs)]
         share = share_in_time(jobs, now)
         report = Report(
