@@ -70,11 +70,11 @@ class Process:
     # ---- running ---------------------------------------------------------------------------------
 
     def run(self) -> bool:
-        """Run until SIGTERM or SIGINT, then stop; whether everything came to its end in time."""
+        """Run until SIGTERM, SIGINT or SIGHUP, then stop; whether all came to its end in time."""
         with self._signals():
             self.start()
             self._ending.wait()
-        return self.stop()
+            return self.stop()
 
     def start(self) -> None:
         """Start every thread and return. Raises `ConfigurationError` when health cannot listen."""
@@ -220,8 +220,12 @@ class Process:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """End gracefully at the first SIGTERM or SIGINT; a second one does what it always did."""
+        """End gracefully at the first SIGTERM, SIGINT or SIGHUP; a second one of the first two does
+        what it always did. A hang-up may come twice, from the shell and from the kernel: the second
+        is ignored. One that was ignored before, as under nohup, stays so.
+        """
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        hang_up = signal.getsignal(signal.SIGHUP)
 
         def restore() -> None:
             for number, handler in before.items():
@@ -229,14 +233,18 @@ class Process:
 
         def end(_number: int, _frame: FrameType | None) -> None:
             restore()
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
             self._ending.set()
 
         for number in before:
             signal.signal(number, end)
+        if hang_up is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, end)
         try:
             yield
         finally:
             restore()
+            signal.signal(signal.SIGHUP, hang_up)
 
 
 def stacks(prefix: str) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ import sys
 
 from controller.cli.output import (
     EXIT_FAILED,
+    EXIT_HUNG_UP,
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
     EXIT_USAGE,
@@ -18,7 +19,11 @@ from controller.cli.output import (
 )
 from models.errors import ConfigurationError, HrsiError
 
-ENDED_BY = {EXIT_INTERRUPTED: "Ctrl-C", EXIT_TERMINATED: "SIGTERM"}
+ENDED_BY = {
+    EXIT_HUNG_UP: "a closed terminal",
+    EXIT_INTERRUPTED: "Ctrl-C",
+    EXIT_TERMINATED: "SIGTERM",
+}
 
 
 def main() -> None:

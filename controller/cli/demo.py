@@ -86,7 +86,10 @@ def demo(
 
 
 class _Signals:
-    """SIGINT and SIGTERM set `stop` instead of breaking off whatever is under way."""
+    """SIGINT, SIGTERM and SIGHUP set `stop` instead of breaking off whatever is under way.
+
+    A SIGHUP that is ignored, as under nohup, stays so.
+    """
 
     def __init__(self) -> None:
         self.stop = threading.Event()
@@ -94,7 +97,9 @@ class _Signals:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue
             self._before[number] = signal.signal(number, self._ask)
         return self
 

@@ -27,6 +27,8 @@ EXIT_USAGE = 2
 """The command or its settings make no sense; nothing was done."""
 EXIT_INTERRUPTED = 130
 """Ended by Ctrl-C."""
+EXIT_HUNG_UP = 129
+"""Ended because its terminal was closed."""
 EXIT_TERMINATED = 143
 """Ended by SIGTERM."""
 

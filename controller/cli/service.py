@@ -62,7 +62,7 @@ def controller(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log details, too.")] = False,
 ) -> None:
-    """Run the controller until SIGTERM or Ctrl-C.
+    """Run the controller until SIGTERM, Ctrl-C or the end of its terminal.
 
     Several may run at once, with all loops or some: the lease of each loop lets one of them act.
     """

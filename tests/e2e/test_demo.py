@@ -45,6 +45,7 @@ def test_a_demo_processes_its_jobs_and_takes_every_worker_down(
         pytest.param(signal.SIGINT, "Starting", 130, id="ctrl-c-while-it-starts"),
         pytest.param(signal.SIGINT, "processing", 130, id="ctrl-c-while-runs-are-on-workers"),
         pytest.param(signal.SIGTERM, "booting", 143, id="sigterm-while-servers-boot"),
+        pytest.param(signal.SIGHUP, "booting", 129, id="its-terminal-is-closed"),
     ],
 )
 def test_a_demo_that_is_interrupted_leaves_nothing_running(
