@@ -8,6 +8,7 @@ from controller.cli import (
     bench,
     demo,
     doctor,
+    drain,
     jobs,
     param,
     pauses,
@@ -30,6 +31,7 @@ app.add_typer(service.app)
 app.add_typer(worlds.app)
 app.add_typer(doctor.app)
 app.add_typer(pauses.app)
+app.add_typer(drain.app)
 app.add_typer(demo.app)
 app.add_typer(simulate.app)
 app.add_typer(bench.app, name="bench")

@@ -2,7 +2,7 @@
 
 Hypothesis draws the history: jobs come, loops make passes in any order, time passes, calls are
 refused or lose their answer, the controller dies between any two of its calls, machines and
-allocations are lost, people drain, delete, cancel, relaunch and order. The simulation checks
+allocations are lost, people drain, delete, cancel, relaunch, order and pause. The simulation checks
 I1-I4, I6, I10 and I11 on the truth after every step. At the end the world is left in peace and has
 to come to rest: nothing is stranded, nothing is left over (I3, I5).
 """
@@ -13,6 +13,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from controller.cli.drain import to_drain
 from controller.simulation import Plan, Simulation
 from models.ports import Asked
 from models.records import NewJob, Priority
@@ -147,6 +148,11 @@ class LifeOfAnInstallation(RuleBasedStateMachine):
         if workers:
             name = workers[pick % len(workers)].name
             self.sim.systems.store.retire([name], PERSON, forced=forced)
+
+    @rule()
+    def a_person_drains_all_workers(self) -> None:
+        store = self.sim.systems.store
+        store.retire(to_drain(store.workers()), PERSON, forced=False)
 
     @rule(pick=st.integers(0, 99))
     def a_person_cancels_a_job(self, pick: int) -> None:

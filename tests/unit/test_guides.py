@@ -35,7 +35,7 @@ def test_the_settings_in_the_readme_start_a_controller(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_in_the_text_exist(page: str) -> None:
-    told = re.findall(r"`hrsi ((?:[a-z]+ ?)+)", text_of(page))
+    told = re.findall(r"`hrsi ((?:[a-z]+(?:-[a-z]+)* ?)+)", text_of(page))
     assert told
     for words in told:
         command: Any = get_command(app)

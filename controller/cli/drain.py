@@ -1,0 +1,55 @@
+"""`hrsi drain-all`: every worker that there is finishes its work and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from controller.cli.jobs import tell_verdicts
+from controller.cli.output import say
+from controller.cli.session import AsJson, DryRun, asked, examples, people, required
+from models.records import RetireCause, Worker, WorkerState
+
+app = typer.Typer()
+
+
+@app.command(
+    "drain-all",
+    epilog=examples(
+        "hrsi drain-all --reason try --dry-run",
+        'hrsi drain-all --reason "all of them boot from the wrong image"',
+    ),
+)
+def drain_all(
+    context: typer.Context,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail.")],
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let every worker finish what runs on it, give it nothing new, then delete it.
+
+    While jobs wait new workers take their place; for no workers at all set pool.max_workers=0
+    before. One whose server has not been seen yet is refused: ask again when it boots.
+    """
+    with people(context) as desk:
+        names = to_drain(desk.reader.workers())
+        asking = asked(required(reason), dry_run=dry_run)
+        verdicts = desk.operations.retire(names, asking, forced=False) if names else ()
+    if not verdicts and not as_json:
+        say("There is no worker to drain.")
+    tell_verdicts("drained", verdicts, as_json=as_json, dry_run=dry_run)
+
+
+def to_drain(workers: Iterable[Worker]) -> list[str]:
+    """The workers that are not on their way out for good: a person's wish is never taken back, and
+    neither is a deletion.
+    """
+    return [worker.name for worker in workers if not _goes_for_good(worker)]
+
+
+def _goes_for_good(worker: Worker) -> bool:
+    retirement = worker.retirement
+    by_person = retirement is not None and retirement.cause is RetireCause.PERSON
+    return by_person or worker.state in {WorkerState.DELETING, WorkerState.CLOSED}
