@@ -1,7 +1,7 @@
 """`hrsi why`: the recorded reasons behind what happened, or did not, to one thing.
 
 The ledger has a row for every decision, refusals included, from the moment its reason changed. A
-job is also explained by what was decided about its flavor, type and runs.
+job is also explained by what was decided about the groups that it belongs to: `controller.causes`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from typing import Annotated
 
 import typer
 
+from controller.causes import about_flavor, about_job, about_worker, parent_of, who_leads
 from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
-from controller.cli.session import AsJson, examples, people
+from controller.cli.session import AsJson, examples, people, settings
+from controller.clock import SystemClock
 from models.job_types import DEFAULT_REGISTRY
-from models.plan import Subject, SubjectKind
+from models.lifecycle import OWNER
 from models.ports import JobStory, Reader
 from models.records import LedgerRow
 
@@ -29,15 +31,21 @@ def job(
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Why a job is where it is: decisions about it, its flavor, its type and its runs."""
+    """Why a job is where it is: decisions about it, its runs, and what it is held back with."""
     with people(context) as desk:
         story = desk.reader.story(reference)
-        rows = desk.reader.ledger(_subjects_of(story), limit)
+        parent = parent_of(story.job, DEFAULT_REGISTRY, settings(context).deployment)
+        rows = about_job(desk.reader, story, parent, limit)
+        # Of a job that is on its way somebody decides; of one that rests nobody has to.
+        moving = OWNER.get(story.job.status) is not None and not story.job.quarantined
+        leads = _who_leads(desk.reader, "execution") if moving and not rows else None
     if as_json:
         print_json({"job": story.job, "decisions": rows})
         return
     say(_standing(story))
     _tell(rows)
+    if leads is not None:
+        say(f"Nothing was decided about it yet: {leads}")
 
 
 def _standing(story: JobStory) -> str:
@@ -52,15 +60,8 @@ def _standing(story: JobStory) -> str:
     )
 
 
-def _subjects_of(story: JobStory) -> list[str]:
-    found = story.job
-    subjects = [
-        Subject(SubjectKind.JOB, str(found.id)),
-        Subject(SubjectKind.FLAVOR, found.flavor),
-        Subject(SubjectKind.TYPE, found.type),
-    ]
-    children = [run.nomad_job_id for run in story.runs if run.nomad_job_id]
-    return [str(s) for s in (*subjects, *(Subject(SubjectKind.CHILD, c) for c in children))]
+def _who_leads(reader: Reader, loop: str) -> str:
+    return who_leads(reader.leases(), reader.heartbeats(), loop, SystemClock().now())
 
 
 @app.command(epilog=examples("hrsi why worker os-worker-003"))
@@ -72,19 +73,9 @@ def worker(
 ) -> None:
     """Why a worker was created, kept, marked or deleted."""
     with people(context) as desk:
-        subjects = [str(Subject(SubjectKind.WORKER, name)), *_machine(desk.reader, name)]
-        rows = desk.reader.ledger(subjects, limit)
-    _answer(f"worker {name}", rows, as_json=as_json)
-
-
-def _machine(reader: Reader, name: str) -> list[str]:
-    """The server and node that the worker of this name is or was: they have rows of their own."""
-    found: list[str] = []
-    for row in reader.workers(closed=True):
-        if row.name == name:
-            found += [str(Subject(SubjectKind.SERVER, row.server_id))] if row.server_id else []
-            found += [str(Subject(SubjectKind.NODE, row.node_id))] if row.node_id else []
-    return found
+        rows = about_worker(desk.reader, name, limit)
+        leads = _who_leads(desk.reader, "worker-pool")
+    _answer(f"worker {name}", rows, leads, as_json=as_json)
 
 
 @app.command(epilog=examples("hrsi why flavor hm.large --limit 5"))
@@ -99,17 +90,18 @@ def flavor(
         known = ", ".join(DEFAULT_REGISTRY.flavors)
         raise typer.BadParameter(f"{name!r} is no flavor of the pool; there are: {known}")
     with people(context) as desk:
-        rows = desk.reader.ledger([str(Subject(SubjectKind.FLAVOR, name))], limit)
-    _answer(f"flavor {name}", rows, as_json=as_json)
+        rows = about_flavor(desk.reader, name, limit)
+        leads = _who_leads(desk.reader, "worker-pool")
+    _answer(f"flavor {name}", rows, leads, as_json=as_json)
 
 
-def _answer(what: str, rows: tuple[LedgerRow, ...], *, as_json: bool) -> None:
+def _answer(what: str, rows: tuple[LedgerRow, ...], leads: str, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     elif rows:
         _tell(rows)
     else:
-        complain(f"{what}: nothing was ever decided about it, or its records were pruned")
+        complain(f"{what}: nothing was decided about it, or its records were pruned; {leads}")
         raise typer.Exit(EXIT_FAILED)
 
 

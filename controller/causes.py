@@ -1,0 +1,129 @@
+"""Which rows of the ledger explain what happened, or did not, to a job, a worker or a flavor. Pure.
+
+Much of what a job waits for is decided about a group that it belongs to: its flavor, its type, the
+parent that it is dispatched to, a system that does not answer. Such a row concerns the job only
+while the job was there and could be held back by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import chain
+
+from controller.ledger import REPEAT_AFTER
+from models.errors import System
+from models.job_types import Registry, parent_id
+from models.lifecycle import ERRORS, ON_WORKER, Status
+from models.plan import Subject, SubjectKind
+from models.ports import JobStory, Reader
+from models.records import Heartbeat, Job, Lease, LedgerRow
+from models.world import Source
+
+MOST_OF_GROUPS = 1000
+"""So many rows about groups are looked through for those of the job's own time."""
+
+_WAITING = frozenset({Status.INITIALIZED, Status.CONFIGURED, Status.READY, Status.QUEUED}) | ERRORS
+_WATCHED = _WAITING | ON_WORKER
+"""Where a job may be held back by its groups, and where by a system that does not answer."""
+
+
+def systems() -> list[str]:
+    """What rows about outside systems are about, by either of their names."""
+    names = dict.fromkeys(name.value for name in (*Source, *System))
+    return [str(Subject(SubjectKind.SYSTEM, name)) for name in names]
+
+
+def about_job(
+    reader: Reader, story: JobStory, parent: str | None, limit: int
+) -> tuple[LedgerRow, ...]:
+    """The newest decisions about a job, its children and, in its time, the groups that it is in."""
+    job = story.job
+    children = [run.nomad_job_id for run in story.runs if run.nomad_job_id]
+    own = [
+        Subject(SubjectKind.JOB, str(job.id)),
+        *(Subject(SubjectKind.CHILD, child) for child in children),
+    ]
+    groups = [Subject(SubjectKind.FLAVOR, job.flavor), Subject(SubjectKind.TYPE, job.type)]
+    if parent is not None:
+        groups.append(Subject(SubjectKind.PARENT, parent))
+    rows = (
+        reader.ledger([*map(str, own)], limit),
+        _within(reader.ledger([*map(str, groups)], MOST_OF_GROUPS), story, _WAITING),
+        _within(reader.ledger(systems(), MOST_OF_GROUPS), story, _WATCHED),
+    )
+    return _newest(chain.from_iterable(rows), limit)
+
+
+def parent_of(job: Job, registry: Registry, deployment: str) -> str | None:
+    """The Nomad job that this one is dispatched to; None: its type is not set up here."""
+    found = registry.types.get(job.type)
+    return None if found is None else parent_id(deployment, found.service, job.flavor)
+
+
+def _within(
+    rows: Sequence[LedgerRow], story: JobStory, statuses: frozenset[Status]
+) -> list[LedgerRow]:
+    """Rows that held at any moment between the job's creation and its last leaving of statuses."""
+    return _during(rows, story.job.created_at, _left_at(story, statuses))
+
+
+def _during(rows: Iterable[LedgerRow], began: datetime, over: datetime | None) -> list[LedgerRow]:
+    """Rows that held at any moment in between; one that still holds is written now and then."""
+    return [
+        row
+        for row in rows
+        if row.last_at + REPEAT_AFTER >= began and (over is None or row.first_at <= over)
+    ]
+
+
+def _left_at(story: JobStory, statuses: frozenset[Status]) -> datetime | None:
+    """When the job last left these statuses; None: it stands in one of them."""
+    left: datetime | None = None
+    for change in reversed(story.history):
+        if change.after in statuses:
+            return left
+        left = change.at
+    return story.job.created_at
+
+
+def about_worker(reader: Reader, name: str, limit: int) -> tuple[LedgerRow, ...]:
+    """The newest decisions about the workers of a name, their servers and nodes, and, in the time
+    of the newest, about systems that did not answer.
+    """
+    subjects = [Subject(SubjectKind.WORKER, name)]
+    workers = [row for row in reader.workers(closed=True) if row.name == name]
+    for worker in workers:
+        subjects += [Subject(SubjectKind.SERVER, worker.server_id)] if worker.server_id else []
+        subjects += [Subject(SubjectKind.NODE, worker.node_id)] if worker.node_id else []
+    rows = list(reader.ledger([*map(str, subjects)], limit))
+    if workers:
+        newest = max(workers, key=lambda worker: worker.id)
+        about = reader.ledger(systems(), MOST_OF_GROUPS)
+        rows += _during(about, newest.created_at, newest.gone_at)
+    return _newest(rows, limit)
+
+
+def about_flavor(reader: Reader, name: str, limit: int) -> tuple[LedgerRow, ...]:
+    """The newest decisions about a flavor, and about systems that did not answer."""
+    return reader.ledger([str(Subject(SubjectKind.FLAVOR, name)), *systems()], limit)
+
+
+def _newest(rows: Iterable[LedgerRow], limit: int) -> tuple[LedgerRow, ...]:
+    return tuple(sorted(rows, key=lambda row: row.last_at, reverse=True)[:limit])
+
+
+def who_leads(
+    leases: Sequence[Lease], heartbeats: Sequence[Heartbeat], loop: str, now: datetime
+) -> str:
+    """Whether anybody decides about such things at all: what to say where nothing was decided."""
+    last = max((beat.at for beat in heartbeats if beat.loop == loop), default=None)
+    when = (
+        "there was never a pass"
+        if last is None
+        else f"the last pass was at {last:%Y-%m-%d %H:%M:%S}"
+    )
+    lease = next((found for found in leases if found.name == loop), None)
+    if lease is None or lease.expires_at <= now:
+        return f"no controller leads {loop}; {when}"
+    return f"{lease.holder} leads {loop}; {when}"

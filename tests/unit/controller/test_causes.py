@@ -1,0 +1,154 @@
+"""Which rows of the ledger explain a job, a worker or a flavor."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from controller.causes import about_flavor, about_job, about_worker, parent_of, who_leads
+from models.job_types import DEFAULT_REGISTRY
+from models.lifecycle import Status
+from models.plan import Held, Reason, Subject, SubjectKind
+from models.ports import Asked, Placement, RunResult
+from models.records import Heartbeat, Lease
+from simulator.examples import DEPLOYMENT, NOW, a_new_job, a_parent_id, queue_run
+from simulator.examples.changes import reserve_worker
+from simulator.ids import SeededIds
+from simulator.store import MemoryStore
+from simulator.timeline import Timeline
+
+HOUR = timedelta(hours=1)
+FLAVOR = Subject(SubjectKind.FLAVOR, "hm.medium")
+NOMAD = Subject(SubjectKind.SYSTEM, "nomad")
+
+
+class Bench:
+    """A store with one ready job since now."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline(NOW)
+        self.store = MemoryStore(self.timeline, SeededIds())
+        [self.job] = self.store.submit([a_new_job()], Asked(actor="ada")).added
+
+    def held(self, subject: Subject, after: timedelta, reason: Reason = Reason.NO_SLOT) -> None:
+        refusal = Held(subject=subject, reason=reason, because="no")
+        self.store.record("execution", [refusal], NOW + after)
+
+    def told(self, limit: int = 20) -> list[str]:
+        story = self.store.story(str(self.job))
+        parent = parent_of(story.job, DEFAULT_REGISTRY, DEPLOYMENT)
+        return [row.subject for row in about_job(self.store, story, parent, limit)]
+
+    def lease(self, loop: str) -> Lease:
+        lease = self.store.acquire(loop, "bench", HOUR)
+        assert lease is not None
+        return lease
+
+    def processed_after(self, wait: timedelta) -> None:
+        """The job waits, and then is run at once."""
+        self.timeline.advance(wait)
+        run = self.store.commit(self.lease("execution"), queue_run(self.job)).run
+        assert run is not None
+        claim = self.store.claim(run.id, Placement(allocation_id="a"))
+        for status in (Status.PRE_PROCESSING, Status.PROCESSING, Status.POST_PROCESSING):
+            self.store.report(run.id, claim.number, status)
+        self.store.end(run.id, claim.number, RunResult(status=Status.PROCESSED))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        pytest.param(FLAVOR, id="its-flavor"),
+        pytest.param(Subject(SubjectKind.TYPE, "fsc_rlie"), id="its-type"),
+        pytest.param(Subject(SubjectKind.PARENT, a_parent_id()), id="its-parent"),
+        pytest.param(NOMAD, id="a-system-that-does-not-answer"),
+        pytest.param(Subject(SubjectKind.SYSTEM, "cloud"), id="the-cloud"),
+        pytest.param(Subject(SubjectKind.SYSTEM, "postgres"), id="a-bad-parameter"),
+    ],
+)
+def test_a_job_is_explained_by_whatever_holds_it(subject: Subject) -> None:
+    bench = Bench()
+    bench.held(subject, HOUR)
+    assert bench.told() == [str(subject)]
+
+
+def test_another_parent_flavor_or_type_explains_nothing() -> None:
+    bench = Bench()
+    for kind in (SubjectKind.PARENT, SubjectKind.FLAVOR, SubjectKind.TYPE):
+        bench.held(Subject(kind, "other"), HOUR)
+    assert bench.told() == []
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        pytest.param(-timedelta(minutes=1), False, id="over-before-the-job-was-there"),
+        pytest.param(-timedelta(seconds=30), True, id="may-still-have-held-when-it-came"),
+        pytest.param(timedelta(minutes=59), True, id="while-it-waited"),
+        pytest.param(timedelta(minutes=61), False, id="after-its-wait"),
+    ],
+)
+@pytest.mark.parametrize("subject", [FLAVOR, NOMAD], ids=str)
+def test_what_a_group_waits_for_concerns_a_job_in_its_own_time(
+    subject: Subject, after: timedelta, told: bool
+) -> None:
+    bench = Bench()
+    bench.held(subject, after)
+    bench.processed_after(HOUR)
+    assert bench.told() == ([str(subject)] if told else [])
+
+
+def test_younger_rows_of_a_group_do_not_push_those_of_the_jobs_time_out() -> None:
+    bench = Bench()
+    bench.held(FLAVOR, timedelta(minutes=1))
+    bench.processed_after(HOUR)
+    for number, reason in enumerate((Reason.MAX_WORKERS, Reason.MAX_VCPUS, Reason.NO_SLOT)):
+        bench.held(FLAVOR, (2 + number) * HOUR, reason)
+    assert bench.told(limit=1) == [str(FLAVOR)]
+
+
+def test_a_worker_and_a_flavor_are_explained_by_a_system_that_does_not_answer() -> None:
+    bench = Bench()
+    bench.store.commit(bench.lease("worker-pool"), reserve_worker())
+    bench.held(NOMAD, HOUR, Reason.SOURCE_UNKNOWN)
+    name = bench.store.workers()[0].name
+    for rows in (
+        about_worker(bench.store, name, 5),
+        about_flavor(bench.store, "hm.medium", 5),
+    ):
+        assert [row.reason for row in rows] == ["SOURCE_UNKNOWN"]
+    assert about_worker(bench.store, "os-worker-999", 5) == ()
+
+
+def beat(at: datetime) -> Heartbeat:
+    return Heartbeat(loop="execution", holder="a", at=at, passes=1, leading=True)
+
+
+@pytest.mark.parametrize(
+    ("lease_for", "beats", "said"),
+    [
+        pytest.param(None, [], "no controller leads execution; there was never a pass", id="none"),
+        pytest.param(
+            -HOUR,
+            [beat(NOW - HOUR), beat(NOW - 2 * HOUR)],
+            f"no controller leads execution; the last pass was at {NOW - HOUR:%Y-%m-%d %H:%M:%S}",
+            id="its-lease-is-over",
+        ),
+        pytest.param(
+            HOUR,
+            [beat(NOW)],
+            f"a leads execution; the last pass was at {NOW:%Y-%m-%d %H:%M:%S}",
+            id="alive",
+        ),
+    ],
+)
+def test_who_leads_is_said_by_lease_and_last_sign_of_life(
+    lease_for: timedelta | None, beats: list[Heartbeat], said: str
+) -> None:
+    leases = (
+        []
+        if lease_for is None
+        else [Lease(name="execution", holder="a", epoch=1, expires_at=NOW + lease_for)]
+    )
+    assert who_leads(leases, beats, "execution", NOW) == said
