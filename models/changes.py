@@ -265,7 +265,8 @@ class ReturnToMark(Change):
 class BeginUndo(Change):
     """MARKING or SEEN → UNDOING with the intent to make the node eligible.
 
-    Guard: the worker is ready or booting, MARKING or SEEN, and its cause is not PERSON.
+    Also used to send it again: then it is UNDOING already.
+    Guard: the worker is ready or booting and retiring, and its cause is not PERSON.
     """
 
     worker_id: int

@@ -101,8 +101,7 @@ def return_to_mark(connection: Connection, _fence: Lease, change: ReturnToMark) 
 
 def begin_undo(connection: Connection, fence: Lease, change: BeginUndo) -> Receipt:
     """See `models.changes.BeginUndo`."""
-    steps = (RetireStep.MARKING, RetireStep.SEEN)
-    worker, retirement = _at(connection, change.worker_id, *steps)
+    worker, retirement = _at(connection, change.worker_id, *RetireStep)
     if retirement.cause is RetireCause.PERSON:
         raise Superseded(f"{worker.name} was retired by {retirement.by}; only a person may undo it")
     receipt = _stored(connection, worker, replace(retirement, step=RetireStep.UNDOING))

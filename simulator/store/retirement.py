@@ -91,7 +91,7 @@ def return_to_mark(tables: Tables, _fence: Lease, change: ReturnToMark) -> Recei
 
 def begin_undo(tables: Tables, fence: Lease, change: BeginUndo) -> Receipt:
     """See `models.changes.BeginUndo`."""
-    worker, retirement = _at(tables, change.worker_id, RetireStep.MARKING, RetireStep.SEEN)
+    worker, retirement = _at(tables, change.worker_id, *RetireStep)
     if retirement.cause is RetireCause.PERSON:
         raise Superseded(f"{worker.name} was retired by {retirement.by}; only a person may undo it")
     tables.open_intent(change.intent, fence)

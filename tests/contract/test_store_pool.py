@@ -330,6 +330,15 @@ def test_a_retirement_of_the_pools_own_is_undone(desk: Desk, place: str) -> None
     assert desk.open_intents() == set()
 
 
+def test_an_undo_that_was_not_seen_to_take_effect_is_sent_again(desk: Desk) -> None:
+    worker = desk.at("undoing")
+    before = desk.open_intents()
+    intent = desk.intent(IntentKind.SET_ELIGIBLE, worker.node_id or "")
+    again = desk.do(BeginUndo(at=desk.now(), worker_id=worker.id, intent=intent)).worker
+    assert again == worker
+    assert desk.open_intents() == before | {intent.id}
+
+
 @pytest.mark.parametrize("place", ["marking", "seen"])
 def test_what_a_person_wants_gone_is_not_undone(desk: Desk, place: str) -> None:
     make: Callable[[RetireCause], Worker] = getattr(desk, place)
@@ -446,7 +455,7 @@ CHANGES: dict[type[Change], tuple[Callable[[Desk, Worker], Change], set[str]]] =
         {"marking"},
     ),
     ReturnToMark: (lambda d, w: ReturnToMark(at=d.now(), worker_id=w.id), {"seen"}),
-    BeginUndo: (_undo, {"marking", "seen"}),
+    BeginUndo: (_undo, {"marking", "seen", "undoing"}),
     EndUndo: (lambda d, w: EndUndo(at=d.now(), worker_id=w.id), {"undoing"}),
     CommitDeletion: (lambda d, w: d.deletion(w), {"seen", "deleting", "gone"}),
     NoteGone: (
