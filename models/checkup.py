@@ -6,6 +6,7 @@ raises what the ports raise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -65,6 +66,9 @@ class CloudProbe(Protocol):
 
     def check_project(self, expected: str) -> None:
         """Raise `ConfigurationError` when the credentials open another project."""
+
+    def check_networks(self, networks: Sequence[str], security_groups: Sequence[str]) -> None:
+        """Raise `Malformed` when one of these is not there, or not the only one of its name."""
 
     def agreed_microversion(self) -> tuple[int, int]:
         """The compute microversion that this cloud and this program speak."""

@@ -19,6 +19,7 @@ DOWN_CELLS = (2, 69)
 """From here on a server whose cell is down is listed as a stub instead of being left out."""
 
 _REACH = "check OS_CLOUD, or OS_AUTH_URL and the other OS_* variables"
+_NETWORKS = "correct openstack.networks or openstack.security_groups: no worker can be created so"
 _PROJECT = "set openstack.project (HRSI_OPENSTACK_PROJECT) to the project that workers belong to"
 
 
@@ -42,6 +43,7 @@ def cloud_checks(
     )
     yield checked(ABOUT, "clock", lambda: clock_found(probe.ahead(), "the cloud"), "")
     yield checked(ABOUT, "image", lambda: image_found(snapshot, site), "")
+    yield checked(ABOUT, "networks", lambda: _networks(patient, site), _NETWORKS)
     yield checked(ABOUT, "flavors", lambda: flavors_found(snapshot, registry), "")
     yield checked(ABOUT, "quota", lambda: quota_found(snapshot, site, registry, pool), "")
 
@@ -71,6 +73,14 @@ def _servers(patient: CloudPatient, site: Site, keep: Callable[[CloudSnapshot], 
             "alone, and their names are not used",
         )
     return Found(what=told)
+
+
+def _networks(patient: CloudPatient, site: Site) -> Found:
+    patient.probe.check_networks(site.networks, site.security_groups)
+    if not site.networks:
+        return Found(what="the cloud is left to choose the network of a worker")
+    named = ", ".join((*site.networks, *site.security_groups))
+    return Found(what=f"networks and security groups are there: {named}")
 
 
 def microversion_found(agreed: tuple[int, int]) -> Found:

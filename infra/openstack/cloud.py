@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -172,6 +172,17 @@ class OpenStackCloud:
         with self._asking("check_flavors", "list flavors") as ask:
             offered = self._offers.flavors(ask)
         return tuple(sorted(name for name in registry.flavors if name not in offered))
+
+    def check_networks(self, networks: Sequence[str], security_groups: Sequence[str]) -> None:
+        """Make sure that these exist, each once. Raises `Malformed` naming the one that does not.
+
+        Raises another `PortError` when the cloud cannot be asked.
+        """
+        with self._asking("check_networks", "look for networks and security groups") as ask:
+            for name in networks:
+                self._offers.network_id(ask, name)
+            for name in security_groups:
+                self._offers.security_group_id(ask, name)
 
     def agreed_microversion(self) -> tuple[int, int]:
         """The compute microversion that this cloud and this program speak.

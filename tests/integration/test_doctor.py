@@ -120,6 +120,18 @@ def test_a_lease_that_ran_out_names_who_had_it(installation: Installation) -> No
             "none-of-this-name",
             id="no-image",
         ),
+        pytest.param(
+            "openstack networks",
+            {"HRSI_OPENSTACK_NETWORKS": "farm-net,none-of-this-name"},
+            "no network is called 'none-of-this-name'",
+            id="no-network",
+        ),
+        pytest.param(
+            "openstack networks",
+            {"HRSI_OPENSTACK_SECURITY_GROUPS": "none-of-this-name"},
+            "no security group is called 'none-of-this-name'",
+            id="no-security-group",
+        ),
     ],
 )
 def test_what_fails_is_said_with_its_remedy_and_the_rest_is_looked_at(
