@@ -1,0 +1,42 @@
+"""`hrsi bench pass`, on a farm small enough to be quick."""
+
+import json
+
+from tests.plugins.commands import Run
+
+SMALL = ("--workers", "100", "--jobs", "30", "--history", "50", "--passes", "2")
+FIGURES = {
+    "fetch_ms_p50",
+    "pass_ms_p50",
+    "fetch_cpu_ms_p50",
+    "pass_cpu_ms_p50",
+    "ratio",
+    "decide_ms_p50",
+    "rss_mb",
+}
+
+
+def test_it_measures_an_idle_and_a_busy_pass_and_says_how_it_goes_on_stderr(hrsi: Run) -> None:
+    done = hrsi("bench", "pass", *SMALL, "--json", timeout=180)
+    assert done.returncode == 0, done.stderr
+    halves = json.loads(done.stdout)
+    assert halves.keys() == {"idle", "busy"}
+    for half in halves.values():
+        assert half.keys() == {*FIGURES, "requests", "decided"}
+        assert all(half[name] > 0 for name in FIGURES)
+        assert half["requests"]["nomad"] == 4
+        assert half["requests"]["openstack"] == 1
+    assert halves["idle"]["decided"].keys() <= {"held"}
+    assert halves["busy"]["decided"].keys() >= {"create_server", "dispatch_run", "mark_worker"}
+    assert "idle" in done.stderr
+    assert "busy" in done.stderr
+
+
+def test_an_idle_pass_asks_the_same_of_the_store_whatever_the_size(hrsi: Run) -> None:
+    counts = set()
+    for workers in ("10", "40"):
+        sizes = ("--workers", workers, "--jobs", "5", "--history", "0", "--passes", "1")
+        done = hrsi("bench", "pass", *sizes, "--json", timeout=180)
+        assert done.returncode == 0, done.stderr
+        counts.add(json.loads(done.stdout)["idle"]["requests"]["postgres"])
+    assert len(counts) == 1
