@@ -103,14 +103,14 @@ def people(config: Config) -> Iterator[People]:
         yield People(operations=database.operations, reader=database.reader)
 
 
-def migrate(config: Config, revision: str = "head", *, down: bool = False) -> None:
-    """Bring the database to the shape of a revision; with `down` undo what came after it."""
+def migrate(config: Config, revision: str = "head", *, down: bool = False) -> str:
+    """Bring the database to the shape of a revision; with `down` undo what came after it.
+
+    The revision that it is at now.
+    """
     with ExitStack() as opened:
         database = _database(config, opened)
-        if down:
-            database.downgrade(revision)
-        else:
-            database.migrate(revision)
+        return database.downgrade(revision) if down else database.migrate(revision)
 
 
 def _database(

@@ -43,8 +43,8 @@ def migrate(
     """
     if down and revision == "head":
         raise typer.BadParameter("--down needs the --revision to go back to, or base")
-    bootstrap.migrate(settings(context), revision, down=down)
-    say(f"The database is at revision {revision}.")
+    reached = bootstrap.migrate(settings(context), revision, down=down)
+    say(f"The database is at revision {reached}.")
 
 
 @app.command(

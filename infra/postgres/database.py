@@ -38,17 +38,17 @@ class Postgres:
         self._hints.append(hints)
         return hints
 
-    def migrate(self, revision: str = "head") -> None:
-        """Bring the database to the shape that this program needs."""
+    def migrate(self, revision: str = "head") -> str:
+        """Bring the database to the shape that this program needs; its revision now."""
         from infra.postgres.migrate import migrate  # noqa: PLC0415  no alembic on a worker
 
-        migrate(self.sessions.settings.url, revision)
+        return migrate(self.sessions.settings.url, revision)
 
-    def downgrade(self, revision: str) -> None:
-        """Undo the migrations after `revision` with all that their tables hold."""
+    def downgrade(self, revision: str) -> str:
+        """Undo the migrations after `revision` with all their tables hold; its revision now."""
         from infra.postgres.migrate import downgrade  # noqa: PLC0415  no alembic on a worker
 
-        downgrade(self.sessions.settings.url, revision)
+        return downgrade(self.sessions.settings.url, revision)
 
     def dispose(self) -> None:
         """Close every connection; a thread that waits for hints goes on."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, func, select
@@ -29,18 +30,26 @@ DEADLINE = timedelta(minutes=10)
 _LOCK = 0x48525349
 
 
-def migrate(url: str, revision: str = "head") -> None:
-    """Run every migration up to `revision`; one that has run is not run again.
+def migrate(url: str, revision: str = "head") -> str:
+    """Run every migration up to `revision`; one that has run is not run again. Where it is now.
 
     Afterwards the database allows exactly the status changes of `models.lifecycle`. All of it is
-    one transaction.
+    one transaction. Raises `ConfigurationError` when the database is past that revision.
     """
-    _run(url, lambda config: command.upgrade(config, revision))
+
+    def up(config: Config) -> None:
+        _refuse_older(config, revision)
+        command.upgrade(config, revision)
+
+    return _run(url, up)
 
 
-def downgrade(url: str, revision: str) -> None:
-    """Undo every migration after `revision` (`base`: all of them), with what their tables hold."""
-    _run(url, lambda config: command.downgrade(config, revision))
+def downgrade(url: str, revision: str) -> str:
+    """Undo every migration after `revision` (`base`: all of them), with what their tables hold.
+
+    Where the database is now.
+    """
+    return _run(url, lambda config: command.downgrade(config, revision))
 
 
 def head() -> str:
@@ -48,7 +57,7 @@ def head() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or "base"
 
 
-def _run(url: str, order: Callable[[Config], None]) -> None:
+def _run(url: str, order: Callable[[Config], None]) -> str:
     sessions = Sessions(
         ConnectionSettings(
             url=url, application_name="hrsi-migrate", pool_size=1, call_deadline=DEADLINE
@@ -61,8 +70,27 @@ def _run(url: str, order: Callable[[Config], None]) -> None:
             config.attributes["connection"] = connection
             _carry_out(order, config)
             _refresh_transitions(connection)
+            return _current(connection)
     finally:
         sessions.dispose()
+
+
+def _current(connection: Connection) -> str:
+    return MigrationContext.configure(connection).get_current_revision() or "base"
+
+
+def _refuse_older(config: Config, revision: str) -> None:
+    """Going back loses data: it is done only by its own name."""
+    current = _current(config.attributes["connection"])
+    if current == "base":
+        return
+    scripts = ScriptDirectory.from_config(config)
+    older = {script.revision for script in scripts.iterate_revisions(current, "base")} - {current}
+    if revision == "base" or scripts.get_revision(revision).revision in older:
+        raise ConfigurationError(
+            f"the database is at revision {current}, past {revision}; nothing was done: --down "
+            f"goes back to {revision} and drops what came after it, with its data"
+        )
 
 
 def _carry_out(order: Callable[[Config], None], config: Config) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from infra.postgres.migrate import head
 from tests.plugins.commands import Run
 
 JOBS = """\
@@ -156,14 +157,18 @@ def test_a_database_of_ones_own_is_migrated_only_when_asked(
     assert old.returncode == 2
     assert "hrsi migrate" in old.stderr
     migrated = hrsi("migrate", DATABASE_URL=empty_database_url)
-    assert migrated.returncode == 0, migrated.stderr
+    assert migrated.stdout == f"The database is at revision {head()}.\n", migrated.stderr
     assert hrsi("job", "list", DATABASE_URL=empty_database_url).returncode == 0
     nowhere = hrsi("migrate", "--revision", "4711", DATABASE_URL=empty_database_url)
     assert nowhere.returncode == 2
     assert "4711" in nowhere.stderr
     assert "Traceback" not in nowhere.stderr
+    older = hrsi("migrate", "--revision", "base", DATABASE_URL=empty_database_url)
+    assert older.returncode == 2
+    assert "past base; nothing was done: --down goes back to base" in older.stderr
+    assert hrsi("job", "list", DATABASE_URL=empty_database_url).returncode == 0
     back = hrsi("migrate", "--down", "--revision", "base", DATABASE_URL=empty_database_url)
-    assert back.returncode == 0, back.stderr
+    assert back.stdout == "The database is at revision base.\n", back.stderr
     assert hrsi("job", "list", DATABASE_URL=empty_database_url).returncode == 2
 
 
