@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -164,10 +165,18 @@ def _violations(registry: CollectorRegistry) -> int:
 
 
 def _notes(folder: Path, database_url: str, health: Address | None) -> tuple[str, ...]:
-    command = sys.argv[0] if Path(sys.argv[0]).name == "hrsi" else "hrsi"
+    """What stays the same. The way in is a file to source: its url would be wrapped by a narrow
+    terminal, and each line here can be copied whole.
+    """
+    environment = folder / "environment"
+    environment.write_text(f"export DATABASE_URL={shlex.quote(database_url)}\n")
+    found = shutil.which("hrsi") or Path(sys.argv[0]).name != "hrsi"
+    command = "hrsi" if found else sys.argv[0]
     shortened = f"{len(PARAMETERS)} parameters, as pool.idle_for = {PARAMETERS['pool.idle_for']} s"
     return (
         f"Metrics: http://{health}/metrics   Log: {folder / 'controller.log'}",
         f'Waits are shortened with the reason "demo": {shortened}',
-        f"From another terminal: DATABASE_URL={shlex.quote(database_url)} {command} why job 1",
+        "From another terminal, line by line:",
+        f". {environment}",
+        f"{command} why job 1",
     )

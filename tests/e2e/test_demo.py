@@ -66,6 +66,28 @@ def test_a_demo_that_is_interrupted_leaves_nothing_running(
     assert list((folder / "tmp").iterdir()) == []
 
 
+def test_what_the_demo_says_to_type_in_another_terminal_works_line_by_line(
+    start_hrsi: Start, folder: Path, hrsi: Run
+) -> None:
+    demo = start_hrsi("demo", "--jobs", "2", "--headless")
+    assert demo.stdout is not None
+    wait_for_line(demo, "From another terminal")
+    source, command = demo.stdout.readline().strip(), demo.stdout.readline().strip()
+    set_up = subprocess.run(
+        ["sh", "-c", f'{source}\nprintf %s "$DATABASE_URL"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    name, *arguments = command.split()
+    assert Path(name).name == "hrsi"
+    told = hrsi(*arguments, DATABASE_URL=set_up.stdout)
+    assert told.returncode == 0, told.stderr
+    assert "job 1" in told.stdout
+    demo.send_signal(signal.SIGINT)
+    demo.communicate(timeout=60)
+
+
 def wait_for_line(process: subprocess.Popen[str], words: str) -> None:
     assert process.stdout is not None
     for line in process.stdout:
