@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
+from controller.bench.bare import Statement, listening
 from controller.bench.fill import Filler
 from controller.bench.passes import Size, ground
-from infra.postgres import Postgres, connect, view
+from infra.postgres import Postgres, connect
 from models.lifecycle import Status
 from models.ports import Asked, Verdict, ViewLimits
 from models.records import NewJob
@@ -88,6 +89,13 @@ def test_ten_thousand_jobs_are_relaunched(
 # ---- a long past ---------------------------------------------------------------------------------
 
 
+def queries(database: Postgres) -> list[Statement]:
+    """What a view asks, as it asks it."""
+    with listening() as heard:
+        database.store.view(LIMITS)
+    return [statement for statement in heard if statement.sql is not None]
+
+
 class Cost:
     """Buffers and seconds of each query of a view, and of a status write."""
 
@@ -97,20 +105,15 @@ class Cost:
         # The writes first: what they leave behind would count among what the queries touch.
         self._write(database, runs)
         filler.settle()
-        for number, query in enumerate(view.STATEMENTS, start=1):
-            self._read(database, f"query {number} of {len(view.STATEMENTS)} of a view", query.text)
+        for number, asked in enumerate(queries(database), start=1):
+            self._read(database, f"query {number} of a view", asked)
 
-    def _read(self, database: Postgres, name: str, query: str) -> None:
-        values = {
-            "flavors": ["hm.medium", "hm.xlarge", "eo2.medium"],
-            "most": 222,
-            "since": database.store.view(LIMITS).requested_at,
-        }
-        explain = text(f"explain (analyze, buffers, format json) {query}")
+    def _read(self, database: Postgres, name: str, asked: Statement) -> None:
+        explain = f"explain (analyze, buffers, format json) {asked.sql}"
         found = []
         for _ in range(5):
             with database.sessions.read("explain") as connection:
-                answer = connection.execute(explain, values).scalar_one()
+                answer = connection.exec_driver_sql(explain, asked.parameters).scalar_one()
             found.append((answer if isinstance(answer, list) else json.loads(answer))[0])
         plans = [each["Plan"] for each in found]
         self.buffers[name] = min(p["Shared Hit Blocks"] + p["Shared Read Blocks"] for p in plans)

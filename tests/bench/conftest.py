@@ -122,12 +122,12 @@ def silence() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
-    """Where a benchmark puts its figures. A run of all of them writes the page."""
+    """Where a benchmark puts its figures. All of them, without a failure, write the page."""
     collected = Figures()
     yield collected
     session = request.session
     whole = not request.config.getoption("keyword") and {
         item.path.name for item in session.items
     } == {path.name for path in Path(__file__).parent.glob("bench_*.py")}
-    if whole:
+    if whole and not session.testsfailed:
         PAGE.write_text(collected.page())
