@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 from models.fleet import Demand, demands, join
+from models.job_types import parent_id
 from models.lifecycle import Status
 from models.pauses import paused_types
-from models.plan import Decision, Held, Reason, SubjectKind
-from models.world import JobCount, StoreView, World
+from models.plan import Decision, Held, Reason, Subject, SubjectKind
+from models.wording import job_subject
+from models.world import JobCount, Source, StoreView, World
 
 Labels: TypeAlias = tuple[str, ...]
 
@@ -28,6 +30,7 @@ class Figures:
     quarantined: Mapping[Labels, int]
     workers: Mapping[Labels, int]
     intents: Mapping[Labels, int]
+    waiting: Mapping[Labels, int]
     demand: Mapping[str, Demand]
     pauses: Mapping[Labels, int]
 
@@ -39,9 +42,16 @@ def figures(world: World) -> Figures:
         quarantined=_quarantined(world.store),
         workers=Counter[Labels]((w.flavor, w.state.value) for w in world.store.workers),
         intents=Counter[Labels]((i.kind.value,) for i in world.store.intents),
+        waiting=_waiting(world),
         demand=demands(world, join(world)) if world.nomad is not None else {},
         pauses=Counter[Labels]((pause.target,) for pause in world.store.pauses),
     )
+
+
+def _waiting(world: World) -> dict[Labels, int]:
+    """Ready jobs that are due, by flavor: the store knows them whatever else is unknown."""
+    found = {**dict.fromkeys(world.registry.flavors, 0), **world.store.ready_total}
+    return {(flavor,): number for flavor, number in found.items()}
 
 
 def _jobs(store: StoreView) -> Counter[Labels]:
@@ -61,42 +71,56 @@ def _quarantined(store: StoreView) -> Counter[Labels]:
 def oldest_waits(world: World, decisions: Iterable[Decision], now: datetime) -> dict[Reason, float]:
     """For each reason that holds something back, how long the oldest job has waited, in seconds.
 
-    A refusal about a flavor holds back that flavor's ready jobs that are not paused, one about a
-    type the jobs of that type, one about a job that job.
+    A refusal about a system that is unknown holds back every ready job that is not paused, one
+    about a flavor or a parent those of them that belong to it, one about a type the jobs of that
+    type, one about a job that job.
     """
-    holds = {
-        SubjectKind.FLAVOR: _ready_since_by_flavor(world.store),
-        SubjectKind.TYPE: _oldest((row.type, row) for row in world.store.counts),
-        SubjectKind.JOB: _jobs_since(world.store),
-    }
+    holds = _holds(world)
     waits: defaultdict[Reason, float] = defaultdict(float)
     for decision in decisions:
-        if not isinstance(decision, Held):
+        # A bad parameter is told about a system too, but nothing waits for it.
+        if not isinstance(decision, Held) or decision.reason is Reason.BAD_PARAMETER:
             continue
-        began = holds.get(decision.subject.kind, {}).get(decision.subject.id)
+        began = holds.get(str(decision.subject))
         if began is not None:
             waited = max(0.0, (now - began).total_seconds())
             waits[decision.reason] = max(waits[decision.reason], waited)
     return dict(waits)
 
 
-def _ready_since_by_flavor(store: StoreView) -> dict[str, datetime]:
-    paused = paused_types(store.pauses)
-    return _oldest((row.flavor, row) for row in store.counts if row.type not in paused)
+def _holds(world: World) -> dict[str, datetime]:
+    """Since when the oldest job has waited that a refusal about each subject holds back."""
+    ready = [row for row in world.store.counts if row.status is Status.READY]
+    paused = paused_types(world.store.pauses)
+    due = [row for row in ready if row.type not in paused]
+    groups = (
+        *((Subject(SubjectKind.SYSTEM, source.value), row) for source in Source for row in due),
+        *((Subject(SubjectKind.FLAVOR, row.flavor), row) for row in due),
+        *((Subject(SubjectKind.PARENT, parent), row) for parent, row in _by_parent(world, due)),
+        *((Subject(SubjectKind.TYPE, row.type), row) for row in ready),
+    )
+    return {**_oldest((str(subject), row) for subject, row in groups), **_jobs_since(world.store)}
+
+
+def _by_parent(world: World, rows: Iterable[JobCount]) -> Iterator[tuple[str, JobCount]]:
+    for row in rows:
+        found = world.registry.types.get(row.type)
+        if found is not None:
+            yield parent_id(world.site.deployment, found.service, row.flavor), row
 
 
 def _oldest(counts: Iterable[tuple[str, JobCount]]) -> dict[str, datetime]:
-    """Since when the oldest ready job has waited, by the key that stands before its count."""
+    """Since when the oldest job has waited, by the key that stands before its count."""
     oldest: dict[str, datetime] = {}
     for key, row in counts:
-        if row.status is Status.READY and row.oldest_at is not None:
+        if row.oldest_at is not None:
             oldest[key] = min(row.oldest_at, oldest.get(key, row.oldest_at))
     return oldest
 
 
 def _jobs_since(store: StoreView) -> dict[str, datetime]:
     jobs = (*store.ready, *(flight.job for flight in store.in_flight), *store.errors)
-    return {str(job.id): job.status_at for job in jobs}
+    return {str(job_subject(job)): job.status_at for job in jobs}
 
 
 def next_due(world: World, now: datetime) -> datetime | None:

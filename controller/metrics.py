@@ -291,7 +291,7 @@ class Metrics:
             ("hrsi_workers", shown.workers),
             ("hrsi_intents_open", shown.intents),
             ("hrsi_paused", shown.pauses),
-            ("hrsi_jobs_waiting", {(f,): d.waiting for f, d in demand.items()}),
+            ("hrsi_jobs_waiting", shown.waiting),
             ("hrsi_runs_unplaced", {(f,): d.unplaced for f, d in demand.items()}),
             ("hrsi_workers_free", {(f,): d.free for f, d in demand.items()}),
             ("hrsi_workers_coming", {(f,): d.coming for f, d in demand.items()}),

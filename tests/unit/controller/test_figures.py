@@ -3,13 +3,15 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from controller.figures import figures, next_due, oldest_waits
 from models.errors import FailureClass
 from models.lifecycle import Status
 from models.plan import Held, Reason, Subject, SubjectKind
 from models.records import Backoff, Pause, Priority
 from models.world import JobCount
-from simulator.examples import NOW, a_job, a_machine, a_world
+from simulator.examples import NOW, a_job, a_machine, a_parent_id, a_world
 
 HOUR = timedelta(hours=1)
 
@@ -35,10 +37,13 @@ def test_jobs_of_several_flavors_are_counted_together() -> None:
     assert shown.quarantined["fsc_rlie",] == 1
 
 
-def test_demand_is_not_told_while_nomad_is_unknown() -> None:
-    world = a_world(a_machine(1), store={"counts": COUNTS})
+def test_demand_is_not_told_while_nomad_is_unknown_but_what_waits_is() -> None:
+    world = a_world(a_machine(1), store={"counts": COUNTS, "ready_total": {"hm.medium": 3}})
+    blind = figures(replace(world, nomad=None))
 
-    assert not figures(replace(world, nomad=None)).demand
+    assert not blind.demand
+    assert blind.waiting["hm.medium",] == 3
+    assert blind.waiting["hm.large",] == 0
     assert figures(world).demand["hm.medium"].free == 1
 
 
@@ -63,6 +68,35 @@ def test_the_oldest_wait_is_that_of_the_oldest_job_held_back_for_the_reason() ->
     )
 
     assert waits == {Reason.MAX_WORKERS: 7200.0, Reason.BACKING_OFF: 18_000.0}
+
+
+@pytest.mark.parametrize(
+    ("subject", "reason", "waited"),
+    [
+        pytest.param("nomad", Reason.SOURCE_UNKNOWN, 2 * HOUR, id="nomad-is-unknown"),
+        pytest.param("cloud", Reason.SOURCE_UNKNOWN, 2 * HOUR, id="the-cloud-is-unknown"),
+        pytest.param("store", Reason.BAD_PARAMETER, None, id="a-bad-parameter-holds-nothing-back"),
+    ],
+)
+def test_a_system_that_is_unknown_holds_every_ready_job_back(
+    subject: str, reason: Reason, waited: timedelta | None
+) -> None:
+    held = [refusal(SubjectKind.SYSTEM, subject, reason)]
+
+    waits = oldest_waits(replace(a_world(store={"counts": COUNTS}), nomad=None), held, NOW)
+
+    assert waits == ({} if waited is None else {reason: waited.total_seconds()})
+
+
+def test_a_parent_that_is_missing_holds_back_the_jobs_that_are_dispatched_to_it() -> None:
+    held = [
+        refusal(SubjectKind.PARENT, a_parent_id("hm.medium"), Reason.PARENT_MISSING),
+        refusal(SubjectKind.PARENT, a_parent_id("hm.xlarge"), Reason.BACKING_OFF),
+    ]
+
+    waits = oldest_waits(a_world(store={"counts": COUNTS}), held, NOW)
+
+    assert waits == {Reason.PARENT_MISSING: HOUR.total_seconds()}
 
 
 def test_the_next_wait_that_ends_is_known() -> None:
