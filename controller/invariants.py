@@ -48,6 +48,7 @@ RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
         # What is free, and so what is needed, Nomad shows; what fits, the cloud.
         actions.CreateServer: _BOTH,
         actions.RecordServer: _CLOUD,
+        actions.AdoptServer: _CLOUD,
         actions.RefuteCreate: _CLOUD,
         actions.IdentifyNode: _NOMAD,
         actions.ForgetNode: _NOMAD,

@@ -44,6 +44,7 @@ PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
         actions.SettleError: _phrase(CHANGES, "settle the error of job {a.job_id}: {a.then.value}"),
         actions.IdentifyNode: _phrase(CHANGES, "identify node {a.name} ({a.node_class})"),
         actions.RecordServer: _phrase(CHANGES, "note server {a.server_id} of {a.subject.id}"),
+        actions.AdoptServer: _phrase(MAKES, "adopt server {a.server_id} as {a.name} ({a.flavor})"),
         actions.AdmitNode: _phrase(CHANGES, "admit the node of {a.subject.id}"),
         actions.ConfirmAdmitted: _phrase(CHANGES, "note that {a.subject.id} is ready"),
         actions.CreateServer: _phrase(MAKES, "create server {a.name} ({a.flavor})", "create"),

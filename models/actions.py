@@ -143,6 +143,19 @@ class RecordServer(Action):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AdoptServer(Action):
+    """Open the row of a worker for a server of ours that has none. `intent_id` is the create intent
+    in its metadata, None when it carries none.
+    """
+
+    name: str
+    flavor: str
+    server_id: str
+    address: str | None
+    intent_id: UUID | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AdmitNode(Action):
     """Make the node of a booting worker eligible: its server is proved to be ours."""
 

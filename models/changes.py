@@ -172,6 +172,21 @@ class NoteServer(Change):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AdoptWorker(Change):
+    """Open the row of a worker in `booting` for a server that is there already.
+
+    Guard: no open row has this name; no row, open or closed, has this server; no worker that is
+    creating waits for this create intent. `max_workers` does not matter: the server is there.
+    """
+
+    name: str
+    flavor: str
+    server_id: str
+    address: str | None
+    intent_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CancelCreate(Change):
     """creating → closed: the create was refused, or is refuted. `state` is what the intent gets.
 

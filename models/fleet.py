@@ -35,7 +35,8 @@ FLAVOR_METADATA = "hrsi_flavor"
 DEPLOYMENT_METADATA = "hrsi_deployment"
 """Keys in the metadata of a server, which say whose it is."""
 
-_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""An id as we write it outside; anything else there is not of our making."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,7 +210,7 @@ def _by_run(children: Mapping[str, NomadJob]) -> Mapping[str, list[NomadJob]]:
 def run_of(child: NomadJob) -> UUID | None:
     """The run that a child names in its meta; None when it names none that we could have made."""
     text = child.meta.get(RUN_META, "")
-    return UUID(text) if _RUN_ID.fullmatch(text) else None
+    return UUID(text) if UUID_TEXT.fullmatch(text) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -72,6 +72,7 @@ class Reason(StrEnum):
     # the pool, identity and admission
     NODE_NEW = "NODE_NEW"
     SERVER_SEEN = "SERVER_SEEN"
+    SERVER_ADOPTED = "SERVER_ADOPTED"
     SERVER_PROVED = "SERVER_PROVED"
     BOOTING = "BOOTING"
     NODE_ADMITTED = "NODE_ADMITTED"

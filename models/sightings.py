@@ -12,6 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models.fleet import (
+    DEPLOYMENT_METADATA,
     INTENT_METADATA,
     Live,
     children_by_run,
@@ -53,6 +54,11 @@ def node_away(server_id: str) -> str:
 def server_missing(server_id: str) -> str:
     """Key: a complete server list lacks the server of an open worker."""
     return f"server-missing:{server_id}"
+
+
+def server_unclaimed(server_id: str) -> str:
+    """Key: a complete server list has a server of our deployment that is no open worker's."""
+    return f"server-unclaimed:{server_id}"
 
 
 def create_missing(intent_id: UUID) -> str:
@@ -142,6 +148,7 @@ def _unevaluated_children(world: World, nomad: NomadSnapshot) -> Iterator[str]:
 
 
 def _cloud_keys(world: World, cloud: CloudSnapshot) -> Iterator[str]:
+    yield from _unclaimed(world, cloud)
     listed = {server.id for server in cloud.servers}
     intents = {server.metadata.get(INTENT_METADATA) for server in cloud.servers}
     deadlines = {intent.id: intent.deadline for intent in world.store.intents}
@@ -152,6 +159,16 @@ def _cloud_keys(world: World, cloud: CloudSnapshot) -> Iterator[str]:
             str(worker.intent_id) not in intents
         ):
             yield create_missing(worker.intent_id)
+
+
+def _unclaimed(world: World, cloud: CloudSnapshot) -> Iterator[str]:
+    workers = world.store.workers
+    known = {worker.server_id for worker in workers}
+    awaited = {str(worker.intent_id) for worker in workers if worker.server_id is None}
+    for server in cloud.servers:
+        ours = server.metadata.get(DEPLOYMENT_METADATA) == world.site.deployment
+        if ours and server.id not in known and server.metadata.get(INTENT_METADATA) not in awaited:
+            yield server_unclaimed(server.id)
 
 
 def _is_unanswered(worker: Worker, deadline: datetime | None, asked_at: datetime) -> bool:

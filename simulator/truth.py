@@ -248,6 +248,7 @@ def _unexplained_runs(runs: Iterable[Run], reasons: Reasons) -> Iterator[Breach]
 def _unexplained_worker(worker: Worker, reasons: Reasons) -> Iterator[Breach]:
     """I10: every worker that was wished for has its reason."""
     subjects = (f"worker:{worker.name}", worker.flavor)
-    if not any(reasons.has("CreateServer", subject) for subject in subjects):
+    adopted = reasons.has("AdoptServer", f"server:{worker.server_id}")
+    if not adopted and not any(reasons.has("CreateServer", subject) for subject in subjects):
         what = "was created for no recorded reason"
         yield Breach(invariant="I10", subject=f"worker:{worker.name}", what=what)

@@ -30,6 +30,7 @@ HANDLERS: Mapping[type[Action], Handler] = MappingProxyType(
         actions.SettleError: runs.settle_error,
         actions.IdentifyNode: nodes.identify_node,
         actions.RecordServer: servers.record_server,
+        actions.AdoptServer: servers.adopt_server,
         actions.AdmitNode: nodes.admit_node,
         actions.ConfirmAdmitted: nodes.confirm_admitted,
         actions.CreateServer: servers.create_server,

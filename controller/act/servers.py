@@ -6,6 +6,7 @@ from uuid import UUID
 
 from controller.act.effects import Acting, Changes, Effect, subject_of
 from models.actions import (
+    AdoptServer,
     CloseWorker,
     CommitDelete,
     CreateServer,
@@ -15,6 +16,7 @@ from models.actions import (
     RefuteCreate,
 )
 from models.changes import (
+    AdoptWorker,
     CancelCreate,
     Change,
     CloseWorkerRow,
@@ -97,6 +99,20 @@ def record_server(action: RecordServer, acting: Acting) -> None:
             worker_id=action.worker_id,
             server_id=action.server_id,
             address=action.address,
+        )
+    )
+
+
+def adopt_server(action: AdoptServer, acting: Acting) -> None:
+    """A server of ours without a row gets one: its worker is booting."""
+    acting.commit(
+        AdoptWorker(
+            at=acting.at,
+            name=action.name,
+            flavor=action.flavor,
+            server_id=action.server_id,
+            address=action.address,
+            intent_id=action.intent_id or acting.tools.ids.uuid(),
         )
     )
 

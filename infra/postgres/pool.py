@@ -12,6 +12,7 @@ from infra.postgres.jobs import close_intent
 from infra.postgres.rows import WORKER, retirement_values, worker_from
 from models.changes import (
     AdmitWorker,
+    AdoptWorker,
     CancelCreate,
     Change,
     CloseWorkerRow,
@@ -108,6 +109,31 @@ def note_server(connection: Connection, _fence: Lease, change: NoteServer) -> Re
         address=change.address,
         booted_at=change.at,
     )
+
+
+def adopt_worker(connection: Connection, _fence: Lease, change: AdoptWorker) -> Receipt:
+    """See `models.changes.AdoptWorker`."""
+    connection.execute(_RESERVING)
+    creating = (workers.c.state == WorkerState.CREATING) & (workers.c.intent_id == change.intent_id)
+    named = (workers.c.state != WorkerState.CLOSED) & (workers.c.name == change.name)
+    rival = select(workers.c.name).where(
+        (workers.c.server_id == change.server_id) | creating | named
+    )
+    if connection.execute(rival.limit(1)).scalar_one_or_none() is not None:
+        raise Superseded(f"server {change.server_id} or the name {change.name} has a worker")
+    row = {
+        "name": change.name,
+        "flavor": change.flavor,
+        "state": WorkerState.BOOTING,
+        "intent_id": change.intent_id,
+        "created_at": change.at,
+        "server_id": change.server_id,
+        "address": change.address,
+        "booted_at": change.at,
+    }
+    made = connection.execute(insert(workers).values(**row).returning(*WORKER)).one()
+    _count(connection, SERVERS_CREATED)
+    return Receipt(worker=worker_from(made))
 
 
 def cancel_create(connection: Connection, _fence: Lease, change: CancelCreate) -> Receipt:

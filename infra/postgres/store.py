@@ -35,6 +35,7 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         changes.CloseIntent: intents.close_one,
         changes.ReserveWorker: pool.reserve_worker,
         changes.NoteServer: pool.note_server,
+        changes.AdoptWorker: pool.adopt_worker,
         changes.CancelCreate: pool.cancel_create,
         changes.NoteNode: pool.note_node,
         changes.DropNode: pool.drop_node,

@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
+from uuid import UUID
 
-from models.actions import ForgetNode, IdentifyNode, RecordServer, RefuteCreate
-from models.fleet import DEPLOYMENT_METADATA, INTENT_METADATA, Member
+from models.actions import AdoptServer, ForgetNode, IdentifyNode, RecordServer, RefuteCreate
+from models.fleet import (
+    DEPLOYMENT_METADATA,
+    FLAVOR_METADATA,
+    INTENT_METADATA,
+    UUID_TEXT,
+    Member,
+)
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import WorkerState
-from models.sightings import create_missing
+from models.sightings import create_missing, server_unclaimed
 from models.world import CloudSnapshot, Server
 from reconcilers.pool.survey import Survey, held, is_leaving, seconds, worker_subject
 
@@ -108,48 +115,94 @@ def _answers(survey: Survey, cloud: CloudSnapshot) -> dict[str, Server]:
 
 
 def strangers(survey: Survey) -> Iterator[Decision]:
-    """Report servers that we must not touch: ours without a row, and others under our prefix."""
-    cloud = survey.cloud
-    if cloud is None:
+    """Servers that are no open worker's: ours are adopted, others under our prefix reported."""
+    if survey.cloud is None:
         return
-    known = {m.worker.server_id for m in survey.members}
-    awaited_ids = {
-        str(m.worker.intent_id) for m in survey.members if m.worker.state is WorkerState.CREATING
-    }
+    names = {m.worker.name for m in survey.members}
+    for server in _nobodys(survey, survey.cloud):
+        decision = _strange(survey, survey.cloud, server, names)
+        if decision is not None:
+            yield decision
+        if isinstance(decision, AdoptServer):
+            names.add(server.name)
+
+
+def _nobodys(survey: Survey, cloud: CloudSnapshot) -> list[Server]:
+    """The listed servers that no open worker has or waits for, by id."""
+    workers = [m.worker for m in survey.members]
+    known = {worker.server_id for worker in workers}
+    awaited_ids = {str(w.intent_id) for w in workers if w.state is WorkerState.CREATING}
     if awaited_ids:
         known |= {s.id for intent, s in _answers(survey, cloud).items() if intent in awaited_ids}
-    unknown = (server for server in cloud.servers if server.id not in known)
-    for server in sorted(unknown, key=lambda s: s.id):
-        because = _why_strange(survey, server)
-        if because is not None:
-            yield Held(
-                subject=Subject(SubjectKind.SERVER, server.id),
-                reason=Reason.NOT_OURS,
-                because=because,
-                facts=(("name", server.name), ("status", server.status)),
-            )
+    return sorted((s for s in cloud.servers if s.id not in known), key=lambda s: s.id)
 
 
-def _why_strange(survey: Survey, server: Server) -> str | None:
+def _strange(
+    survey: Survey, cloud: CloudSnapshot, server: Server, names: set[str]
+) -> Decision | None:
     if _is_ours(survey, server):
         # Read a moment later than the store, the list may show what was recorded in between.
         young = server.created_at + _WHOLE_SECONDS > survey.world.store.requested_at
         in_flight = survey.is_busy(Subject(SubjectKind.WORKER, server.name))
-        if young or in_flight or is_leaving(server):
-            return None
         return (
-            f"server {server.name} ({server.id}) carries our deployment id but no worker row "
-            "knows it; left alone: delete it by hand if it is of no use"
+            None
+            if young or in_flight or is_leaving(server)
+            else _ours(survey, cloud, server, names)
         )
     if server.name.startswith(survey.world.site.worker_prefix):
         owner = server.metadata.get(DEPLOYMENT_METADATA)
         whose = f"that of deployment {owner}" if owner else "nobody's that we know"
-        return (
+        because = (
             f"server {server.name} ({server.id}) has our name prefix but is {whose}; "
             "left alone, and its name is not used: if that is no accident, give ours another "
             "openstack.worker_prefix"
         )
+        return _left_alone(server, Reason.NOT_OURS, because)
     return None
+
+
+def _ours(survey: Survey, cloud: CloudSnapshot, server: Server, names: set[str]) -> Decision:
+    """A server of ours without a row: the late effect of a create that was given up, or what an
+    older database does not know of. It counts from now on, works, and goes when it is idle.
+    """
+    settings, seen = survey.settings, survey.world.sightings.get(server_unclaimed(server.id))
+    lists = seen.count if seen else 0
+    missed_s = seconds(seen.first_at, cloud.requested_at) if seen else 0
+    because = (
+        f"server {server.name} ({server.id}) carries our deployment id but no worker row knows it, "
+        f"in {lists} lists over {missed_s} s"
+    )
+    # A list that was answered late may show what was deleted since: once is no proof here either.
+    if lists < settings.absence_lists or missed_s < settings.absence_for.total_seconds():
+        return _left_alone(server, Reason.SERVER_ADOPTED, f"{because}: not adopted yet")
+    if server.name in names:
+        because = f"{because}; not adopted while an open worker has its name"
+        return _left_alone(server, Reason.SERVER_ADOPTED, because)
+    return AdoptServer(
+        subject=Subject(SubjectKind.SERVER, server.id),
+        reason=Reason.SERVER_ADOPTED,
+        because=f"{because}; it is adopted",
+        facts=(("name", server.name), ("status", server.status), ("lists", lists)),
+        name=server.name,
+        flavor=server.metadata.get(FLAVOR_METADATA) or server.flavor,
+        server_id=server.id,
+        address=server.address,
+        intent_id=_intent_of(server),
+    )
+
+
+def _intent_of(server: Server) -> UUID | None:
+    text = server.metadata.get(INTENT_METADATA, "")
+    return UUID(text) if UUID_TEXT.fullmatch(text) else None
+
+
+def _left_alone(server: Server, reason: Reason, because: str) -> Held:
+    return Held(
+        subject=Subject(SubjectKind.SERVER, server.id),
+        reason=reason,
+        because=because,
+        facts=(("name", server.name), ("status", server.status)),
+    )
 
 
 def _is_ours(survey: Survey, server: Server) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from models.changes import (
     AdmitWorker,
+    AdoptWorker,
     CancelCreate,
     CloseWorkerRow,
     CommitDeletion,
@@ -71,6 +72,29 @@ def note_server(tables: Tables, _fence: Lease, change: NoteServer) -> Receipt:
     worker = replace(
         worker,
         state=WorkerState.BOOTING,
+        server_id=change.server_id,
+        address=change.address,
+        booted_at=change.at,
+    )
+    return stored(tables, worker)
+
+
+def adopt_worker(tables: Tables, _fence: Lease, change: AdoptWorker) -> Receipt:
+    """See `models.changes.AdoptWorker`."""
+    creating = (w for w in tables.open_workers.of(True) if w.state is WorkerState.CREATING)
+    if (
+        tables.workers_by_server.one(change.server_id) is not None
+        or tables.workers_by_name.one(change.name) is not None
+        or any(worker.intent_id == change.intent_id for worker in creating)
+    ):
+        raise Superseded(f"server {change.server_id} or the name {change.name} has a worker")
+    worker = Worker(
+        id=tables.number("workers"),
+        name=change.name,
+        flavor=change.flavor,
+        state=WorkerState.BOOTING,
+        intent_id=change.intent_id,
+        created_at=change.at,
         server_id=change.server_id,
         address=change.address,
         booted_at=change.at,

@@ -25,6 +25,7 @@ from models.changes import (
     AdmitWorker,
     BeginRetirement,
     BeginUndo,
+    CancelCreate,
     Change,
     CloseWorkerRow,
     CommitDeletion,
@@ -55,6 +56,7 @@ from models.ports import (
 from models.records import (
     Intent,
     IntentKind,
+    IntentState,
     Job,
     Lease,
     RetireCause,
@@ -286,6 +288,16 @@ class Desk:
             max_workers=210,
         )
         return self._worker(replace(change, **changes))
+
+    def refuted(self) -> Worker:
+        """A worker whose create was given up."""
+        change = CancelCreate(
+            at=self.now(),
+            worker_id=self.creating().id,
+            state=IntentState.REFUTED,
+            note="never came",
+        )
+        return self._worker(change)
 
     def booting(self) -> Worker:
         """A worker whose server is known."""

@@ -439,6 +439,19 @@ class Agreement(RuleBasedStateMachine):
 
         self.commit(change)
 
+    @rule(worker=SMALL, server=SMALL)
+    def adopt(self, worker: int, server: int) -> None:
+        intent = self.intents[-1] if self.intents and server % 2 else uuid4()
+        change = changes.AdoptWorker(
+            at=self.now(),
+            name=NAMES[worker % 4],
+            flavor=FLAVOR,
+            server_id=f"server-{server}",
+            address=None,
+            intent_id=intent,
+        )
+        self.commit(lambda _: change)
+
     @rule(node=FEW, server=st.none() | FEW)
     def prove_or_drop_node(self, node: int, server: int | None) -> None:
         at = self.now()

@@ -5,15 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from models.actions import CreateServer, ForgetNode, IdentifyNode, RecordServer, RefuteCreate
-from models.fleet import DEPLOYMENT_METADATA, INTENT_METADATA
+from models.actions import (
+    AdoptServer,
+    CreateServer,
+    ForgetNode,
+    IdentifyNode,
+    RecordServer,
+    RefuteCreate,
+)
+from models.fleet import DEPLOYMENT_METADATA, FLAVOR_METADATA, INTENT_METADATA
 from models.plan import Decision, Held, Reason
 from models.records import IntentKind
 from models.settings import PoolSettings
-from models.sightings import create_missing
+from models.sightings import create_missing, server_unclaimed
 from models.world import Server, Sighting, World
 from reconcilers.pool import decide
 from simulator.examples import (
@@ -177,8 +185,6 @@ def test_without_the_cloud_a_create_is_neither_seen_nor_refuted() -> None:
 @pytest.mark.parametrize(
     ("server", "reported"),
     [
-        pytest.param(a_server(9), "no worker row knows it", id="ours-without-a-row"),
-        pytest.param(a_server(9, name="other"), "no worker row", id="ours-under-another-name"),
         pytest.param(a_server(9, metadata={}), "nobody's", id="our-prefix-and-nobodys"),
         pytest.param(
             a_server(9, metadata={DEPLOYMENT_METADATA: "them"}), "of deployment them", id="theirs"
@@ -197,6 +203,87 @@ def test_a_server_that_is_not_ours_to_touch_is_reported_and_left_alone(
     assert all(type(d) is Held and d.reason is Reason.NOT_OURS for d in decisions)
     assert [str(d.subject) for d in decisions] == ([f"server:{server.id}"] if reported else [])
     assert all(reported in d.because for d in decisions if reported)
+
+
+@pytest.mark.parametrize(
+    ("lists", "span", "adopted"),
+    [
+        pytest.param(3, 120, True, id="for-long-in-many-lists"),
+        pytest.param(2, 600, False, id="in-too-few-lists"),
+        pytest.param(9, 119, False, id="not-for-long"),
+        pytest.param(0, 0, False, id="at-first-sight"),
+    ],
+)
+def test_a_server_of_ours_without_a_row_is_adopted_once_it_is_sure(
+    lists: int, span: int, *, adopted: bool
+) -> None:
+    (decision,) = _pool(_unclaimed(a_server(9), lists=lists, span=span))
+
+    assert str(decision.subject) == f"server:{a_server(9).id}"
+    assert decision.reason is Reason.SERVER_ADOPTED
+    assert isinstance(decision, AdoptServer) is adopted
+    if isinstance(decision, AdoptServer):
+        assert (decision.name, decision.server_id) == ("os-worker-009", a_server(9).id)
+        assert decision.intent_id == UUID(a_server(9).metadata[INTENT_METADATA])
+
+
+@pytest.mark.parametrize(
+    ("metadata", "flavor", "has_intent"),
+    [
+        pytest.param({FLAVOR_METADATA: "hm.large"}, "hm.large", False, id="as-it-says"),
+        pytest.param({}, "hm.medium", False, id="as-the-cloud-says"),
+        pytest.param({INTENT_METADATA: str(CREATE)}, "hm.medium", True, id="with-an-intent"),
+        pytest.param({INTENT_METADATA: "mine"}, "hm.medium", False, id="with-no-intent-of-ours"),
+    ],
+)
+def test_an_adopted_server_has_the_flavor_and_intent_of_its_metadata(
+    metadata: dict[str, str], flavor: str, *, has_intent: bool
+) -> None:
+    ours = {DEPLOYMENT_METADATA: a_world().site.deployment}
+    server = a_server(9, flavor="hm.medium", metadata={**ours, **metadata})
+
+    (decision,) = _pool(_unclaimed(server))
+
+    assert isinstance(decision, AdoptServer)
+    assert (decision.flavor, decision.intent_id) == (flavor, CREATE if has_intent else None)
+
+
+def test_a_server_waits_for_its_name_as_long_as_an_open_worker_has_it() -> None:
+    machine = a_machine(1, busy_at=NOW)
+    late = a_server(9, name=machine.worker.name)
+    world = _unclaimed(late, machine)
+
+    (held,) = (d for d in _pool(world) if d.reason is Reason.SERVER_ADOPTED)
+
+    assert isinstance(held, Held)
+    assert "while an open worker has its name" in held.because
+
+
+def test_of_two_servers_of_one_name_one_is_adopted() -> None:
+    first, second = a_server(8, name="os-worker-008"), a_server(9, name="os-worker-008")
+    world = _unclaimed(first)
+    other = _unclaimed(second)
+    both = replace(
+        world,
+        cloud=a_cloud(first, second),
+        sightings={**world.sightings, **other.sightings},
+    )
+
+    adopted = [d.server_id for d in _pool(both) if isinstance(d, AdoptServer)]
+
+    assert adopted == [min(first.id, second.id)]
+
+
+def _unclaimed(server: Server, *machines: Machine, lists: int = 3, span: int = 120) -> World:
+    """A world with a server that no open worker answers for, seen so often and for so long."""
+    world = a_world(*machines)
+    servers = world.cloud.servers if world.cloud else ()
+    cloud = a_cloud(*servers, server)
+    since = cloud.requested_at - timedelta(seconds=span)
+    seen = Sighting(count=lists, first_at=since, snapshot=cloud.number)
+    return replace(
+        world, cloud=cloud, sightings={server_unclaimed(server.id): seen} if lists else {}
+    )
 
 
 def test_a_server_whose_creation_is_in_flight_is_no_stranger() -> None:

@@ -1,0 +1,72 @@
+"""A server without a row gets one, unless somebody answers for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from models.changes import AdoptWorker
+from models.errors import Superseded
+from models.records import WorkerState
+from simulator.examples import FLAVOR
+from tests.plugins.stores import Desk
+
+
+def adoption(desk: Desk) -> AdoptWorker:
+    """The change that adopts a server that nobody knows."""
+    return AdoptWorker(
+        at=desk.now(),
+        name="os-worker-900",
+        flavor=FLAVOR,
+        server_id="server-900",
+        address="10.0.0.90",
+        intent_id=uuid4(),
+    )
+
+
+def test_an_adopted_server_has_a_booting_worker_and_is_counted(desk: Desk) -> None:
+    change = adoption(desk)
+    worker = desk.do(change).worker
+    assert worker is not None
+    assert desk.view().workers == (worker,)
+    assert (worker.state, worker.name, worker.flavor) == (
+        WorkerState.BOOTING,
+        change.name,
+        FLAVOR,
+    )
+    assert (worker.server_id, worker.address, worker.intent_id) == (
+        change.server_id,
+        change.address,
+        change.intent_id,
+    )
+    assert worker.created_at == worker.booted_at == change.at
+    assert desk.doors.reader.totals()["servers.created"] == 1
+    desk.refuses(replace(change, name="os-worker-901"), Superseded)
+
+
+@pytest.mark.parametrize("place", ["booting", "ready", "deleting", "closed"])
+def test_a_server_that_has_or_had_a_worker_is_not_adopted(desk: Desk, place: str) -> None:
+    worker = desk.at(place)
+    assert worker.server_id is not None
+    desk.refuses(replace(adoption(desk), server_id=worker.server_id), Superseded)
+
+
+def test_a_name_that_an_open_worker_has_is_not_given_again(desk: Desk) -> None:
+    desk.refuses(replace(adoption(desk), name=desk.ready().name), Superseded)
+    desk.do(replace(adoption(desk), name=desk.closed().name))
+
+
+def test_a_server_whose_create_is_awaited_is_recorded_and_not_adopted(desk: Desk) -> None:
+    worker = desk.creating()
+    desk.refuses(replace(adoption(desk), intent_id=worker.intent_id), Superseded)
+
+
+def test_the_late_effect_of_a_create_that_was_given_up_is_adopted(desk: Desk) -> None:
+    worker = desk.refuted()
+    change = replace(adoption(desk), name=worker.name, intent_id=worker.intent_id)
+    adopted = desk.do(change).worker
+    assert adopted is not None
+    assert adopted.id != worker.id
+    assert desk.worker(worker.id).state is WorkerState.CLOSED
