@@ -17,6 +17,7 @@ the middle: an agent that is no leader puts `rpc error: ` before them, once per 
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import nomad.api.exceptions
 import requests
@@ -57,6 +58,7 @@ _NOT_FOUND = (
     "allocation not found",
     "eval not found",
 )
+_NO_SUCH_HOST = ("Name or service not known", "Temporary failure in name resolution")
 _REFUSED = ("Permission denied", "ACL token not found")
 _NO_LEADER = ("No cluster leader", "Not ready to serve consistent reads")
 _SENSELESS = (
@@ -79,7 +81,7 @@ def translated(attempt: str, error: Exception, *, write: bool) -> PortError:
     cause = _cause(error)
     if isinstance(cause, requests.Response):
         return answered(attempt, cause, write=write)
-    text = f"{attempt}: {_cut(str(cause))}"
+    text = f"{attempt}: {_unanswered(cause)}"
     if not write or _never_left(cause):
         return Unavailable(text)
     return Unknown(f"{text}; it may have been done: look before asking again")
@@ -143,6 +145,21 @@ def _cause(error: Exception) -> object:
     if isinstance(error, nomad.api.exceptions.TimeoutNomadException) and error.args:
         return error.args[0]
     return error
+
+
+def _unanswered(cause: object) -> str:
+    """Why there was no answer: a sentence where the reason is known, else what was said of it."""
+    request = getattr(cause, "request", None)
+    address = urlsplit(request.url if request is not None and request.url else "")
+    where = f"Nomad at {address.scheme}://{address.netloc}" if address.netloc else "Nomad"
+    said = str(cause)
+    if "Connection refused" in said:
+        return f"{where} refuses connections; check NOMAD_ADDR"
+    if any(text in said for text in _NO_SUCH_HOST):
+        return f"{where} has a name that nobody knows; check NOMAD_ADDR"
+    if isinstance(cause, requests.Timeout):
+        return f"{where} does not answer in time"
+    return _cut(said)
 
 
 def _never_left(cause: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -123,6 +124,8 @@ def open_access(environment: Mapping[str, str], on_request: OnRequest) -> Access
     `OS_AUTH_URL` and the other `OS_*` variables are taken; else the only entry of clouds.yaml.
     Raises `ConfigurationError` naming what is missing.
     """
+    # Why there is no answer is in the error that we raise: it would be said twice, and less well.
+    logging.getLogger("keystoneauth").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             # Every CloudRegion warns of an optional back end for metrics that nobody here uses.

@@ -54,6 +54,7 @@ _BY_STATUS: Mapping[int, type[PortError]] = {
 
 _REPEATED_VALUE = re.compile(r"(Value: ).*", re.DOTALL)
 _TOKEN = re.compile(r"gAAAA[\w\-]{20,}={0,2}")
+_CONNECTION_TO = re.compile(r"establish connection to (https?://[^/\s]+)")
 _QUOTA = re.compile(r"quota[^.]*exceeded|exceed\w*[^.]*quota|too many instances", re.IGNORECASE)
 _NETWORK = re.compile(r"\bnetworks?\b|\bsecurity_group\b|\bport\b|\bfixed ip\b", re.IGNORECASE)
 
@@ -76,7 +77,7 @@ class Translator:
 
     def no_answer(self, attempt: str, error: Exception, call: Call) -> PortError:
         """For what keystoneauth raised instead of answering."""
-        text = f"{attempt}: {self.clean(str(error))}"
+        text = f"{attempt}: {self._refused(str(error)) or self.clean(str(error))}"
         if isinstance(error, keystone.HttpError):
             return self._not_let_in(attempt, error)
         if call.left:
@@ -88,6 +89,14 @@ class Translator:
         if isinstance(error, (keystone.AuthPluginException, keystone.MissingAuthMethods)):
             return Refused(f"{text}; check the OS_* settings of {self.who}")
         return Unavailable(text)
+
+    def _refused(self, said: str) -> str | None:
+        """The sentence for a service that nobody listens for; libraries wrap it several times."""
+        found = _CONNECTION_TO.search(said) if "Connection refused" in said else None
+        if found is None:
+            return None
+        service = "Keystone" if found[1] in self.who else "OpenStack"
+        return f"{service} at {found[1]} refuses connections; check OS_AUTH_URL and the network"
 
     def _not_let_in(self, attempt: str, error: keystone.HttpError) -> PortError:
         """Keystone answered, and not with a token; never `NotFound`: it knows no servers."""

@@ -67,3 +67,13 @@ def test_somebody_elses_project_stops_the_start(hrsi: Run, farm: Farm) -> None:
     assert "theirs" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert farm.created == 0
+
+
+def test_systems_that_nobody_listens_for_are_told_in_a_sentence_each(hrsi: Run) -> None:
+    nobody = "http://127.0.0.1:1"
+    told = hrsi("plan", NOMAD_ADDR=nobody, OS_AUTH_URL=f"{nobody}/v3")
+    assert told.returncode == 0, told.stderr
+    assert f"Nomad at {nobody} refuses connections; check NOMAD_ADDR" in told.stdout
+    assert f"Keystone at {nobody} refuses connections; check OS_AUTH_URL" in told.stdout
+    assert "HTTPConnectionPool" not in told.stdout
+    assert told.stderr == ""
