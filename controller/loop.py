@@ -260,11 +260,13 @@ class Loop:
 
     def _record(self, decisions: Sequence[Decision], world: World) -> None:
         tools, now = self._shell.tools, self._shell.tools.clock.now()
-        due, page = turn(self._page, decisions, now)
-        if due:
-            with self._progress.waiting("writing its decisions down"):
-                tools.store.record(self.name, due, now)
-        self._page = page
+        found = turn(self._page, decisions, now)
+        with self._progress.waiting("writing its decisions down"):
+            if found.over and found.over_at is not None:
+                tools.store.record(self.name, found.over, found.over_at)
+            if found.due:
+                tools.store.record(self.name, found.due, now)
+        self._page = found.page
         tools.metrics.decided(self.name, world, decisions, now)
         tools.metrics.show(world)
 
@@ -316,7 +318,9 @@ def _tell(report: PassReport) -> None:
         sentence = f"{report.loop} decided"
         made = Counter(kind_of(type(decision)) for decision in report.decisions)
         because = _because(report.decisions)
-        telling.info(sentence, action=f"{action}_decided", **made, because=because)
+        # With nothing to do there is nothing to read, every few seconds, all night.
+        tell = telling.info if report.decisions else telling.debug
+        tell(sentence, action=f"{action}_decided", **made, because=because)
     else:
         telling.debug("another process leads", action=f"{action}_standby")
 

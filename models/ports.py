@@ -122,9 +122,14 @@ class JobStore(Protocol):
         """
 
     def record(self, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
-        """Write decisions into the ledger: a new row when the reason of (loop, subject, action
-        class) changed, else the last row's `last_at` and `count` grow and its sentence and numbers
-        become the newest. Reasons given together in one call stand side by side.
+        """Write decisions into the ledger, each into the current row of the same (loop, subject,
+        action class, reason) if it goes on with it, else into a new one.
+
+        A refusal goes on with its row; an action does if it says the same with the same numbers:
+        else it is about another attempt, or another worker of that name. Neither does once
+        `HOLDS_FOR` has passed since the row's `last_at`. Of a subject and action class all that
+        holds is given in one call and stands side by side; a row of another reason is over then.
+        A row that grows gets the newest sentence and numbers; `last_at` and `count` grow.
         """
 
     def beat(self, heartbeat: Heartbeat) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
@@ -358,9 +358,17 @@ class ParameterChange:
     expires_at: datetime | None = None
 
 
+HOLDS_FOR = timedelta(minutes=2)
+"""What was not written into the ledger for so long is over; the same again is another row."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LedgerRow:
-    """A decision as recorded: one row per run of the same (subject, reason)."""
+    """A decision as recorded; `models.ports.JobStore.record` says when a row grows.
+
+    `count` is how often it was written down: an action each time, a refusal that holds now and
+    then. A refusal held from `first_at` to `last_at`.
+    """
 
     subject: str
     reason: str

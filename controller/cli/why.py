@@ -108,6 +108,6 @@ def _answer(what: str, rows: tuple[LedgerRow, ...], leads: str, *, as_json: bool
 def _tell(rows: tuple[LedgerRow, ...]) -> None:
     print_table(
         "Decisions, newest first",
-        ("last", "first", "times", "about", "action", "reason", "because"),
+        ("last", "first", "noted", "about", "action", "reason", "because"),
         [(r.last_at, r.first_at, r.count, r.subject, r.action, r.reason, r.because) for r in rows],
     )

@@ -1,13 +1,12 @@
 """What was decided, who is alive, and what is forgotten in the end.
 
-A decision that still holds is one row of `current_decisions`, rewritten in place. Once the same
-loop gives other reasons for the same subject and action class, the row moves to `decisions`.
-Reasons given together in one pass stand side by side.
+A decision that still holds is one row of `current_decisions`, rewritten in place. Once it is over,
+the row moves to `decisions`: `models.ports.JobStore.record` says when that is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +14,8 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from infra.postgres.statements import statement
-from models.plan import Decision
-from models.records import Heartbeat
+from models.plan import Decision, Held
+from models.records import HOLDS_FOR, Heartbeat
 
 DECISIONS = "decisions"
 
@@ -31,13 +30,17 @@ with given as (
   with ordinality as g (subject, action, reason, because, facts, count, place))
 """
 
-_CLOSE_OTHERS = statement(
+# Only the first batch says all that holds of a subject: what it does not name is over.
+_CLOSE = statement(
     """
 $GIVEN, gone as (
-  delete from current_decisions c using (select distinct subject, action from given) g
+  delete from current_decisions c using (
+    select subject, action, array_agg(reason) as reasons from given group by subject, action) g
   where c.loop = :loop and c.subject = g.subject and c.action = g.action
+    and (:is_whole or c.reason = any(g.reasons))
     and not exists (select from given s where s.subject = c.subject and s.action = c.action
-                      and s.reason = c.reason)
+                      and s.reason = c.reason and c.last_at + :holds_for > :at
+                      and (c.action = :held or (c.because = s.because and c.facts = s.facts)))
   returning c.*)
 insert into decisions (id, loop, subject, action, reason, because, facts, first_at, last_at, count)
   select id, loop, subject, action, reason, because, facts, first_at, last_at, count from gone
@@ -88,27 +91,49 @@ def record(connection: Connection, loop: str, decisions: Sequence[Decision], at:
     """See `models.ports.JobStore.record`."""
     if not decisions:
         return
-    rows = _gathered(decisions)
-    for step in (_CLOSE_OTHERS, _WRITE):
-        connection.execute(step, {"rows": Jsonb(rows), "loop": loop, "at": at})
+    for place, rows in enumerate(_batches(decisions)):
+        given = {"rows": Jsonb(rows), "loop": loop, "at": at}
+        rule = {"holds_for": HOLDS_FOR, "held": Held.__name__, "is_whole": place == 0}
+        connection.execute(_CLOSE, {**given, **rule})
+        connection.execute(_WRITE, given)
     connection.execute(_ADD, {"name": DECISIONS, "value": len(decisions)})
 
 
-def _gathered(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
-    """One row for each (subject, action class, reason); said twice, it counts twice."""
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+def _batches(decisions: Sequence[Decision]) -> Iterator[list[dict[str, Any]]]:
+    """Rows to write one batch after the other, each reason of a subject once in a batch.
+
+    All are in the first, unless a pass does the same to one subject twice in different words.
+    """
+    batches: list[dict[tuple[str, str, str], dict[str, Any]]] = [{}]
     for decision in decisions:
-        key = str(decision.subject), type(decision).__name__, decision.reason.value
-        before = found.pop(key, None)
-        found[key] = {
-            "subject": key[0],
-            "action": key[1],
-            "reason": key[2],
-            "because": decision.because,
-            "facts": dict(decision.facts),
-            "count": 1 + (before["count"] if before else 0),
-        }
-    return list(found.values())
+        row = _row(decision)
+        key = row["subject"], row["action"], row["reason"]
+        newest = next((batch for batch in reversed(batches) if key in batch), None)
+        if newest is None:
+            batches[0][key] = row
+        elif _goes_on(decision, newest[key]):
+            newest[key] = {**row, "count": newest[key]["count"] + 1}
+        elif newest is batches[-1]:
+            batches.append({key: row})
+        else:
+            batches[batches.index(newest) + 1][key] = row
+    return (list(batch.values()) for batch in batches)
+
+
+def _row(decision: Decision) -> dict[str, Any]:
+    return {
+        "subject": str(decision.subject),
+        "action": type(decision).__name__,
+        "reason": decision.reason.value,
+        "because": decision.because,
+        "facts": dict(decision.facts),
+        "count": 1,
+    }
+
+
+def _goes_on(decision: Decision, before: dict[str, Any]) -> bool:
+    same = decision.because == before["because"] and dict(decision.facts) == before["facts"]
+    return same or isinstance(decision, Held)
 
 
 def beat(connection: Connection, heartbeat: Heartbeat) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from models.plan import Decision
-from models.records import Heartbeat, IntentState, LedgerRow
+from models.plan import Decision, Held
+from models.records import HOLDS_FOR, Heartbeat, IntentState, LedgerRow
 from simulator.store.tables import Tables
 
 DECISIONS = "decisions"
@@ -18,47 +18,48 @@ Key: TypeAlias = tuple[str, str, str]
 
 def record(tables: Tables, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
     """See `models.ports.JobStore.record`."""
-    given: dict[tuple[Key, str], list[Decision]] = {}
+    given: dict[Key, dict[str, None]] = {}
     for decision in decisions:
         key = loop, str(decision.subject), type(decision).__name__
-        said = given.pop((key, decision.reason.value), [])
-        given[key, decision.reason.value] = [*said, decision]
-    for key in {key: None for key, _ in given}:
+        given.setdefault(key, {})[decision.reason.value] = None
+    for key, reasons in given.items():
         current = tables.current_decisions.get(key) or {}
-        kept = {reason: number for reason, number in current.items() if (key, reason) in given}
+        kept = {reason: number for reason, number in current.items() if reason in reasons}
         tables.current_decisions.put(key, kept)
-    for (key, reason), said in given.items():
+    for decision in decisions:
+        key = loop, str(decision.subject), type(decision).__name__
         current = tables.current_decisions[key]
-        number = _said(tables, key, current.get(reason), said, at)
-        tables.current_decisions.put(key, {**current, reason: number})
+        number = _written(tables, key, current.get(decision.reason.value), decision, at)
+        tables.current_decisions.put(key, {**current, decision.reason.value: number})
     tables.totals.put(DECISIONS, (tables.totals.get(DECISIONS) or 0) + len(decisions))
 
 
-def _said(
-    tables: Tables,
-    key: Key,
-    number: int | None,
-    said: Sequence[Decision],
-    at: datetime,
-) -> int:
-    """Let a row grow, or open it; its number. The newest sentence and numbers stay."""
+def _written(tables: Tables, key: Key, number: int | None, decision: Decision, at: datetime) -> int:
+    """Let the row of this number grow if the decision goes on with it, or open one; its number."""
     loop, subject, action = key
     before = None if number is None else tables.ledger.get(number)
+    if before is not None and not _goes_on(decision, before, at):
+        before = None
     if number is None or before is None:
         number = tables.number("ledger")
     row = LedgerRow(
         subject=subject,
-        reason=said[-1].reason.value,
+        reason=decision.reason.value,
         action=action,
-        because=said[-1].because,
-        facts=dict(said[-1].facts),
+        because=decision.because,
+        facts=dict(decision.facts),
         loop=loop,
         first_at=at if before is None else before.first_at,
         last_at=at,
-        count=len(said) + (0 if before is None else before.count),
+        count=1 if before is None else before.count + 1,
     )
     tables.ledger.put(number, row)
     return number
+
+
+def _goes_on(decision: Decision, row: LedgerRow, at: datetime) -> bool:
+    same = decision.because == row.because and dict(decision.facts) == row.facts
+    return row.last_at + HOLDS_FOR > at and (same or isinstance(decision, Held))
 
 
 def beat(tables: Tables, heartbeat: Heartbeat) -> None:

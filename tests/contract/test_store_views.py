@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from models.actions import CloseWorker
 from models.changes import CloseIntent
 from models.errors import NotFound
 from models.fleet import in_dispatch_order
@@ -209,6 +210,62 @@ def test_reasons_given_together_stand_side_by_side(desk: Desk) -> None:
         ("MAX_VCPUS", 2),
         ("MAX_VCPUS", 4),
         ("QUOTA_VCPUS", 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gap", "counts"),
+    [
+        pytest.param(timedelta(seconds=119), [2], id="it-held-on"),
+        pytest.param(timedelta(seconds=120), [1, 1], id="it-came-back"),
+    ],
+)
+def test_what_was_not_written_for_long_is_over(
+    desk: Desk, gap: timedelta, counts: list[int]
+) -> None:
+    start = desk.now()
+    for at in (start, start + gap):
+        desk.doors.jobs.record("pool", [decision()], at)
+    assert [row.count for row in desk.doors.reader.ledger(())] == counts
+
+
+def action(because: str, number: int, reason: Reason = Reason.EMPTY) -> CloseWorker:
+    """An action on a worker."""
+    return CloseWorker(
+        subject=Subject(SubjectKind.WORKER, "os-worker-001"),
+        reason=reason,
+        because=because,
+        facts=(("index", number),),
+        worker_id=1,
+    )
+
+
+def test_an_action_that_says_anything_else_is_another_one(desk: Desk) -> None:
+    start = desk.now()
+    same, words, numbers = action("gone", 1), action("gone again", 1), action("gone", 2)
+    for second, done in enumerate((same, same, words, numbers, same)):
+        desk.doors.jobs.record("pool", [done], start + timedelta(seconds=second))
+    rows = desk.doors.reader.ledger(())
+    assert [(row.because, row.facts["index"], row.count) for row in rows] == [
+        ("gone", 1, 1),
+        ("gone", 2, 1),
+        ("gone again", 1, 1),
+        ("gone", 1, 2),
+    ]
+
+
+def test_different_actions_of_one_call_are_rows_of_their_own(desk: Desk) -> None:
+    start = desk.now()
+    other = action("not ours", 1, Reason.NODE_GONE)
+    desk.doors.jobs.record("pool", [other], start)
+    given = [action("gone", 1), action("gone", 2), other, action("gone", 2), action("gone", 3)]
+    desk.doors.jobs.record("pool", given, start + timedelta(seconds=1))
+    rows = desk.doors.reader.ledger(())
+    assert sorted((row.because, row.facts["index"], row.count) for row in rows) == [
+        ("gone", 1, 1),
+        ("gone", 2, 2),
+        ("gone", 3, 1),
+        ("not ours", 1, 2),
     ]
 
 

@@ -32,7 +32,7 @@ from models import changes
 from models.changes import Change
 from models.errors import FailureClass, HrsiError
 from models.lifecycle import ERRORS, Status
-from models.plan import Held, Next, Reason, Subject, SubjectKind
+from models.plan import Action, Decision, Held, Next, Reason, Subject, SubjectKind
 from models.ports import Asked, Placement, RunResult
 from models.records import (
     Intent,
@@ -551,12 +551,18 @@ class Agreement(RuleBasedStateMachine):
         answer = self.both(lambda side: side.desk.doors.jobs.commit(leases[id(side)], change))
         assert answer == "Superseded"
 
-    @rule(reasons=st.lists(st.sampled_from(list(Reason)[:3]), max_size=3), loop=FEW)
-    def record(self, reasons: list[Reason], loop: int) -> None:
+    @rule(
+        reasons=st.lists(st.sampled_from(list(Reason)[:3]), max_size=3),
+        loop=FEW,
+        kind=st.sampled_from([Held, Action]),
+    )
+    def record(self, reasons: list[Reason], loop: int, kind: type[Decision]) -> None:
         at, subject = self.now(), Subject(SubjectKind.FLAVOR, FLAVOR)
+        # An action is repeated in other words only in another pass.
+        numbers = range(len(reasons)) if kind is Held else [len(reasons)] * len(reasons)
         decided = [
-            Held(subject=subject, reason=reason, because="no room", facts=(("n", number),))
-            for number, reason in enumerate(reasons)
+            kind(subject=subject, reason=reason, because="no room", facts=(("n", number),))
+            for reason, number in zip(reasons, numbers, strict=True)
         ]
         self.both(lambda side: side.desk.doors.jobs.record(f"loop-{loop}", decided, at))
 

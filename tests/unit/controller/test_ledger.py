@@ -15,8 +15,8 @@ from simulator.examples import NOW, a_world, an_intent
 SUBJECT = Subject(SubjectKind.WORKER, "os-worker-001")
 
 
-def held(reason: Reason = Reason.IDLE_TOO_SHORT) -> Decision:
-    return Held(subject=SUBJECT, reason=reason, because="not yet")
+def held(reason: Reason = Reason.IDLE_TOO_SHORT, because: str = "not yet") -> Decision:
+    return Held(subject=SUBJECT, reason=reason, because=because)
 
 
 def acted() -> Decision:
@@ -35,20 +35,46 @@ def acted() -> Decision:
 def test_a_refusal_that_holds_is_written_twice_a_minute(
     first: Decision, second: Decision, seconds: float, written: bool
 ) -> None:
-    due, page = turn(Page(), [first], NOW)
-    again, _ = turn(page, [second], NOW + timedelta(seconds=seconds))
+    begun = turn(Page(), [first], NOW)
+    again = turn(begun.page, [second], NOW + timedelta(seconds=seconds))
 
-    assert due == [first]
-    assert again == ([second] if written else [])
+    assert begun.due == (first,)
+    assert again.due == ((second,) if written else ())
 
 
 def test_a_refusal_that_came_back_is_written_at_once() -> None:
-    _, page = turn(Page(), [held()], NOW)
-    _, page = turn(page, [], NOW + timedelta(seconds=5))
+    begun = turn(Page(), [held()], NOW)
+    gone = turn(begun.page, [], NOW + timedelta(seconds=5))
 
-    due, _ = turn(page, [held()], NOW + timedelta(seconds=10))
+    back = turn(gone.page, [held()], NOW + timedelta(seconds=10))
 
-    assert due == [held()]
+    assert back.due == (held(),)
+    assert (gone.over, back.over) == ((), ())
+
+
+def test_what_a_refusal_said_last_is_written_once_it_is_over() -> None:
+    page = turn(Page(), [held(because="boots for 0 s")], NOW).page
+    last = held(because="boots for 5 s")
+    seen = turn(page, [last], NOW + timedelta(seconds=5))
+
+    over = turn(seen.page, [acted()], NOW + timedelta(seconds=9))
+
+    assert seen.due == ()
+    assert (over.over, over.over_at) == ((last,), NOW + timedelta(seconds=5))
+    assert over.due == (acted(),)
+
+
+def test_what_is_refused_about_a_subject_is_written_whole() -> None:
+    """A reason left out would be taken to be over."""
+    one, two = held(), held(Reason.RUNS_STILL)
+    begun = turn(Page(), [one], NOW)
+    both = turn(begun.page, [one, two], NOW + timedelta(seconds=20))
+    still = turn(both.page, [one, two], NOW + timedelta(seconds=40))
+    left = turn(still.page, [two], NOW + timedelta(seconds=45))
+
+    assert both.due == (one, two)
+    assert still.due == ()
+    assert (left.over, left.due) == ((one, two), (two,))
 
 
 @pytest.mark.parametrize(
