@@ -29,8 +29,8 @@ jobs wait, idle workers may go and 20 more may come; actions are decided and rec
 begun. `hrsi bench pass` measures one size by itself.
 
 The world stands still meanwhile, as a quiet farm does: lists that say what they said before are
-neither decoded nor joined again, which is how a pass over a large farm can cost less than a fetch,
-which decodes everything each time. When lists change, what has changed is made anew.
+not joined again, and Nomad's are not even decoded, which is how a pass over a large farm can cost
+less than a fetch, which decodes everything each time. A list that has changed is made anew.
 
 """
 
