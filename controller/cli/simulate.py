@@ -66,6 +66,8 @@ def simulate(
     options = Options(
         days=days, workers=workers_max, jobs_per_day=jobs_per_day, seed=seed, faults=faults
     )
+    if plot is not None and not plot.absolute().parent.is_dir():
+        raise ConfigurationError(f"--plot {plot}: there is no directory {plot.parent}")
     # Hundreds of thousands of passes would each log a line.
     with _quiet():
         if replay_at is not None:

@@ -264,7 +264,16 @@ def test_the_command_replays_what_it_names() -> None:
     assert result.stdout.rstrip("\n") == replay(options, 300)
 
 
-def test_a_place_that_makes_no_sense_is_refused() -> None:
-    result = CliRunner().invoke(app, ["simulate", "--replay", "seven"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param(["--replay", "seven"], "SEED@STEP", id="a-place-that-is-none"),
+        pytest.param(["--plot", "nowhere/day.svg"], "no directory nowhere", id="a-file-nowhere"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_simulated(
+    words: list[str], told: str
+) -> None:
+    result = CliRunner().invoke(app, ["simulate", *words])
     assert isinstance(result.exception, ConfigurationError)
-    assert "SEED@STEP" in str(result.exception)
+    assert told in str(result.exception)
