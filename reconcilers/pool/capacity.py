@@ -10,7 +10,7 @@ comes later, smaller or not, does not take the capacity that it waits for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from models.job_types import Flavor
@@ -64,11 +64,14 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Share:
-    """How many of a claim are granted, and the limit that the first of the others met."""
+    """How many of a claim are granted, and the limit that the first of the others met; `used` is
+    the use of that limit once all claims have what they are granted.
+    """
 
     claim: Claim
     granted: int
     limit: Limit | None
+    used: int = 0
 
 
 def share(claims: Sequence[Claim], limits: Sequence[Limit]) -> tuple[Share, ...]:
@@ -79,14 +82,17 @@ def share(claims: Sequence[Claim], limits: Sequence[Limit]) -> tuple[Share, ...]
     hopeless = {c.flavor.name: _never(c, limits) for c in claims}
     hopeful = [c for c in claims if hopeless[c.flavor.name] is None]
     granted, met = _fill(hopeful, limits)
-    return tuple(
-        Share(
-            claim=claim,
-            granted=granted.get(claim.flavor.name, 0),
-            limit=hopeless[claim.flavor.name] or met.get(claim.flavor.name),
-        )
-        for claim in claims
-    )
+    found = []
+    for claim in claims:
+        limit = hopeless[claim.flavor.name] or met.get(claim.flavor.name)
+        used = 0 if limit is None else limit.used + _taken(claims, granted, limit)
+        got = granted.get(claim.flavor.name, 0)
+        found.append(Share(claim=claim, granted=got, limit=limit, used=used))
+    return tuple(found)
+
+
+def _taken(claims: Sequence[Claim], granted: Mapping[str, int], limit: Limit) -> int:
+    return sum(limit.cost(c.flavor) * granted.get(c.flavor.name, 0) for c in claims)
 
 
 def _never(claim: Claim, limits: Sequence[Limit]) -> Limit | None:

@@ -201,14 +201,25 @@ def _partly(wish: Wish, part: Share) -> Held:
     facts: tuple[tuple[str, Fact], ...] = (("wanted", wish.want), ("created", part.granted))
     reason, why = Reason.BACKING_OFF, "one is tried first after the last failures"
     if part.limit is not None:
-        reason, why = part.limit.reason, f"{part.limit.used} of {part.limit.cap} used"
-        facts = (*facts, ("used", part.limit.used), ("cap", part.limit.cap))
+        reason, why = part.limit.reason, _used_up(part, part.limit)
+        facts = (*facts, ("used", part.used), ("cap", part.limit.cap))
     return Held(
         subject=wish.subject,
         reason=reason,
         because=f"{_wanted(wish)}, {part.granted or 'none'} created: {reason}, {why}",
         facts=facts,
     )
+
+
+def _used_up(part: Share, limit: Limit) -> str:
+    """How much of a limit is used with what this pass creates, and why no more of it can be."""
+    flavor = part.claim.flavor
+    used = f"{part.used} of {limit.cap} used"
+    if limit.never_fits(flavor):
+        return f"{used}, and one worker takes {limit.cost(flavor)}"
+    if part.used + limit.cost(flavor) <= limit.cap:
+        return f"{used}, the rest is kept for flavors whose turn comes first"
+    return used
 
 
 def _covered(survey: Survey, found: Sequence[Wish]) -> Iterator[Held]:

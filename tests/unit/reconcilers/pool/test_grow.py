@@ -263,6 +263,39 @@ def test_a_refusal_carries_its_numbers() -> None:
     assert dict(held.facts) == {"wanted": 3, "created": 0, "used": 872, "cap": 874}
 
 
+@pytest.mark.parametrize(
+    ("settings", "jobs", "flavor", "said"),
+    [
+        pytest.param({"create_burst": 4}, {"fsc_rlie": 6, "gfsc": 3}, "hm.medium",
+                     "CREATION_RATE, 4 of 4 used", id="what-all-flavors-get-is-used"),
+        pytest.param({"max_workers": 3}, {"fsc_rlie": 4}, "hm.medium",
+                     "MAX_WORKERS, 3 of 3 used", id="what-it-gets-itself-is-used"),
+        pytest.param({"max_vcpus": 7, "vcpu_share": 1}, {"sws_wds": 1}, "hm.xlarge",
+                     "MAX_VCPUS, 0 of 7 used, and one worker takes 8", id="one-never-fits"),
+    ],
+)  # fmt: skip
+def test_a_refusal_never_denies_its_own_reason(
+    settings: dict[str, Any], jobs: dict[str, int], flavor: str, said: str
+) -> None:
+    decisions = _pool(a_world(store={"ready": _jobs(**jobs)}), **settings)
+
+    (held,) = [d for d in decisions if str(d.subject) == f"flavor:{flavor}"]
+
+    assert held.because.endswith(f" created: {said}")
+
+
+def test_room_that_is_left_is_said_to_be_kept_for_whom_it_is_kept() -> None:
+    """8 vCPUs are claimed first, 7 are left of 9: 2 would fit, but the claim would never come."""
+    world = a_world(a_machine(1, busy_at=NOW), store={"ready": _jobs(sws_wds=1, fsc_rlie=3)})
+
+    decisions = _pool(world, max_vcpus=9, vcpu_share=1)
+
+    (held,) = [d for d in decisions if str(d.subject) == "flavor:hm.medium"]
+    assert held.because.endswith(
+        "none created: MAX_VCPUS, 2 of 9 used, the rest is kept for flavors whose turn comes first"
+    )
+
+
 def test_open_rows_count_before_their_servers_are_listed_and_until_they_are_closed() -> None:
     creating = Machine(worker=a_creating_worker())
     gone = replace(
