@@ -6,7 +6,7 @@ It answers while every loop hangs: it shares no lock with them and asks nobody o
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
@@ -20,6 +20,13 @@ from models.errors import ConfigurationError
 
 REQUEST_SECONDS = 10.0
 """How long a client may take to say what it wants: one that says nothing holds no thread."""
+
+
+PAGES = """\
+/metrics  what Prometheus scrapes
+/healthz  200 while no loop and no call hangs, else 503 and what hangs since when
+/readyz   200 once every loop passes without failing, else 503 and why; names unknown sources
+"""
 
 
 class _Server(ThreadingHTTPServer):
@@ -57,6 +64,7 @@ class HealthServer:
     """Serves the pages of one process from a thread of its own.
 
     `faults` say what hangs, `obstacles` what keeps the process from being at work: none, all well.
+    `remarks` are for people who look at /readyz, and change no verdict.
     """
 
     def __init__(
@@ -66,11 +74,13 @@ class HealthServer:
         *,
         faults: Callable[[], list[str]],
         obstacles: Callable[[], list[str]],
+        remarks: Callable[[], list[str]],
     ) -> None:
         pages = {
+            "/": lambda: _text(HTTPStatus.OK, PAGES),
             "/metrics": lambda: (HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(registry)),
             "/healthz": lambda: _verdict(faults()),
-            "/readyz": lambda: _verdict(obstacles()),
+            "/readyz": lambda: _verdict(obstacles(), remarks()),
         }
         handler = type("Handler", (_Handler,), {"pages": pages})
         try:
@@ -102,10 +112,9 @@ class HealthServer:
         self._server.server_close()
 
 
-def _verdict(wrong: list[str]) -> tuple[HTTPStatus, str, bytes]:
-    if not wrong:
-        return _text(HTTPStatus.OK, "ok\n")
-    return _text(HTTPStatus.SERVICE_UNAVAILABLE, "".join(f"{each}\n" for each in wrong))
+def _verdict(wrong: list[str], remarks: Iterable[str] = ()) -> tuple[HTTPStatus, str, bytes]:
+    status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
+    return _text(status, "".join(f"{each}\n" for each in (*(wrong or ["ok"]), *remarks)))
 
 
 def _text(status: HTTPStatus, text: str) -> tuple[HTTPStatus, str, bytes]:

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from controller.crew import Crew
 from controller.gate import Trust, judge, mark_of
+from controller.known import Knowledge
 from controller.metrics import Metrics
 from models.errors import ConfigurationError, PortError, Unavailable
 from models.job_types import Registry
@@ -154,6 +155,7 @@ class Observer:
         parameters: Parameters | None = None,
     ) -> None:
         self.parameters = parameters or Parameters()
+        self.known = Knowledge()
         self._crew = crew
         self._site = site
         self._registry = registry
@@ -191,6 +193,13 @@ class Observer:
         cloud: Reading[CloudSnapshot] = _NOT_WANTED
         if Source.CLOUD in sources:
             cloud = self._cloud.get(after, until, beyond.get(Source.CLOUD, 0))
+        read: dict[Source, Reading[Any]] = {
+            Source.STORE: view,
+            Source.NOMAD: nomad,
+            Source.CLOUD: cloud,
+        }
+        for source in sorted({Source.STORE, *sources}):
+            self.known.heard(source, read[source].unknown)
         if view.snapshot is None:
             raise Unavailable(f"the store cannot be read: {view.unknown}")
         settings, problem = self.parameters.update(view.snapshot.parameters)

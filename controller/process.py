@@ -83,6 +83,7 @@ class Process:
             self._shell.tools.metrics.registry,
             faults=self.faults,
             obstacles=lambda: [*watchdog.not_ready(self._pulses())],
+            remarks=self.unknown,
         )
         self._health.start()
         if self._manner.hints is not None:
@@ -102,6 +103,10 @@ class Process:
         reports = [loop.step() for loop in self.loops]
         self._shell.hands.executor.settle(self._manner.stop_within.total_seconds())
         return self.stop() and all(report.error is None for report in reports)
+
+    def unknown(self) -> list[str]:
+        """A sentence for every source that the last passes did not know."""
+        return self._shell.observer.known.unknown()
 
     @property
     def health_address(self) -> Address | None:

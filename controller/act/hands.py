@@ -103,15 +103,15 @@ class Hands:
         """Prepare one action and hand its effect to the executor; never raises an `Exception`."""
         if not self.executor.admits(action.system):
             crowded = NotSent(f"too many calls to {action.system} wait already")
-            self._end(action, ending_of(crowded))
+            self._end(action, ending_of(crowded), acting)
             return
         prepared = attempt(lambda: HANDLERS[type(action)](action, acting))
         if isinstance(prepared, Failed):
-            self._end(action, ending_of(prepared.error))
+            self._end(action, ending_of(prepared.error), acting)
             return
         effect = prepared.answer
         if effect is None:
-            self._end(action, AS_DECIDED)
+            self._end(action, AS_DECIDED, acting)
             return
         self.executor.run(
             str(action.subject), effect.system, lambda: self._perform(action, effect, acting)
@@ -120,22 +120,28 @@ class Hands:
     def _perform(self, action: Action, effect: Effect, acting: Acting) -> None:
         match attempt(lambda: perform(effect, acting)):
             case Failed(error):
-                self._end(action, ending_of(error))
+                self._end(action, ending_of(error), acting)
             case Done(ending):
-                self._end(action, ending)
+                self._end(action, ending, acting)
 
-    def _end(self, action: Action, ending: Ending) -> None:
+    def _end(self, action: Action, ending: Ending, acting: Acting) -> None:
         """Count and log. What is overtaken or comes later is the ordinary run of things."""
         self._metrics.action_ended(action, ending.outcome)
+        telling = log.bind(
+            loop=acting.fence.name,
+            subject=str(action.subject),
+            reason=action.reason.value,
+            because=action.because,
+        )
         if ending.error is None:
+            telling.info("action done", action=kind_of(type(action)))
             return
         ours = isinstance(ending.error, HrsiError)
         quiet = ending.outcome in {Outcome.OVERTAKEN, Outcome.LATER}
-        tell = log.info if quiet else log.warning if ours else log.error
+        tell = telling.info if quiet else telling.warning if ours else telling.error
         tell(
             "action not done",
             action=kind_of(type(action)),
-            subject=str(action.subject),
             outcome=ending.outcome.value,
             error=str(ending.error) or type(ending.error).__name__,
             exc_info=None if ours else ending.error,

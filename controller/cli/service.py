@@ -58,7 +58,11 @@ def controller(
     context: typer.Context,
     only: Only = None,
     once: Annotated[
-        bool, typer.Option("--once", help="One pass of each loop, then end; 1 if one failed.")
+        bool,
+        typer.Option(
+            "--once",
+            help="One pass of each loop, then end; 1 if one failed or a source is unknown.",
+        ),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log details, too.")] = False,
 ) -> None:
@@ -70,7 +74,13 @@ def controller(
     config, names = settings(context), only or []
     bootstrap.reconcilers(names)
     process = bootstrap.controller(config, bootstrap.connect(config), names)
-    if not (process.once() if once else process.run()):
+    well = process.once() if once else process.run()
+    if once:
+        for sentence in process.unknown():
+            complain(f"hrsi controller: {sentence}")
+    if once and well and process.unknown():
+        raise typer.Exit(EXIT_FAILED)
+    if not well:
         complain(
             "hrsi controller: a pass failed, see the log"
             if once

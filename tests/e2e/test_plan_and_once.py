@@ -77,3 +77,12 @@ def test_systems_that_nobody_listens_for_are_told_in_a_sentence_each(hrsi: Run) 
     assert f"Keystone at {nobody} refuses connections; check OS_AUTH_URL" in told.stdout
     assert "HTTPConnectionPool" not in told.stdout
     assert told.stderr == ""
+
+
+def test_one_pass_with_an_unknown_source_says_so_and_fails(hrsi: Run, farm: Farm) -> None:
+    farm.outside.faults.order("nomad.snapshot", Fault.REFUSED, times=50)
+    ended = hrsi("controller", "--once")
+    assert ended.returncode == 1
+    said = [line for line in ended.stderr.splitlines() if line.startswith("hrsi controller: ")]
+    assert len(said) == 1
+    assert said[0].startswith("hrsi controller: Nomad is unknown: ")

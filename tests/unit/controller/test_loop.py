@@ -23,6 +23,14 @@ WAITS = Held(
     because="3 hm.large jobs wait, none created: 210 of 210 workers",
 )
 
+CREATE = CreateServer(
+    subject=Subject(SubjectKind.WORKER, "os-worker-001"),
+    reason=Reason.JOBS_WAITING,
+    because="a job waits",
+    name="os-worker-001",
+    flavor="hm.medium",
+)
+
 
 def test_a_pass_says_in_one_line_what_it_decided_and_why() -> None:
     rig = Rig()
@@ -39,7 +47,43 @@ def test_a_pass_in_which_nothing_is_to_do_says_so() -> None:
     with capture_logs() as lines:
         Rig().act()
 
-    assert lines[-1]["because"] == "nothing to do"
+    assert (lines[-1]["because"], lines[-1]["log_level"]) == ("nothing to do", "debug")
+
+
+def test_an_action_that_was_carried_out_is_told_in_one_line_with_its_reason() -> None:
+    rig = Rig()
+    with capture_logs() as lines:
+        rig.act(CREATE)
+
+    (line,) = (each for each in lines if each["event"] == "action done")
+    assert (line["log_level"], line["action"], line["loop"]) == (
+        "info",
+        "create_server",
+        "scripted",
+    )
+    assert (line["subject"], line["reason"]) == (str(CREATE.subject), CREATE.reason.value)
+    assert line["because"] == CREATE.because
+
+
+def test_a_source_that_turns_unknown_or_is_back_is_told_once() -> None:
+    rig = Rig()
+    loop = rig.loop(Script())
+    with capture_logs() as lines:
+        loop.step()
+        rig.systems.faults.order("nomad.snapshot", Fault.REFUSED, times=3)
+        for _ in range(3):
+            loop.step()
+        told = rig.observer.known.unknown()
+        loop.step()
+
+    changes = [line for line in lines if str(line.get("action")).startswith("source_")]
+    assert [(line["log_level"], line["action"]) for line in changes] == [
+        ("warning", "source_unknown"),
+        ("info", "source_known"),
+    ]
+    assert told[0].startswith("Nomad is unknown: ")
+    assert told[0].endswith("no worker is deleted until it answers")
+    assert rig.observer.known.unknown() == []
 
 
 def explode(*_: object) -> list[Decision]:
@@ -176,15 +220,7 @@ def test_loops_that_wake_together_share_their_snapshots() -> None:
 def test_what_is_missing_again_and_again_is_remembered() -> None:
     rig = Rig()
     rig.systems.faults.order("cloud.create", Fault.TIMEOUT)
-    rig.act(
-        CreateServer(
-            subject=Subject(SubjectKind.WORKER, "os-worker-001"),
-            reason=Reason.JOBS_WAITING,
-            because="a job waits",
-            name="os-worker-001",
-            flavor="hm.medium",
-        )
-    )
+    rig.act(CREATE)
     (intent,) = rig.intents()
     script = Script()
     loop = rig.loop(script)
