@@ -6,7 +6,7 @@ life of a job leaves: a row of `jobs`, one of `runs`, twelve of `status_changes`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from typing import Any, TypeAlias
@@ -76,39 +76,36 @@ class Filler:
     def workers(self, wanted: Sequence[Post], seats: Iterable[Seat]) -> None:
         """The workers of the frozen world, and the jobs and runs that are on them."""
         seated = {seat.name: seat for seat in seats}
-        by_job = {seat.job_id: seat for seat in seated.values() if seat.job_id is not None}
-        errands = [(post, post.errand) for post in wanted if post.errand is not None]
-        self._next_id = max((errand.job_id for _, errand in errands), default=0) + 1
-        began = self._now - timedelta(minutes=5)
+        errands = [post.errand for post in wanted if post.errand is not None]
+        self._next_id = max((errand.job_id for errand in errands), default=0) + 1
         with psycopg.connect(self._url) as connection:
             _without_triggers(connection)
-            _copy(
-                connection, "workers", _WORKERS, (self._worker(p, seated[p.name]) for p in wanted)
-            )
+            rows = (self._worker(post, seated[post.name]) for post in wanted)
+            _copy(connection, "workers", _WORKERS, rows)
+            proved = ((seated[post.name].node_id, post) for post in wanted)
             _copy(
                 connection,
                 "node_identities",
                 _IDENTITIES,
-                (
-                    (seated[p.name].node_id, seated[p.name].server_id, p.name, p.flavor)
-                    for p in wanted
-                ),
+                ((node, seated[p.name].server_id, p.name, p.flavor) for node, p in proved),
             )
-            _copy(
-                connection,
-                "jobs",
-                _JOBS,
-                (self._job(e.job_id, e.unique_id, e.type, _AT_WORK, began) for _, e in errands),
-            )
-            _copy(connection, "runs", _RUNS, (self._run(e, by_job[e.job_id]) for _, e in errands))
-            _copy(
-                connection,
-                "status_changes",
-                _CHANGES,
-                (row for _, e in errands for row in _changes(e.job_id, _AT_WORK, began)),
-            )
+            self._at_work(connection, errands, {seat.job_id: seat for seat in seated.values()})
             connection.execute(_COUNT)
         self.settle()
+
+    def _at_work(
+        self,
+        connection: psycopg.Connection[Any],
+        errands: Sequence[Errand],
+        seats: Mapping[int | None, Seat],
+    ) -> None:
+        """Jobs that process, their runs and how they came there."""
+        began = self._now - timedelta(minutes=5)
+        jobs = (self._job(e.job_id, e.unique_id, e.type, _AT_WORK, began) for e in errands)
+        _copy(connection, "jobs", _JOBS, jobs)
+        _copy(connection, "runs", _RUNS, (self._run(e, seats[e.job_id]) for e in errands))
+        past = (row for e in errands for row in _changes(e.job_id, _AT_WORK, began))
+        _copy(connection, "status_changes", _CHANGES, past)
 
     def history(self, jobs: int) -> None:
         """So many jobs that are done, over the last ninety days."""
