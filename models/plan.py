@@ -93,6 +93,7 @@ class Reason(StrEnum):
     # the pool, shrinking
     IDLE = "IDLE"
     IDLE_TOO_SHORT = "IDLE_TOO_SHORT"
+    ROOM_NEEDED = "ROOM_NEEDED"
     ASKED_BY_PERSON = "ASKED_BY_PERSON"
     INELIGIBLE_BY_PERSON = "INELIGIBLE_BY_PERSON"
     STALE = "STALE"

@@ -2,8 +2,8 @@
 
 `decide` surveys the world once (`survey`) and asks, in this order: who is who (`identity`), what
 to create (`grow`, with `capacity`, `limits` and `backoffs`), what failed (`stale`), whom to take
-back (`undo`), who is idle (`shrink`); and then of each worker not chosen by these its own next
-step: `identity`, `admit`, `protocol` with its `barrier`, or `removal`. No worker gets two.
+back (`undo`), who is not needed (`shrink`); and then of each worker not chosen its own next step:
+`identity`, `admit`, `protocol` with its `barrier`, or `removal`. No worker gets two.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from reconcilers.pool.grow import grow
 from reconcilers.pool.identity import awaited, nodes, strangers
 from reconcilers.pool.protocol import retiring
 from reconcilers.pool.removal import deleting, vanished
-from reconcilers.pool.shrink import idle
+from reconcilers.pool.shrink import shrink
 from reconcilers.pool.stale import stale
 from reconcilers.pool.survey import Survey, worker_subject
 from reconcilers.pool.undo import taken_back
@@ -44,7 +44,7 @@ def _decisions(survey: Survey) -> Iterator[Decision]:
     growth = grow(survey)
     yield from growth.decisions
     chosen: dict[Subject, Decision] = {}
-    for rule in (stale(survey, growth), taken_back(survey), idle(survey, growth)):
+    for rule in (stale(survey, growth), taken_back(survey), shrink(survey, growth)):
         for decision in rule:
             chosen.setdefault(decision.subject, decision)
     yield from chosen.values()

@@ -50,14 +50,23 @@ class Wish:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Shortage:
+    """How much of a cap is missing for the creations of a flavor that it holds back."""
+
+    flavor: str
+    limit: Limit
+    amount: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Growth:
-    """What growth decided. `wanting` are the flavors that need creations; `short` says of which
-    cap how much is missing for the creations that it holds back.
+    """What growth decided. `wanting` are the flavors that need creations; `short` is what workers
+    that nobody needs could make room for.
     """
 
     decisions: tuple[Decision, ...] = ()
     wanting: frozenset[str] = frozenset()
-    short: tuple[tuple[Limit, int], ...] = ()
+    short: tuple[Shortage, ...] = ()
 
 
 def grow(survey: Survey) -> Growth:
@@ -84,12 +93,13 @@ def grow(survey: Survey) -> Growth:
     )
 
 
-def _missing(part: Share) -> Iterator[tuple[Limit, int]]:
+def _missing(part: Share) -> Iterator[Shortage]:
     """The cap that holds a claim back, if workers that nobody needs could make room for it."""
     limit, claim = part.limit, part.claim
     if limit is None or limit.reason is Reason.CREATION_RATE or limit.never_fits(claim.flavor):
         return
-    yield limit, limit.cost(claim.flavor) * (claim.want - part.granted)
+    amount = limit.cost(claim.flavor) * (claim.want - part.granted)
+    yield Shortage(flavor=claim.flavor.name, limit=limit, amount=amount)
 
 
 def wishes(survey: Survey) -> list[Wish]:

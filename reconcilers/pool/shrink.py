@@ -1,70 +1,88 @@
-"""Shrinking: which workers begin to go, for idleness or because they never came up.
+"""Shrinking: which workers that nobody needs begin to go, for idleness or to make room.
 
 Nothing here deletes anything that has a node: it begins the delete protocol (`protocol`), which
-can be undone until the very end. Idle workers go longest idle first. When a cap holds back what
-another flavor needs, those that nobody needs make room at once, without the idle wait, as many as
-the claim needs and no more.
+can be undone until the very end. Two questions are asked, in this order: who has been idle for
+long enough; and, when a cap holds back what another flavor needs, who of the others makes room for
+it at once, as many as the claim needs and no more. The longest idle go first.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from models.actions import MarkWorker
 from models.fleet import Member
-from models.plan import Decision, Held, Reason, Subject, SubjectKind
+from models.plan import Decision, Fact, Held, Reason, Subject, SubjectKind
 from models.records import IntentKind, RetireCause, RetireStep, WorkerState
+from models.wording import counted
 from reconcilers.pool.capacity import Limit
-from reconcilers.pool.grow import Growth
+from reconcilers.pool.grow import Growth, Shortage
 from reconcilers.pool.survey import POOL, Survey, seconds, worker_subject
 
 
-def idle(survey: Survey, growth: Growth) -> Iterator[Decision]:
+def shrink(survey: Survey, growth: Growth) -> Iterator[Decision]:
     """Begin to retire workers that nobody needs; say of each flavor what is not idle for long
     enough. Needs the cloud: whether booting workers will come is part of what is surplus, and a
     worker given up now could not be replaced.
     """
     if survey.nomad is None or survey.cloud is None:
         return
-    spare = _serving(survey) - survey.settings.min_workers
-    claims = _Claims(survey, growth)
-    waiting: list[tuple[Member, datetime]] = []
-    for member, since in _surplus(survey):
-        long_enough = survey.now - since >= survey.settings.idle_for
-        if (long_enough and spare > 0) or claims.open:
-            spare -= 1
-            claims.make_room(member)
-            yield _marked(survey, member, since)
-        elif not long_enough:
-            waiting.append((member, since))
-    yield from _too_short(survey, waiting)
+    unneeded = _surplus(survey)
+    idle = for_idleness(survey, unneeded)
+    others = unneeded[len(idle) :]
+    leaving = [m for m in survey.members if _is_leaving(m)]
+    movers = for_room(survey, growth, [*leaving, *(idler.member for idler in idle)], others)
+    yield from (_retired_for_idleness(survey, idler) for idler in idle)
+    yield from (_retired_for_room(survey, idler, short) for idler, short in movers)
+    yield from _too_short(survey, others[len(movers) :])
 
 
-class _Claims:
-    """What capped flavors still wait for, beyond what is on its way out already."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Idler:
+    """A worker that nobody needs, and since when it has been free."""
 
-    def __init__(self, survey: Survey, growth: Growth) -> None:
-        self._survey = survey
-        self._limits: dict[Reason, Limit] = {limit.reason: limit for limit, _ in growth.short}
-        self._missing: Counter[Reason] = Counter()
-        for limit, amount in growth.short:
-            self._missing[limit.reason] += amount
-        for member in survey.members:
-            if _is_leaving(member):
-                self.make_room(member)
+    member: Member
+    since: datetime
 
-    @property
-    def open(self) -> bool:
-        """Something is still missing."""
-        return any(amount > 0 for amount in self._missing.values())
 
-    def make_room(self, member: Member) -> None:
-        """One more worker goes."""
-        size = self._survey.size(member.worker.flavor)
-        for reason, limit in self._limits.items():
-            self._missing[reason] -= limit.cost(size)
+def for_idleness(survey: Survey, unneeded: Sequence[Idler]) -> Sequence[Idler]:
+    """Who of these, longest idle first, has been idle for long enough: the first so many that
+    `min_workers` stay.
+    """
+    spare = max(0, _serving(survey) - survey.settings.min_workers)
+    long_enough = [i for i in unneeded if survey.now - i.since >= survey.settings.idle_for]
+    return long_enough[:spare]
+
+
+def for_room(
+    survey: Survey, growth: Growth, leaving: Iterable[Member], others: Sequence[Idler]
+) -> Sequence[tuple[Idler, Sequence[Shortage]]]:
+    """Who of the others, longest idle first, makes room for what caps hold back, and what for.
+
+    What leaves anyway is room already.
+    """
+    limits = {short.limit.reason: short.limit for short in growth.short}
+    missing: Counter[Reason] = Counter()
+    for short in growth.short:
+        missing[short.limit.reason] += short.amount
+    missing.subtract(_room(survey, limits.values(), leaving))
+    movers: list[tuple[Idler, Sequence[Shortage]]] = []
+    for idler in others:
+        still_short = [short for short in growth.short if missing[short.limit.reason] > 0]
+        if not still_short:
+            break
+        movers.append((idler, still_short))
+        missing.subtract(_room(survey, limits.values(), [idler.member]))
+    return movers
+
+
+def _room(survey: Survey, limits: Iterable[Limit], members: Iterable[Member]) -> dict[Reason, int]:
+    """What members take of each limit."""
+    sizes = [survey.size(member.worker.flavor) for member in members]
+    return {limit.reason: sum(limit.cost(size) for size in sizes) for limit in limits}
 
 
 def _is_leaving(member: Member) -> bool:
@@ -80,14 +98,16 @@ def _serving(survey: Survey) -> int:
     )
 
 
-def _surplus(survey: Survey) -> Iterator[tuple[Member, datetime]]:
+def _surplus(survey: Survey) -> list[Idler]:
     """Workers that nobody needs, longest idle first, of each flavor as many as are surplus."""
+    found: list[Idler] = []
     left = {flavor: demand.surplus for flavor, demand in survey.demands.items()}
     free = [(m, since) for m in survey.members if (since := _free_since(survey, m)) is not None]
     for member, since in sorted(free, key=lambda pair: (pair[1], pair[0].worker.name)):
         if left[member.worker.flavor] > 0:
             left[member.worker.flavor] -= 1
-            yield member, since
+            found.append(Idler(member=member, since=since))
+    return found
 
 
 def _free_since(survey: Survey, member: Member) -> datetime | None:
@@ -103,29 +123,50 @@ def _free_since(survey: Survey, member: Member) -> datetime | None:
     return worker.idle_since
 
 
-def _marked(survey: Survey, member: Member, since: datetime) -> MarkWorker:
-    worker, idle_s = member.worker, seconds(since, survey.now)
+def _retired_for_idleness(survey: Survey, idler: Idler) -> MarkWorker:
+    worker, idle_s = idler.member.worker, seconds(idler.since, survey.now)
+    because = f"{worker.name} is idle for {idle_s} s and no {worker.flavor} job needs it"
+    return _marked(idler, Reason.IDLE, because, ("idle_s", idle_s))
+
+
+def _retired_for_room(survey: Survey, idler: Idler, short: Sequence[Shortage]) -> MarkWorker:
+    worker, idle_s = idler.member.worker, seconds(idler.since, survey.now)
+    caps = " and ".join(sorted({s.limit.reason.value for s in short}))
+    flavors = " and ".join(sorted({s.flavor for s in short}))
+    because = (
+        f"{worker.name} makes room for {flavors} workers, held back by {caps}; no {worker.flavor} "
+        "job needs it"
+    )
+    return _marked(idler, Reason.ROOM_NEEDED, because, ("idle_s", idle_s), ("caps", caps))
+
+
+def _marked(idler: Idler, reason: Reason, because: str, *facts: tuple[str, Fact]) -> MarkWorker:
+    worker, node = idler.member.worker, idler.member.node
     return MarkWorker(
         subject=worker_subject(worker),
-        reason=Reason.IDLE,
-        because=f"{worker.name} is idle for {idle_s} s and no {worker.flavor} job needs it",
-        facts=(("idle_s", idle_s), ("flavor", worker.flavor)),
+        reason=reason,
+        because=because,
+        facts=(*facts, ("flavor", worker.flavor)),
         worker_id=worker.id,
-        node_id=member.node.id if member.node else "",
+        node_id=node.id if node else "",
         cause=RetireCause.IDLE,
         by=POOL,
     )
 
 
-def _too_short(survey: Survey, waiting: Sequence[tuple[Member, datetime]]) -> Iterator[Held]:
-    limit = int(survey.settings.idle_for.total_seconds())
-    for flavor, count in sorted(Counter(m.worker.flavor for m, _ in waiting).items()):
-        longest = min(since for m, since in waiting if m.worker.flavor == flavor)
+def _too_short(survey: Survey, others: Sequence[Idler]) -> Iterator[Held]:
+    idle_for = survey.settings.idle_for
+    limit = int(idle_for.total_seconds())
+    waiting = [(i.member.worker.flavor, i.since) for i in others if survey.now - i.since < idle_for]
+    for flavor, count in sorted(Counter(flavor for flavor, _ in waiting).items()):
+        longest = min(since for its, since in waiting if its == flavor)
         idle_s = seconds(longest, survey.now)
+        not_needed = (
+            f"{counted(count, f'{flavor} worker')} {'is' if count == 1 else 'are'} not needed"
+        )
         yield Held(
             subject=Subject(SubjectKind.FLAVOR, flavor),
             reason=Reason.IDLE_TOO_SHORT,
-            because=f"{count} {flavor} workers are not needed; the longest idle one for {idle_s} s "
-            f"of {limit} s",
+            because=f"{not_needed}; the longest idle one for {idle_s} s of {limit} s",
             facts=(("workers", count), ("idle_s", idle_s), ("idle_for_s", limit)),
         )

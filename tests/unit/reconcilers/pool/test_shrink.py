@@ -160,6 +160,21 @@ def test_idle_surplus_makes_room_at_once_for_a_capped_flavor() -> None:
     assert _marked(_pool(world, max_workers=2)) == [2]
 
 
+def test_who_makes_room_says_for_whom_and_not_that_it_was_idle() -> None:
+    world = a_world(_idle(1, 5), _idle(2, 300), store=_urgent(2))
+
+    idle, made = (d for d in _pool(world, max_workers=2) if isinstance(d, MarkWorker))
+
+    assert (idle.reason, idle.worker_id) == (Reason.IDLE, 2)
+    assert (made.reason, made.worker_id) == (Reason.ROOM_NEEDED, 1)
+    assert made.cause is RetireCause.IDLE
+    assert made.because == (
+        "os-worker-001 makes room for hm.large workers, held back by MAX_WORKERS; "
+        "no hm.medium job needs it"
+    )
+    assert dict(made.facts) == {"idle_s": 5, "caps": "MAX_WORKERS", "flavor": "hm.medium"}
+
+
 def test_no_more_room_is_made_than_the_claim_needs() -> None:
     """4 vCPUs are claimed, 1 is free of 9: two workers of 2 vCPUs are enough."""
     world = a_world(*(_idle(i, i) for i in range(1, 5)), store=_urgent())
@@ -186,9 +201,9 @@ def test_a_retirement_under_way_counts_unless_it_is_being_undone(
     under_way = a_retirement(step=step, started_at=NOW)
     world = a_world(_idle(1, 5, retirement=under_way), _idle(2, 9), store=_urgent())
 
-    idle = [d for d in _pool(world, max_workers=2) if d.reason is Reason.IDLE]
+    made = [d for d in _pool(world, max_workers=2) if d.reason is Reason.ROOM_NEEDED]
 
-    assert _marked(idle) == marked
+    assert _marked(made) == marked
 
 
 def test_the_minimum_gives_way_to_a_capped_flavor() -> None:
