@@ -19,6 +19,7 @@ from controller.cli.output import (
 )
 from controller.cli.session import AsJson, DryRun, Why, asked, examples, people
 from controller.submission import Submission, parse_submission
+from models.errors import NotFound
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import ERRORS, Status
 from models.ports import JobFilter, JobStory, Reader, Submitted, Verdict
@@ -79,6 +80,10 @@ def _tell_submission(submission: Submission, made: Submitted, *, dry_run: bool) 
         f"{new} jobs {would}added, {len(made.existing)} were there already, "
         f"{len(submission.refused)} lines refused"
     )
+    if made.added:
+        first, last = min(made.added), max(made.added)
+        ids = f"job {first}" if first == last else f"jobs {first} to {last}"
+        say(f"They are {ids}; see where one stands: hrsi why job {first}")
 
 
 @app.command(
@@ -101,7 +106,7 @@ def list_jobs(
 ) -> None:
     """List jobs by id."""
     wanted = JobFilter(
-        types=tuple(types or ()),
+        types=_known(types),
         statuses=tuple(statuses or ()),
         tile=tile,
         quarantined=quarantined,
@@ -178,9 +183,9 @@ def cancel(
 ) -> None:
     """Cancel jobs. A run in flight is stopped; its worker is free again soon after."""
     with people(context) as desk:
-        ids = _ids(desk.reader, jobs)
+        ids, missing = _judged(desk.reader, jobs)
         verdicts = desk.operations.cancel(ids, asked(reason, dry_run=dry_run))
-    tell_verdicts("cancelled", verdicts, as_json=as_json, dry_run=dry_run)
+    tell_verdicts("cancelled", (*verdicts, *missing), as_json=as_json, dry_run=dry_run)
 
 
 @app.command(
@@ -198,16 +203,40 @@ def relaunch(
     as_json: AsJson = False,
 ) -> None:
     """Send jobs through error_checked back to work, with a new attempt budget."""
-    if bool(jobs) == errors:
+    if jobs and errors:
+        raise typer.BadParameter("name the jobs or give --errors, not both")
+    if not jobs and not errors:
         raise typer.BadParameter("name the jobs, or give --errors for all that are in error")
     with people(context) as desk:
-        ids = _in_error(desk.reader, types or []) if errors else _ids(desk.reader, jobs or [])
+        known, missing = _judged(desk.reader, jobs or [])
+        ids = _in_error(desk.reader, _known(types)) if errors else known
         verdicts = desk.operations.relaunch(ids, asked(reason, dry_run=dry_run))
-    tell_verdicts("relaunched", verdicts, as_json=as_json, dry_run=dry_run)
+    if errors and not ids and not as_json:
+        say("no job is in error")
+    tell_verdicts("relaunched", (*verdicts, *missing), as_json=as_json, dry_run=dry_run)
 
 
-def _ids(reader: Reader, references: Iterable[str]) -> list[int]:
-    return [reader.story(reference).job.id for reference in references]
+def _judged(reader: Reader, references: Iterable[str]) -> tuple[list[int], list[Verdict]]:
+    """The jobs that there are, and a refusal for each reference to none: the rest goes on."""
+    ids: list[int] = []
+    missing: list[Verdict] = []
+    for reference in references:
+        try:
+            ids.append(reader.story(reference).job.id)
+        except NotFound as error:
+            subject = f"job:{reference}"
+            missing.append(Verdict(subject=subject, done=False, because=str(error)))
+    return ids, missing
+
+
+def _known(types: Iterable[str] | None) -> tuple[str, ...]:
+    """The types that were given, all of them known."""
+    wanted = tuple(types or ())
+    for each in wanted:
+        if each not in DEFAULT_REGISTRY.types:
+            known = ", ".join(DEFAULT_REGISTRY.types)
+            raise typer.BadParameter(f"{each!r} is no job type; there are: {known}")
+    return wanted
 
 
 def _in_error(reader: Reader, types: Iterable[str]) -> list[int]:

@@ -71,6 +71,24 @@ def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, folder
     assert "28WEU-2022-09-06) is ready" in told.stdout
 
 
+def test_what_makes_no_sense_is_refused_and_each_job_is_judged_by_itself(hrsi: Run) -> None:
+    added = hrsi("job", "submit", "-", typed=JOBS)
+    assert "They are jobs 1 to 3; see where one stands: hrsi why job 1" in added.stdout
+    cancelled = hrsi("job", "cancel", "3", "17")
+    assert cancelled.returncode == 1
+    assert "job:3: cancelled" in cancelled.stdout
+    assert "job:17: not cancelled: there is no job '17'" in cancelled.stdout
+    none = hrsi("job", "relaunch", "--errors")
+    assert (none.returncode, none.stdout) == (0, "no job is in error\n")
+    for arguments in (("list", "--type", "fsc"), ("relaunch", "--errors", "--type", "fsc")):
+        unknown = hrsi("job", *arguments)
+        assert unknown.returncode == 2
+        assert "'fsc' is no job type" in unknown.stderr
+    both = hrsi("job", "relaunch", "3", "--errors")
+    assert both.returncode == 2
+    assert "not both" in both.stderr
+
+
 def test_bad_lines_are_refused_one_by_one_and_good_ones_go_in(hrsi: Run) -> None:
     handed_in = hrsi("job", "submit", "-", typed=BAD)
     assert handed_in.returncode == 1
