@@ -26,8 +26,8 @@ BENCH = Asked(actor="bench", reason="bench")
 SUBMITTED = 500
 RELAUNCHED = 10_000
 FEW = 10_000
-MANY = int(os.environ.get("HRSI_BENCH_HISTORY", "100000"))
-"""Finished jobs, of twelve changes each; HRSI_BENCH_HISTORY=1000000 takes some minutes."""
+MANY = int(os.environ.get("HRSI_BENCH_HISTORY", "1000000"))
+"""Finished jobs, of twelve changes each; to copy a million takes some minutes."""
 
 SAME = 1.2
 WRITES = 15

@@ -32,6 +32,9 @@ The world stands still meanwhile, as a quiet farm does: lists that say what they
 not joined again, and Nomad's are not even decoded, which is how a pass over a large farm can cost
 less than a fetch, which decodes everything each time. A list that has changed is made anew.
 
+An index over a hundred times as many rows is one level deeper: a query that touched two pages then
+touches three, and a status write one page more in each index that it descends.
+
 """
 
 
