@@ -39,7 +39,7 @@ def drain_all(
         verdicts = desk.operations.retire(names, asking, forced=False) if names else ()
     if not verdicts and not as_json:
         say("There is no worker to drain.")
-    tell_verdicts("drained", verdicts, as_json=as_json, dry_run=dry_run)
+    tell_verdicts("drained", verdicts, as_json=as_json, dry_run=dry_run, later=True)
 
 
 def to_drain(workers: Iterable[Worker]) -> list[str]:

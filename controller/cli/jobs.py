@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -251,14 +252,25 @@ def _in_error(reader: Reader, types: Iterable[str]) -> list[int]:
 
 
 def tell_verdicts(
-    done: str, verdicts: tuple[Verdict, ...], *, as_json: bool, dry_run: bool
+    done: str,
+    verdicts: tuple[Verdict, ...],
+    *,
+    as_json: bool,
+    dry_run: bool,
+    later: bool = False,
 ) -> None:
-    """Say what became of each thing that was asked for; exit 1 when one was refused."""
+    """Say what became of each thing that was asked for; exit 1 when one was refused.
+
+    `later`: the controller does it from now on, and it has not happened yet. The same said of
+    several is said once.
+    """
+    happened = "would be " if dry_run else "is to be " if later else ""
     if as_json:
         print_json(verdicts)
     else:
-        for verdict in verdicts:
-            word = (f"would be {done}" if dry_run else done) if verdict.done else f"not {done}"
-            say(f"{verdict.subject}: {word}: {verdict.because}")
+        for verdict, count in Counter(verdicts).items():
+            word = f"{happened}{done}" if verdict.done else f"not {done}"
+            times = f"{count} " if count > 1 else ""
+            say(f"{verdict.subject}: {times}{word}: {verdict.because}")
     if not all(verdict.done for verdict in verdicts):
         raise typer.Exit(EXIT_FAILED)

@@ -60,7 +60,7 @@ def drain(
     with people(context) as desk:
         asking = asked(reason, dry_run=dry_run)
         verdicts = desk.operations.retire(names, asking, forced=False)
-    tell_verdicts("drained", verdicts, as_json=as_json, dry_run=dry_run)
+    tell_verdicts("drained", verdicts, as_json=as_json, dry_run=dry_run, later=True)
 
 
 @app.command(epilog=examples("hrsi worker delete os-worker-003 --force --dry-run"))
@@ -78,7 +78,7 @@ def delete(
     with people(context) as desk:
         asking = asked(reason, dry_run=dry_run)
         verdicts = desk.operations.retire(names, asking, forced=force)
-    tell_verdicts("deleted", verdicts, as_json=as_json, dry_run=dry_run)
+    tell_verdicts("deleted", verdicts, as_json=as_json, dry_run=dry_run, later=True)
 
 
 @app.command(epilog=examples("hrsi worker create hm.large --count 2 --keep-hours 4"))
