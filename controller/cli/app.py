@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+from typing import Annotated
+
 import typer
 
 from controller.cli import (
@@ -18,6 +21,7 @@ from controller.cli import (
     workers,
     worlds,
 )
+from controller.cli.output import say
 from controller.cli.session import ConfigFile
 
 app = typer.Typer(
@@ -41,6 +45,18 @@ app.add_typer(param.app, name="param")
 app.add_typer(why.app, name="why")
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        say(f"hrsi {metadata.version('hrsi-controller')}")
+        raise typer.Exit
+
+
 @app.callback()
-def hrsi(config: ConfigFile = None) -> None:
+def hrsi(
+    config: ConfigFile = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Say the version.", is_eager=True, callback=_tell_version),
+    ] = False,
+) -> None:
     """Turn waiting snow and ice jobs into finished products: jobs, workers, and why."""

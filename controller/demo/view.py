@@ -51,7 +51,7 @@ DUTY_SIGNS: Mapping[Duty, tuple[str, str]] = MappingProxyType(
         Duty.CREATING: ("·", "bright_black"),
         Duty.BOOTING: ("○", "cyan"),
         Duty.BUSY: ("●", "bright_blue"),
-        Duty.FREE: ("●", "green"),
+        Duty.FREE: ("◇", "green"),
         Duty.RETIRING: ("◐", "yellow"),
         Duty.DELETING: ("×", "red"),
     }

@@ -1,10 +1,12 @@
 """The help of every command shows how it is used."""
 
 from collections.abc import Iterator
+from importlib import metadata
 from typing import Any
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from controller.cli.app import app
 
@@ -21,6 +23,11 @@ READING = {
     "preview",
     "doctor",
 }
+
+
+def test_the_version_is_told() -> None:
+    told = CliRunner().invoke(app, ["--version"])
+    assert (told.exit_code, told.stdout) == (0, f"hrsi {metadata.version('hrsi-controller')}\n")
 
 
 def commands(command: Any, name: str = "hrsi") -> Iterator[Any]:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from controller.demo.report import report_of
 from controller.demo.scene import Duty, Scene, Stage, duties_of, progress_line, stages_of
-from controller.demo.view import view
+from controller.demo.view import DUTY_SIGNS, view
 from models.lifecycle import Status
 from models.plan import Reason
 from models.records import LedgerRow, WorkerState
@@ -28,6 +28,10 @@ from simulator.examples import (
 
 AT = datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
 FLAVORS = ("hm.medium", "hm.large", "hm.xlarge", "eo2.medium", "eo1.xsmall")
+
+
+def test_every_duty_has_a_sign_of_its_own_for_those_who_see_no_colour() -> None:
+    assert len({sign for sign, _ in DUTY_SIGNS.values()}) == len(Duty)
 
 
 def a_row(subject: str, action: str, reason: Reason, because: str, count: int = 1) -> LedgerRow:
@@ -84,14 +88,14 @@ WIDE = """\
 ╰──────────────────────────────────────────────────────────────────────────────────────────────────╯
 ╭─ Jobs by status ──────────────────────────────────────────╮╭─ Workers by flavor ─────────────────╮
 │ waiting             8 ━━━━━━                              ││ hm.medium     10 ·○○●●●●●●×         │
-│ queued              4 ━━━                                 ││ hm.large       3 ●●◐                │
+│ queued              4 ━━━                                 ││ hm.large       3 ●◇◐                │
 │ started             0                                     ││ hm.xlarge      0                    │
 │ pre_processing      0                                     ││ eo2.medium     0                    │
 │ processing          7 ━━━━━                               ││ eo1.xsmall     0                    │
 │ post_processing     0                                     ││ all           13                    │
 │ processed          20 ━━━━━━━━━━━━━━                      ││                                     │
 │ in error            1 ━                                   ││ · creating  ○ booting  ● busy       │
-│ cancelled           0                                     ││ ● free  ◐ retiring  × deleting      │
+│ cancelled           0                                     ││ ◇ free  ◐ retiring  × deleting      │
 ╰───────────────────────────────────────────────────────────╯╰─────────────────────────────────────╯
 ╭─ Last decisions ─────────────────────────────────────────────────────────────────────────────────╮
 │ 12:00:05 + os-worker-004: 3 hm.medium jobs wait for a worker                                     │
