@@ -13,6 +13,7 @@ from datetime import datetime
 from models.errors import System
 from models.plan import Action, Decision, Held, Reason
 from models.records import Backoff
+from models.wording import counted
 from models.world import World
 
 
@@ -43,6 +44,6 @@ def backing_off(decision: Decision, backoff: Backoff) -> Held:
         subject=decision.subject,
         reason=Reason.BACKING_OFF,
         because=f"{decision.because}; not tried before {backoff.until:%H:%M:%S} after "
-        f"{backoff.failures} failures in a row: {backoff.message}",
+        f"{counted(backoff.failures, 'failure')} in a row: {backoff.message}",
         facts=(("failures", backoff.failures), ("failure", backoff.failure.value)),
     )

@@ -26,3 +26,13 @@ def seconds(wait: timedelta) -> str:
 def counted(number: int, what: str) -> str:
     """A number of things whose plural takes an s: `1 job`, `12 jobs`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def are(number: int, what: str) -> str:
+    """A number of things of which something is said: `1 job is`, `12 jobs are`."""
+    return f"{counted(number, what)} {'is' if number == 1 else 'are'}"
+
+
+def wait(number: int, what: str) -> str:
+    """A number of things that wait: `1 job waits`, `12 jobs wait`."""
+    return f"{counted(number, what)} {'waits' if number == 1 else 'wait'}"

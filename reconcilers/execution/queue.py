@@ -16,7 +16,7 @@ from models.lifecycle import Status
 from models.pauses import in_words, pause_of_type, paused_types
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import Job
-from models.wording import counted, job_subject, named
+from models.wording import counted, job_subject, named, wait
 from reconcilers.execution.sight import Obstacle, Sight
 
 
@@ -103,7 +103,7 @@ def _fill(sight: Sight, demand: Demand, line: _Line, crew: Sequence[Member]) -> 
         yield Held(
             subject=Subject(SubjectKind.FLAVOR, demand.flavor),
             reason=Reason.NO_SLOT,
-            because=f"{waiting} {demand.flavor} {'job waits' if waiting == 1 else 'jobs wait'}: "
+            because=f"{wait(waiting, f'{demand.flavor} job')}: "
             f"{_workforce(demand, crew)}; next in line is {named(left[0])}",
             facts=(
                 ("waiting", waiting),

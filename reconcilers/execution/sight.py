@@ -16,7 +16,7 @@ from models.records import Backoff, InFlight, Job, Run
 from models.remembered import remembered
 from models.restraint import resting
 from models.settings import ExecutionSettings
-from models.wording import job_subject
+from models.wording import counted, job_subject
 from models.world import NomadJob, NomadSnapshot, World
 
 
@@ -111,8 +111,8 @@ class Sight:
         return Obstacle(
             subject=subject,
             reason=Reason.BACKING_OFF,
-            because=f"{subject} failed {backoff.failures} times in a row ({backoff.message}) and "
-            f"rests until {backoff.until:%H:%M:%S}",
+            because=f"{subject} failed {counted(backoff.failures, 'time')} in a row "
+            f"({backoff.message}) and rests until {backoff.until:%H:%M:%S}",
         )
 
 

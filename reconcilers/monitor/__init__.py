@@ -14,6 +14,7 @@ from datetime import datetime
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.restraint import restrained
 from models.settings import MonitorSettings
+from models.wording import counted
 from models.world import Source, World
 from reconcilers.monitor.runs import watch_runs
 from reconcilers.monitor.settle import settle_errors
@@ -36,7 +37,7 @@ def _blind(world: World, concerned: int) -> Held:
     return Held(
         subject=Subject(SubjectKind.SYSTEM, "nomad"),
         reason=Reason.SOURCE_UNKNOWN,
-        because=f"{concerned} jobs in flight or in error are left alone, for Nomad is unknown: "
-        f"{why}",
+        because=f"{counted(concerned, 'job')} in flight or in error left alone, for Nomad is "
+        f"unknown: {why}",
         facts=(("jobs", concerned),),
     )

@@ -37,7 +37,7 @@ def booting(survey: Survey, member: Member) -> Decision | None:
         return ConfirmAdmitted(
             subject=worker_subject(worker),
             reason=Reason.NODE_ADMITTED,
-            because=f"node {node.name} of {worker.name} is ready and eligible",
+            because=f"the node of {worker.name} is ready and eligible",
             worker_id=worker.id,
             node_id=node.id,
         )
@@ -86,7 +86,7 @@ def _admitted(survey: Survey, member: Member, node: Node) -> Decision | None:
     return AdmitNode(
         subject=worker_subject(worker),
         reason=Reason.SERVER_PROVED,
-        because=f"node {node.name} is proved to be server {worker.server_id} of {worker.name}",
+        because=f"the node of {worker.name} is proved to be on its server {worker.server_id}",
         worker_id=worker.id,
         node_id=node.id,
     )

@@ -14,6 +14,7 @@ from models.errors import FailureClass
 from models.fleet import Member
 from models.plan import Subject, SubjectKind
 from models.records import Backoff, WorkerState
+from models.wording import counted
 from reconcilers.pool.survey import Survey, is_broken
 
 _COMING = frozenset({WorkerState.CREATING, WorkerState.BOOTING})
@@ -48,7 +49,7 @@ def _failed_boots(survey: Survey, flavor: str, subject: str) -> list[Backoff]:
             failure=FailureClass.NO_VALID_HOST,
             failures=len(failed),
             until=newest + pause,
-            message=f"{len(failed)} servers of this flavor went to ERROR",
+            message=f"{counted(len(failed), 'server')} of this flavor went to ERROR",
         )
     ]
 

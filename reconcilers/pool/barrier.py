@@ -15,6 +15,7 @@ from models.job_types import parent_id
 from models.plan import Fact, Reason
 from models.records import Retirement
 from models.sightings import node_quiet
+from models.wording import are
 from models.world import Node, NomadSnapshot
 from reconcilers.pool.survey import Survey
 
@@ -39,7 +40,7 @@ def barrier(survey: Survey, retirement: Retirement, node: Node, nomad: NomadSnap
     closed_for = nomad.requested_at - start
     if closed_for < survey.settings.barrier_for:
         because = (
-            f"{in_the_way} evaluations are as old as the mark; one of them may still place "
+            f"{are(in_the_way, 'evaluation')} as old as the mark; one of them may still place "
             "something on the node"
         )
         return Verdict(passed=False, reason=Reason.BARRIER, because=because, facts=facts)

@@ -16,6 +16,7 @@ from models.fleet import in_dispatch_order
 from models.lifecycle import Status
 from models.plan import Decision, Fact, Held, Reason, Subject, SubjectKind
 from models.records import Backoff, WorkerOrder
+from models.wording import are, counted, wait
 from models.world import CloudSnapshot
 from reconcilers.pool.backoffs import backoff_of, is_probed
 from reconcilers.pool.capacity import Claim, Limit, Share, share
@@ -151,7 +152,7 @@ def obstacle(survey: Survey, cloud: CloudSnapshot, wish: Wish) -> Held | None:
 
 def _asleep(backoff: Backoff) -> str:
     return (
-        f"not tried before {backoff.until:%H:%M:%S} after {backoff.failures} failures: "
+        f"not tried before {backoff.until:%H:%M:%S} after {counted(backoff.failures, 'failure')}: "
         f"{backoff.message}"
     )
 
@@ -179,9 +180,8 @@ def _refused(wish: Wish, reason: Reason, why: str) -> Held:
 
 
 def _wanted(wish: Wish) -> str:
-    if not wish.orders:
-        return f"{wish.need} {wish.flavor} jobs wait for a worker"
-    return f"{wish.need} {wish.flavor} jobs wait for a worker, {len(wish.orders)} are ordered"
+    jobs = f"{wait(wish.need, f'{wish.flavor} job')} for a worker"
+    return f"{jobs}, {are(len(wish.orders), 'worker')} ordered" if wish.orders else jobs
 
 
 def _created(survey: Survey, served: Sequence[tuple[Wish, Share]]) -> Iterator[CreateServer]:
@@ -239,10 +239,11 @@ def _covered(survey: Survey, found: Sequence[Wish]) -> Iterator[Held]:
 def _enough(survey: Survey, wish: Wish) -> Held:
     demand = survey.demands[wish.flavor]
     waiting = demand.waiting + demand.unplaced
+    back = sum(m.worker.flavor == wish.flavor and comes_back(survey, m) for m in survey.members)
     return Held(
         subject=wish.subject,
         reason=Reason.ENOUGH_WORKERS,
-        because=f"{waiting} {wish.flavor} jobs wait for {demand.free} free and {demand.coming} "
-        "coming workers and those taken back",
+        because=f"{wait(waiting, f'{wish.flavor} job')} and there are workers enough: "
+        f"{demand.free} free, {demand.coming} coming, {back} taken back",
         facts=(("waiting", waiting), ("free", demand.free), ("coming", demand.coming)),
     )

@@ -20,6 +20,7 @@ from models.actions import (
 from models.fleet import Member
 from models.plan import Decision, Fact, Held, Reason, Subject
 from models.records import IntentKind, RetireCause, Retirement, RetireStep, Worker
+from models.wording import are, counted
 from models.world import Node, NomadSnapshot
 from reconcilers.pool.barrier import barrier
 from reconcilers.pool.survey import Survey, held, worker_subject
@@ -136,7 +137,10 @@ def _guarded(leaver: _Leaver, node: Node, nomad: NomadSnapshot) -> Decision | No
     worker, retirement = leaver.worker, leaver.retirement
     live = leaver.survey.live(worker)
     if live:
-        because = f"{worker.name} still runs {len(live)} allocations; it is deleted after them"
+        because = (
+            f"{worker.name} still runs {counted(len(live), 'allocation')}; it is deleted after "
+        )
+        "that"
         return leaver.waits(Reason.RUNS_STILL, because, ("live", len(live)))
     if leaver.survey.is_unproved(worker):
         return leaver.waits(Reason.NODE_NEW, _unproved(worker))
@@ -158,7 +162,8 @@ def _commit(leaver: _Leaver, reason: Reason, node: Node | None) -> Decision | No
     return CommitDelete(
         subject=leaver.subject,
         reason=reason,
-        because=f"{worker.name} goes ({retirement.cause} by {retirement.by}): {why}",
+        because=f"{worker.name} is deleted: {why}; it was retired by {retirement.by} "
+        f"({retirement.cause})",
         facts=(("flavor", worker.flavor), ("index", retirement.index)),
         worker_id=worker.id,
         server_id=worker.server_id,
@@ -204,7 +209,7 @@ def _without_node(leaver: _Leaver, nomad: NomadSnapshot) -> Decision | None:
     worker, retirement = leaver.worker, leaver.retirement
     live = leaver.survey.live(worker)
     if live and not retirement.forced:
-        because = f"the node of {worker.name} is not listed, but {len(live)} allocations are"
+        because = f"the node of {worker.name} is not listed, but {are(len(live), 'allocation')}"
         return leaver.waits(Reason.RUNS_STILL, because, ("live", len(live)))
     if leaver.survey.is_unproved(worker):
         return leaver.waits(Reason.NODE_NEW, _unproved(worker))

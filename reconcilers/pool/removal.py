@@ -36,8 +36,8 @@ def _deleted(survey: Survey, worker: Worker, server_id: str) -> Decision:
     sent, limit = worker.delete_sent_at, survey.settings.redelete_after
     if sent is not None and survey.now - sent <= limit:
         because = (
-            f"the deletion of {worker.name} was asked for {seconds(sent, survey.now)} s ago; "
-            f"asked again after {limit.total_seconds():g} s"
+            f"the deletion of {worker.name} left {seconds(sent, survey.now)} s ago; it is "
+            f"sent again if the server is still there {limit.total_seconds():g} s after it left"
         )
         return held(worker, Reason.DELETE_COMMITTED, because)
     again = "never sent" if sent is None else f"unfulfilled for {seconds(sent, survey.now)} s"

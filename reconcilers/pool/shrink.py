@@ -17,7 +17,7 @@ from models.actions import MarkWorker
 from models.fleet import Member
 from models.plan import Decision, Fact, Held, Reason, Subject, SubjectKind
 from models.records import IntentKind, RetireCause, RetireStep, WorkerState
-from models.wording import counted
+from models.wording import are
 from reconcilers.pool.capacity import Limit
 from reconcilers.pool.grow import Growth, Shortage
 from reconcilers.pool.survey import POOL, Survey, seconds, worker_subject
@@ -161,9 +161,7 @@ def _too_short(survey: Survey, others: Sequence[Idler]) -> Iterator[Held]:
     for flavor, count in sorted(Counter(flavor for flavor, _ in waiting).items()):
         longest = min(since for its, since in waiting if its == flavor)
         idle_s = seconds(longest, survey.now)
-        not_needed = (
-            f"{counted(count, f'{flavor} worker')} {'is' if count == 1 else 'are'} not needed"
-        )
+        not_needed = f"{are(count, f'{flavor} worker')} not needed"
         yield Held(
             subject=Subject(SubjectKind.FLAVOR, flavor),
             reason=Reason.IDLE_TOO_SHORT,

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from models.actions import UnmarkWorker
 from models.fleet import Member
 from models.records import IntentKind, RetireCause, RetireStep
+from models.wording import are
 from reconcilers.pool.protocol import unmark
 from reconcilers.pool.survey import Survey, comes_back, worker_subject
 
@@ -31,7 +32,7 @@ def taken_back(survey: Survey) -> Iterator[UnmarkWorker]:
         yield unmark(
             member,
             node,
-            f"{survey.demands[flavor].need} more {flavor} workers are needed; "
+            f"{are(survey.demands[flavor].need, f'more {flavor} worker')} needed; "
             f"{member.worker.name} is taken back",
         )
 

@@ -64,7 +64,7 @@ def test_a_flavor_that_the_cloud_lacks_holds_its_own_jobs_alone(
         refusal = told(reader, "FLAVOR_UNKNOWN")
         assert refusal.subject == "flavor:hm.large"
         assert refusal.because == (
-            "1 hm.large jobs wait for a worker, none created: FLAVOR_UNKNOWN, OpenStack offers no "
+            "1 hm.large job waits for a worker, none created: FLAVOR_UNKNOWN, OpenStack offers no "
             "flavor hm.large: have it made, or shared with our project"
         )
         assert [worker.flavor for worker in reader.workers()] == ["hm.medium"]
