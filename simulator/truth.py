@@ -21,6 +21,7 @@ from models.settings import Settings, settings_from
 from simulator.cloud.servers import CloudServer
 from simulator.store.tables import Tables, is_open
 from simulator.systems import Systems
+from simulator.witness import Intents, Words
 
 RESTS = FINAL | {Status.PROCESSED}
 """Where a job may stay for ever: publication, which takes on from processed, is yet to come."""
@@ -91,6 +92,7 @@ class Truth:
         self._capped: tuple[object, ...] = ()
         self._reasons = Reasons()
         self._watch(systems.store.tables)
+        systems.tasks.reports = Words(systems.store, systems.store.tables, self._tell)
         # Before the machine takes its node along.
         systems.outside.cloud.on_gone.insert(0, self._ended)
 
@@ -103,6 +105,10 @@ class Truth:
         tables.runs.watch(Touched[Run, int](lambda run: run.job_id, self._jobs))
         tables.workers.watch(Touched[Worker, int](lambda worker: worker.id, self._workers))
         tables.ledger.watch(self._reasons)
+        tables.intents.watch(Intents(tables, self._tell))
+
+    def _tell(self, invariant: str, subject: str, what: str) -> None:
+        self.violations.append(Breach(invariant=invariant, subject=subject, what=what))
 
     def check(self, *, everything: bool = False) -> list[Breach]:
         """Judge the world as it is now: what was written since the last time, or everything.

@@ -10,11 +10,13 @@ from uuid import UUID
 import pytest
 
 from controller.simulation import Plan, Simulation
+from models.errors import Superseded
 from models.lifecycle import Status
-from models.ports import Asked
+from models.ports import Asked, Claim, Placement, RunResult
 from models.records import Job, NewJob, WorkerState
 from simulator.store.tables import Tables
 from simulator.truth import Breach
+from simulator.witness import Words
 
 ASKED = Asked(actor="test")
 
@@ -73,6 +75,11 @@ def _wish_for_too_many(tables: Tables, _: Job) -> None:
         tables.workers.put(number, replace(row, state=WorkerState.CREATING))
 
 
+def _intend_in_the_name_of_a_deposed_leader(tables: Tables, _: Job) -> None:
+    intent = next(iter(tables.intents.values()))
+    tables.intents.put(UUID(int=1), replace(intent, id=UUID(int=1), epoch=intent.epoch + 1))
+
+
 LIES = [
     pytest.param(_lie_about_status, "I11", id="a-row-that-is-not-its-history"),
     pytest.param(_forget_its_history, "I11", id="a-history-that-lost-a-row"),
@@ -84,7 +91,13 @@ LIES = [
 ]
 
 
-@pytest.mark.parametrize(("lie", "invariant"), LIES)
+OF_THE_MOMENT = pytest.param(
+    _intend_in_the_name_of_a_deposed_leader, "I6", id="an-intent-of-another-epoch"
+)
+"""Seen when it is written, and never again."""
+
+
+@pytest.mark.parametrize(("lie", "invariant"), [*LIES, OF_THE_MOMENT])
 def test_a_lie_is_found_among_what_was_written(
     lie: Callable[[Tables, Job], None], invariant: str
 ) -> None:
@@ -131,3 +144,36 @@ def test_a_breach_reads_as_a_sentence() -> None:
     assert str(Breach(invariant="I4", subject="pool", what="9 servers, cap 8")) == (
         "I4 pool: 9 servers, cap 8"
     )
+
+
+class Gullible:
+    """A store that believes whoever speaks."""
+
+    def claim(self, run_id: UUID, placement: Placement) -> Claim:
+        raise Superseded("nobody claims here")
+
+    def report(self, run_id: UUID, claim: int, status: Status, message: str = "") -> None:
+        """Believe it."""
+
+    def end(self, run_id: UUID, claim: int, result: RunResult) -> None:
+        """Believe it."""
+
+
+@pytest.mark.parametrize(
+    ("claim", "believed"),
+    [pytest.param(0, True, id="the-last-claim"), pytest.param(1, False, id="one-too-high")],
+)
+def test_a_store_that_believes_an_outdated_claim_is_found_out(
+    claim: int, *, believed: bool
+) -> None:
+    sim = world_with_work_under_way()
+    tables = sim.systems.store.tables
+    run = tables.current_run(_processing(sim)[0])
+    assert run is not None
+    found: list[str] = []
+    words = Words(Gullible(), tables, lambda invariant, *_: found.append(invariant))
+
+    words.report(run.id, run.claim + claim, Status.POST_PROCESSING)
+    words.end(run.id, run.claim + claim, RunResult(status=Status.PROCESSED))
+
+    assert found == ([] if believed else ["I2", "I2"])
