@@ -135,6 +135,8 @@ def _dispatched(sight: Sight, job: Job, reason: Reason) -> DispatchRun:
         subject=job_subject(job),
         reason=reason,
         because=f"{named(job)} is next for {job.flavor}: {_WHY[reason]}",
+        # The ledger tells the attempts of a job apart by it.
+        facts=(("attempt", job.attempt + 1),),
         job_id=job.id,
         parent=sight.parent_of(job),
         nomad_priority=job.priority.nomad,

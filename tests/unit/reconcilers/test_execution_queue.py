@@ -301,3 +301,11 @@ def test_a_paused_type_without_ready_jobs_holds_nothing_back() -> None:
 
     assert [job for job, _ in _dispatched(decisions)] == [1]
     assert not any(d.reason is Reason.PAUSED for d in decisions)
+
+
+def test_a_dispatch_says_which_attempt_it_is() -> None:
+    job = a_job(attempt=1)
+
+    (sent,) = decide(a_world(a_machine(), store={"ready": (job,)}), ExecutionSettings(), NOW)
+
+    assert dict(sent.facts) == {"attempt": 2}
