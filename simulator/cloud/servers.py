@@ -44,6 +44,9 @@ class CloudServer:
     flavor: Flavor
     created_at: datetime
     updated_at: datetime
+    number: int
+    """How many servers there had been with this one: its address follows from it."""
+
     launched_at: datetime | None = None
     status: str = "BUILD"
     task_state: str | None = "scheduling"

@@ -126,11 +126,16 @@ class SimulatedCloud:
         with self.lock:
             flavor = self._checked(wanted)
             now = self.timeline.now()
+            self.created += 1
             server = CloudServer(
-                id=self._new_id(), wanted=wanted, flavor=flavor, created_at=now, updated_at=now
+                id=self._new_id(),
+                wanted=wanted,
+                flavor=flavor,
+                created_at=now,
+                updated_at=now,
+                number=self.created,
             )
             self._servers[server.id] = server
-            self.created += 1
             self.version += 1
             self._boot(server)
             return server
@@ -257,7 +262,7 @@ class SimulatedCloud:
     def _start(self, server: CloudServer) -> None:
         server.boot_pending = False
         server.launched_at = self.timeline.now()
-        number = self.created % 65_024
+        number = server.number % 65_024
         server.address = f"10.77.{number // 254}.{number % 254 + 1}"
         server.network = self._network_of(server)
         self._change(server, status="ACTIVE", task_state=None, vm_state="active")

@@ -265,3 +265,10 @@ def test_all_flavors_of_the_registry_are_offered_by_default() -> None:
     cloud = a_cloud()
     ids = {cloud.flavor_id(name) for name in DEFAULT_REGISTRY.flavors}
     assert len(ids) == len(DEFAULT_REGISTRY.flavors)
+
+
+def test_servers_that_boot_at_the_same_time_get_addresses_of_their_own() -> None:
+    cloud = a_cloud()
+    servers = [ask(cloud, name=f"w-{number}") for number in range(5)]
+    wait(cloud, 120)
+    assert [server.address for server in servers] == [f"10.77.0.{last}" for last in range(2, 7)]
