@@ -212,6 +212,14 @@ VALID: dict[type[Change], Callable[[Desk], Change]] = {
     changes.NoteServer: lambda d: changes.NoteServer(
         at=d.now(), worker_id=d.creating().id, server_id="s-1", address=None
     ),
+    changes.AdoptWorker: lambda d: changes.AdoptWorker(
+        at=d.now(),
+        name="os-worker-900",
+        flavor=FLAVOR,
+        server_id="s-900",
+        address=None,
+        intent_id=d.intent().id,
+    ),
     changes.CancelCreate: lambda d: changes.CancelCreate(
         at=d.now(), worker_id=d.creating().id, state=IntentState.REFUTED, note="never came"
     ),
