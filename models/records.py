@@ -162,6 +162,10 @@ class WorkerState(StrEnum):
     CLOSED = "closed"
 
 
+IN_SERVICE = frozenset({WorkerState.BOOTING, WorkerState.READY})
+"""It has a server, and no deletion is committed: it can be retired, and taken back."""
+
+
 class RetireCause(StrEnum):
     """Why a worker is to go."""
 

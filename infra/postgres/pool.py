@@ -28,6 +28,7 @@ from models.changes import (
 from models.errors import Superseded
 from models.ports import Receipt
 from models.records import (
+    IN_SERVICE,
     IntentKind,
     IntentState,
     Lease,
@@ -40,9 +41,6 @@ from models.records import (
 from models.tables import backoffs, counters, node_identities, worker_orders, workers
 
 SERVERS_CREATED, SERVERS_DELETED = "servers.created", "servers.deleted"
-
-IN_SERVICE = frozenset({WorkerState.BOOTING, WorkerState.READY})
-"""States in which a worker may be retired."""
 
 _WITHOUT_NODE = frozenset({RetireCause.STALE, RetireCause.SERVER_ERROR, RetireCause.PERSON})
 

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from infra.postgres.intents import close_kind, open_one
 from infra.postgres.jobs import close_intent
 from infra.postgres.pool import (
-    IN_SERVICE,
     close_marks,
     in_state,
     locked_worker,
@@ -21,6 +20,7 @@ from models.changes import BeginRetirement, BeginUndo, EndUndo, NoteMark, NoteSe
 from models.errors import Superseded
 from models.ports import Receipt
 from models.records import (
+    IN_SERVICE,
     IntentKind,
     IntentState,
     Lease,

@@ -13,20 +13,17 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from infra.postgres.pool import IN_SERVICE
 from infra.postgres.rows import WORKER, retirement_values, worker_from
 from models.job_types import Registry
 from models.parameters import UNSET, Kept, admit
 from models.ports import Asked, Verdict
 from models.records import (
     ParameterChange,
-    RetireCause,
-    Retirement,
-    RetireStep,
     Worker,
     WorkerState,
 )
 from models.tables import parameter_changes, parameters, worker_orders, workers
+from models.wishes import retired_by_person, what_a_retirement_does, why_not_retired
 
 # A change is checked against all others: changes take turns, readers do not wait.
 _CHANGING = text("lock table parameters in share row exclusive mode")
@@ -71,43 +68,16 @@ def _retired(
     connection: Connection, found: dict[str, Worker], name: str, wish: Wish, *, forced: bool
 ) -> Verdict:
     worker = found.get(name)
-    refusal = _why_not(worker, forced=forced)
+    refusal = why_not_retired(worker, forced=forced)
     if worker is None or refusal is not None:
         return Verdict(subject=f"worker:{name}", done=False, because=refusal or "")
     if not wish.asked.dry_run:
-        retirement = _by_person(worker, wish, forced=forced)
+        retirement = retired_by_person(worker, wish.asked.actor, wish.now, forced=forced)
         found[name] = replace(worker, retirement=retirement)
         values = retirement_values(retirement)
         connection.execute(update(workers).where(workers.c.id == worker.id).values(**values))
-    busy = "what runs there is lost" if forced else "what runs there is finished first"
-    return Verdict(subject=f"worker:{name}", done=True, because=f"it is {worker.state}; {busy}")
-
-
-def _why_not(worker: Worker | None, *, forced: bool) -> str | None:
-    if worker is None:
-        return "there is no open worker of this name"
-    if worker.state is WorkerState.CREATING:
-        return "its server has not been seen yet: ask again when it boots"
-    if worker.state not in IN_SERVICE:
-        return f"it is {worker.state} already"
-    before = worker.retirement
-    if before is not None and before.cause is RetireCause.PERSON and (before.forced or not forced):
-        return f"{before.by} has asked for it already"
-    return None
-
-
-def _by_person(worker: Worker, wish: Wish, *, forced: bool) -> Retirement:
-    fresh = Retirement(
-        cause=RetireCause.PERSON,
-        by=wish.asked.actor,
-        step=RetireStep.MARKING,
-        started_at=wish.now,
-        forced=forced,
-    )
-    before = worker.retirement
-    if before is None or before.step is RetireStep.UNDOING:
-        return fresh
-    return replace(before, cause=fresh.cause, by=fresh.by, forced=forced)
+    told = what_a_retirement_does(worker, forced=forced)
+    return Verdict(subject=f"worker:{name}", done=True, because=told)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,15 +18,10 @@ from models.records import (
     NewJob,
     ParameterChange,
     Pause,
-    RetireCause,
-    Retirement,
-    RetireStep,
     RunEnd,
-    Worker,
     WorkerOrder,
-    WorkerState,
 )
-from simulator.store.pool import IN_SERVICE
+from models.wishes import retired_by_person, what_a_retirement_does, why_not_retired
 from simulator.store.runs import close_run, through_check
 from simulator.store.tables import AuditRow, Note, Tables
 from simulator.store.views import pauses
@@ -171,44 +166,16 @@ def retire(asking: Asking, names: Sequence[str], *, forced: bool) -> tuple[Verdi
 
 def _retired(asking: Asking, name: str, *, forced: bool) -> Verdict:
     subject, worker = f"worker:{name}", asking.tables.workers_by_name.one(name)
-    refusal = _why_not(worker, forced=forced)
+    refusal = why_not_retired(worker, forced=forced)
     if worker is None or refusal is not None:
         return _no(subject, refusal or "")
 
     def do() -> None:
-        retirement = _by_person(worker, asking, forced=forced)
+        retirement = retired_by_person(worker, asking.asked.actor, asking.now, forced=forced)
         asking.tables.workers.put(worker.id, replace(worker, retirement=retirement))
         asking.audit("delete" if forced else "drain", subject)
 
-    busy = "what runs there is lost" if forced else "what runs there is finished first"
-    return asking.decided(subject, f"it is {worker.state}; {busy}", do)
-
-
-def _why_not(worker: Worker | None, *, forced: bool) -> str | None:
-    if worker is None:
-        return "there is no open worker of this name"
-    if worker.state is WorkerState.CREATING:
-        return "its server has not been seen yet: ask again when it boots"
-    if worker.state not in IN_SERVICE:
-        return f"it is {worker.state} already"
-    before = worker.retirement
-    if before is not None and before.cause is RetireCause.PERSON and (before.forced or not forced):
-        return f"{before.by} has asked for it already"
-    return None
-
-
-def _by_person(worker: Worker, asking: Asking, *, forced: bool) -> Retirement:
-    fresh = Retirement(
-        cause=RetireCause.PERSON,
-        by=asking.asked.actor,
-        step=RetireStep.MARKING,
-        started_at=asking.now,
-        forced=forced,
-    )
-    before = worker.retirement
-    if before is None or before.step is RetireStep.UNDOING:
-        return fresh
-    return replace(before, cause=fresh.cause, by=fresh.by, forced=forced)
+    return asking.decided(subject, what_a_retirement_does(worker, forced=forced), do)
 
 
 def order(asking: Asking, flavor: str, count: int, keep: timedelta) -> tuple[Verdict, ...]:

@@ -21,6 +21,7 @@ from models.changes import (
 from models.errors import Superseded
 from models.ports import Receipt
 from models.records import (
+    IN_SERVICE,
     Backoff,
     IntentKind,
     IntentState,
@@ -35,9 +36,6 @@ from simulator.store.tables import Tables, is_open
 
 WITHOUT_NODE = frozenset({RetireCause.STALE, RetireCause.SERVER_ERROR, RetireCause.PERSON})
 """Why a worker without a node may be deleted."""
-
-IN_SERVICE = frozenset({WorkerState.BOOTING, WorkerState.READY})
-"""States in which a worker may be retired."""
 
 
 def reserve_worker(tables: Tables, fence: Lease, change: ReserveWorker) -> Receipt:

@@ -15,6 +15,7 @@ from models.changes import (
 from models.errors import Superseded
 from models.ports import Receipt
 from models.records import (
+    IN_SERVICE,
     IntentKind,
     IntentState,
     Lease,
@@ -23,7 +24,7 @@ from models.records import (
     RetireStep,
     Worker,
 )
-from simulator.store.pool import IN_SERVICE, close_marks, in_state, stored
+from simulator.store.pool import close_marks, in_state, stored
 from simulator.store.tables import Tables
 
 

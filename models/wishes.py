@@ -1,0 +1,46 @@
+"""What becomes of a person's wish that a worker should go; both stores answer by these."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from models.records import (
+    IN_SERVICE,
+    RetireCause,
+    Retirement,
+    RetireStep,
+    Worker,
+    WorkerState,
+)
+
+
+def why_not_retired(worker: Worker | None, *, forced: bool) -> str | None:
+    """Why the wish that this worker should go is refused; None: it is not."""
+    if worker is None:
+        return "there is no open worker of this name"
+    if worker.state is WorkerState.CREATING:
+        return "its server has not been seen yet: ask again when it boots"
+    if worker.state not in IN_SERVICE:
+        return f"it is {worker.state} already"
+    before = worker.retirement
+    if before is not None and before.cause is RetireCause.PERSON and (before.forced or not forced):
+        return f"{before.by} has asked for it already"
+    return None
+
+
+def retired_by_person(worker: Worker, by: str, at: datetime, *, forced: bool) -> Retirement:
+    """The retirement that the wish makes: a new one, or the one under way made the person's."""
+    before = worker.retirement
+    if before is None or before.step is RetireStep.UNDOING:
+        return Retirement(
+            cause=RetireCause.PERSON, by=by, step=RetireStep.MARKING, started_at=at, forced=forced
+        )
+    return replace(before, cause=RetireCause.PERSON, by=by, forced=forced)
+
+
+def what_a_retirement_does(worker: Worker, *, forced: bool) -> str:
+    """What the person is told of it."""
+    if forced:
+        return f"it is {worker.state}; a run on it is lost and its job runs again elsewhere"
+    return f"it is {worker.state}; a run on it is finished first"
