@@ -24,6 +24,7 @@ from models.errors import NotFound
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import ERRORS, Status
 from models.ports import JobFilter, JobStory, Reader, Submitted, Verdict
+from models.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="Jobs: submit, list, show, cancel, relaunch.")
 
@@ -78,13 +79,13 @@ def _tell_submission(submission: Submission, made: Submitted, *, dry_run: bool) 
     total = len(submission.jobs)
     new = total - len(made.existing) if dry_run else len(made.added)
     say(
-        f"{new} jobs {would}added, {len(made.existing)} were there already, "
-        f"{len(submission.refused)} lines refused"
+        f"{counted(new, 'job')} {would}added, {len(made.existing)} were there already, "
+        f"{counted(len(submission.refused), 'line')} refused"
     )
     if made.added:
         first, last = min(made.added), max(made.added)
-        ids = f"job {first}" if first == last else f"jobs {first} to {last}"
-        say(f"They are {ids}; see where one stands: hrsi why job {first}")
+        ids = f"It is job {first}" if first == last else f"They are jobs {first} to {last}"
+        say(f"{ids}; see where one stands: hrsi why job {first}")
 
 
 @app.command(
