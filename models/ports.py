@@ -353,7 +353,7 @@ class Reader(Protocol):
     def totals(self) -> Mapping[str, int]:
         """Jobs by status, finished ones included (`jobs.<status>`, only those that there are);
         `servers.created` (rows that got a server) and `servers.deleted` (those proved gone);
-        `decisions` (ever recorded, pruned or not); `violations` (0 until something counts them).
+        `decisions` (ever recorded, pruned or not).
         """
 
     def heartbeats(self) -> tuple[Heartbeat, ...]:

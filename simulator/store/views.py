@@ -177,7 +177,6 @@ def totals(tables: Tables) -> dict[str, int]:
         "servers.created": len(made),
         "servers.deleted": sum(worker.gone_at is not None for worker in made),
         DECISIONS: tables.totals.get(DECISIONS) or 0,
-        "violations": 0,
     }
 
 

@@ -414,5 +414,4 @@ def test_totals_count_finished_things_too(desk: Desk) -> None:
         "servers.created": 3,
         "servers.deleted": 2,
         "decisions": 0,
-        "violations": 0,
     }
