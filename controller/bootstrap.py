@@ -29,8 +29,7 @@ from controller.config import Config, require_for_controller
 from controller.crew import Threads
 from controller.doctor.patients import CloudPatient, NomadPatient, Patients, StorePatient
 from controller.guard import GuardedCloud
-from controller.leader import Leadership
-from controller.loop import Loop, Reconciler, Shell
+from controller.loop import Reconciler, Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Parameters, Sources
 from controller.process import Manner, Process
@@ -325,7 +324,7 @@ def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Proces
         stop_within=config.controller.stop_within,
         close=ports.close,
     )
-    return Process([_loop(each, shell, holder) for each in chosen], shell, ending, manner)
+    return Process([loop_of(each, shell, holder) for each in chosen], shell, ending, manner)
 
 
 def _learn_parameters(ports: Ports) -> None:
@@ -365,12 +364,6 @@ def _executor(config: Config, clock: Clock) -> Executor:
 def _lane(system: System, calls: int, per_second: float) -> Lane:
     crew = Threads(system.value, calls)
     return Lane(crew=crew, capacity=calls * QUEUE_PER_CALLER, per_second=per_second)
-
-
-def _loop(reconciler: Reconciler, shell: Shell, holder: str) -> Loop:
-    tools = shell.tools
-    leadership = Leadership(tools.store, tools.clock, name=reconciler.name, holder=holder)
-    return Loop(reconciler, shell, leadership)
 
 
 def _own_name(ids: Ids) -> str:

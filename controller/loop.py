@@ -282,6 +282,13 @@ class Loop:
             self._shell.tools.store.beat(heartbeat)
 
 
+def loop_of(reconciler: Reconciler, shell: Shell, holder: str) -> Loop:
+    """The loop of a reconciler, under a lease of its name that `holder` asks for."""
+    tools = shell.tools
+    leadership = Leadership(tools.store, tools.clock, name=reconciler.name, holder=holder)
+    return Loop(reconciler, shell, leadership)
+
+
 def _bad_parameter(seen: Observation) -> list[Decision]:
     if seen.problem is None:
         return []

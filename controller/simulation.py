@@ -21,8 +21,7 @@ from controller.act.effects import Tools
 from controller.act.executor import Executor, Lane
 from controller.act.hands import Hands
 from controller.crew import Inline
-from controller.leader import Leadership
-from controller.loop import Loop, PassReport, Reconciler, Shell
+from controller.loop import Loop, PassReport, Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Sources
 from controller.reconcilers import RECONCILERS
@@ -108,13 +107,7 @@ class SimulatedProcess:
         executor = Executor(lanes, clock, lambda _: None)
         shell = Shell(tools=tools, observer=observer, hands=Hands(executor, metrics))
         self.holder = holder
-        self.loops = {r.name: _loop(r, shell, holder) for r in RECONCILERS}
-
-
-def _loop(reconciler: Reconciler, shell: Shell, holder: str) -> Loop:
-    tools = shell.tools
-    leadership = Leadership(tools.store, tools.clock, name=reconciler.name, holder=holder)
-    return Loop(reconciler, shell, leadership)
+        self.loops = {r.name: loop_of(r, shell, holder) for r in RECONCILERS}
 
 
 def site() -> Site:
