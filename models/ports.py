@@ -351,9 +351,9 @@ class Reader(Protocol):
         """
 
     def totals(self) -> Mapping[str, int]:
-        """Jobs by status, finished ones included (`jobs.<status>`, only those that there are);
-        `servers.created` (rows that got a server) and `servers.deleted` (those proved gone);
-        `decisions` (ever recorded, pruned or not).
+        """Jobs by status, finished ones included (`jobs.<status>`, only those that there are), and
+        how many are `quarantined`; `servers.created` (rows that got a server) and
+        `servers.deleted` (those proved gone); `decisions` (ever recorded, pruned or not).
         """
 
     def heartbeats(self) -> tuple[Heartbeat, ...]:

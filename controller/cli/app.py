@@ -17,6 +17,7 @@ from controller.cli import (
     pauses,
     service,
     simulate,
+    status,
     why,
     workers,
     worlds,
@@ -32,6 +33,7 @@ app = typer.Typer(
     epilog="Try it out: hrsi demo. Every command has --help with examples.",
 )
 app.add_typer(service.app)
+app.add_typer(status.app)
 app.add_typer(worlds.app)
 app.add_typer(doctor.app)
 app.add_typer(pauses.app)

@@ -50,6 +50,7 @@ _MOST_WORKERS = 1000
 
 _TOTALS = text("""
 select 'jobs.' || status, sum(number)::bigint from job_counts group by status having sum(number) > 0
+union all select 'quarantined', coalesce(sum(number), 0)::bigint from job_counts where quarantined
 union all select name, value from counters
 """)
 

@@ -133,6 +133,10 @@ class OpenCounts:
             totals[status] += len(members)
         return {status: total for status, total in totals.items() if total}
 
+    def quarantined(self) -> int:
+        """How many jobs wait for a person."""
+        return sum(self._quarantined.values())
+
     def open(self) -> tuple[JobCount, ...]:
         """The counts of a view: by type, status and priority, without done and cancelled jobs."""
         statuses = list(Status)

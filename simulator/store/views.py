@@ -174,6 +174,7 @@ def totals(tables: Tables) -> dict[str, int]:
     made = [worker for worker in tables.workers.values() if worker.server_id is not None]
     return {
         **{f"jobs.{status}": total for status, total in tables.counts.by_status().items()},
+        "quarantined": tables.counts.quarantined(),
         "servers.created": len(made),
         "servers.deleted": sum(worker.gone_at is not None for worker in made),
         DECISIONS: tables.totals.get(DECISIONS) or 0,

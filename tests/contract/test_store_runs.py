@@ -200,6 +200,7 @@ def test_quarantined_jobs_are_out_of_the_errors_and_counted_apart(desk: Desk) ->
     assert [job.id for job in view.errors] == [resting.job_id]
     [counts] = view.counts
     assert (counts.status, counts.count, counts.quarantined) == (Status.EXTERNAL_ERROR, 2, 1)
+    assert desk.doors.reader.totals()["quarantined"] == 1
 
 
 def test_ending_an_unclaimed_run_refutes_its_dispatch(desk: Desk) -> None:

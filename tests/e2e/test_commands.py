@@ -66,6 +66,10 @@ def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, folder
     assert [job["type"] for job in jobs_of(hrsi, "--status", "cancelled")] == ["gfsc"]
     assert hrsi("job", "relaunch", number).returncode == 0
     assert jobs_of(hrsi, "--status", "cancelled") == []
+    stands = hrsi("status")
+    assert stands.returncode == 0, stands.stderr
+    assert "nobody: start one with hrsi controller" in stands.stdout
+    assert json.loads(hrsi("status", "--json").stdout)["jobs"] == {"ready": 3}
     told = hrsi("why", "job", number)
     assert told.returncode == 0
     assert "28WEU-2022-09-06) is ready" in told.stdout
