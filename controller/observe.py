@@ -22,7 +22,7 @@ from controller.metrics import Metrics
 from models.errors import ConfigurationError, PortError, Unavailable
 from models.job_types import Registry
 from models.ports import Clock, Cloud, JobStore, Orchestrator, ViewLimits
-from models.settings import DEFAULT_SETTINGS, Settings, settings_from
+from models.settings import DEFAULT_SETTINGS, Settings, settings_kept
 from models.world import CloudSnapshot, NomadSnapshot, Site, Source, StoreView, World
 
 Snapshot = TypeVar("Snapshot")
@@ -115,7 +115,7 @@ class Parameters:
             if values != self._values:
                 self._values = dict(values)
                 try:
-                    self._settings, self._problem = settings_from(values), None
+                    self._settings, self._problem = settings_kept(values), None
                 except ConfigurationError as error:
                     self._problem = f"{error}; the last good settings stay in force"
             return self._settings, self._problem

@@ -17,7 +17,7 @@ from controller.loop import Reconciler
 from controller.plan_text import counts, decision_as_json, line_of, summary
 from controller.planning import Look, Plan, decided
 from models.plan import Decision
-from models.settings import settings_from
+from models.settings import settings_kept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,7 @@ def preview(
     Raises `ConfigurationError` when the changed ones make no sense.
     """
     values = {**seen.world.store.parameters, **changes}
-    settings = settings_from({key: value for key, value in values.items() if value is not None})
+    settings = settings_kept({key: value for key, value in values.items() if value is not None})
     without = decided(seen, reconcilers)
     with_them = decided(replace(seen, settings=settings), reconcilers)
     return Preview(

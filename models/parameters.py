@@ -13,7 +13,7 @@ from typing import Any
 
 from models.errors import ConfigurationError
 from models.records import ParameterChange
-from models.settings import parameter_keys, settings_from
+from models.settings import parameter_keys, settings_kept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,8 +54,10 @@ def admit(kept: Mapping[str, Kept], change: ParameterChange) -> Kept:
 
     Checked against all others, now and after each change that will be over by itself: what goes
     together for half an hour must not stop the controller from reading its parameters afterwards.
+    A key that is kept and that this program does not have counts for nothing; it may be put back to
+    its default, which takes it away.
     """
-    _require_possible(change)
+    _require_possible(kept, change)
     after = kept.get(change.key, UNSET).changed(change)
     whole = {**kept, change.key: after}
     ends = (each.expires_at for each in whole.values())
@@ -64,9 +66,10 @@ def admit(kept: Mapping[str, Kept], change: ParameterChange) -> Kept:
     return after
 
 
-def _require_possible(change: ParameterChange) -> None:
+def _require_possible(kept: Mapping[str, Kept], change: ParameterChange) -> None:
     key = change.key
-    if key not in set(parameter_keys()):
+    taken_away = change.new is None and key in kept
+    if key not in set(parameter_keys()) and not taken_away:
         known = ", ".join(parameter_keys())
         raise ConfigurationError(f"parameter {key!r} does not exist; there are: {known}")
     if change.expires_at is None:
@@ -84,7 +87,7 @@ def _require_consistent(
     kept: Mapping[str, Kept], moment: datetime, change: ParameterChange
 ) -> None:
     try:
-        settings_from(in_force(kept, moment))
+        settings_kept(in_force(kept, moment))
     except ConfigurationError as error:
         if moment == change.at:
             raise

@@ -8,7 +8,7 @@ or out of bounds. Defaults that the system we replace had are kept; its names ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from math import isfinite
@@ -246,6 +246,18 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         groups.setdefault(group, {})[name] = parameter_value(key, value)
     made = {name: replace(getattr(DEFAULT_SETTINGS, name), **new) for name, new in groups.items()}
     return _cross_checked(replace(DEFAULT_SETTINGS, **made))
+
+
+def settings_kept(values: Mapping[str, Any]) -> Settings:
+    """`settings_from` what is of today: a key that an older or a newer program had is left out, so
+    that it neither stops this one nor keeps people from changing the others.
+    """
+    return settings_from({key: value for key, value in values.items() if key in _KEYS})
+
+
+def forgotten_keys(values: Iterable[str]) -> tuple[str, ...]:
+    """Keys that are kept and that this program knows nothing of, in order."""
+    return tuple(sorted(set(values) - _KEYS))
 
 
 def parameter_value(key: str, value: Any) -> Any:

@@ -17,7 +17,7 @@ from models.fleet import DEPLOYMENT_METADATA
 from models.lifecycle import FINAL, IN_FLIGHT, ON_WORKER, Status
 from models.parameters import in_force
 from models.records import Job, LedgerRow, RetireCause, Run, StatusChange, Worker, WorkerState
-from models.settings import Settings, settings_from
+from models.settings import Settings, settings_kept
 from simulator.cloud.servers import CloudServer
 from simulator.store.tables import Tables, is_open
 from simulator.systems import Systems
@@ -193,7 +193,7 @@ class Truth:
         kept = self._systems.store.tables.parameters
         values = in_force({key: kept[key] for key in kept}, self._systems.timeline.now())
         if self._settings is None or self._settings[0] != values:
-            self._settings = (values, settings_from(values))
+            self._settings = (values, settings_kept(values))
         return self._settings[1]
 
     def _is_ours(self, server: CloudServer) -> bool:

@@ -34,6 +34,7 @@ from models.errors import ConfigurationError
 from models.parameters import newest_by_key, standing
 from models.ports import Reader
 from models.records import ParameterChange
+from models.settings import forgotten_keys
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -94,6 +95,13 @@ def _standings(reader: Reader) -> list[Standing]:
     ]
 
 
+def _forgotten(reader: Reader) -> tuple[str, ...]:
+    """Keys that are kept, by an older or a newer program, and that this one does not have."""
+    now, history = SystemClock().now(), newest_by_key(reader.parameters())
+    stand = {key: standing(changes, now) for key, changes in history.items()}
+    return forgotten_keys(key for key, change in stand.items() if change and change.new is not None)
+
+
 def _standing(reader: Reader, key: str) -> Standing:
     described = parameter(key)
     return next(each for each in _standings(reader) if each.parameter is described)
@@ -109,12 +117,17 @@ def list_parameters(
 ) -> None:
     """List the parameters with what is in force."""
     with people(context) as desk:
-        found = _standings(desk.reader)
+        found, forgotten = _standings(desk.reader), _forgotten(desk.reader)
     if changed:
         found = [each for each in found if each.value != each.parameter.default]
     if as_json:
         print_json([each.as_json() for each in found])
         return
+    for key in forgotten:
+        say(
+            f"{key} is kept, but this program has no such parameter: it counts for nothing. "
+            f"`hrsi param set {key}={DEFAULT}` takes it away."
+        )
     columns = ("parameter", "in force", "default", "may be", "until", "by", "why")
     print_table("Parameters", columns, [_row(each) for each in found])
 
@@ -164,13 +177,18 @@ def set_parameter(
     Refused when it is out of bounds or does not go together with the others, now or once a change
     for a while is over.
     """
-    described, value = read_pair(pair)
     while_for = lasting(lasts)
-    if value is None and while_for is not None:
-        value = described.default
+    asking = asked(required(reason), dry_run=dry_run)
     with people(context) as desk:
-        asking = asked(required(reason), dry_run=dry_run)
-        change = desk.operations.set_parameter(described.key, value, asking, lasts=while_for)
+        key, _, text = pair.partition("=")
+        if key in _forgotten(desk.reader) and text == DEFAULT:
+            value = None
+        else:
+            described, value = read_pair(pair)
+            key = described.key
+            if value is None and while_for is not None:
+                value = described.default
+        change = desk.operations.set_parameter(key, value, asking, lasts=while_for)
     _tell_change(change, as_json=as_json, dry_run=dry_run)
 
 
@@ -178,8 +196,11 @@ def _tell_change(change: ParameterChange, *, as_json: bool, dry_run: bool) -> No
     if as_json:
         print_json(change)
         return
-    described = parameter(change.key)
     would = "would be " if dry_run else "is "
+    if change.key not in parameters():
+        say(f"{change.key} {would}taken away; it counted for nothing")
+        return
+    described = parameter(change.key)
     until = f" until {change.expires_at:%Y-%m-%d %H:%M:%S} UTC" if change.expires_at else ""
     say(
         f"{change.key} {would}{described.shown(change.new)}{until}; "

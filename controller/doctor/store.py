@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from controller.doctor.findings import Found, checked, clock_found, failed, warning
 from controller.doctor.patients import Patients, StorePatient
@@ -13,7 +14,7 @@ from models.errors import ConfigurationError, HrsiError, System
 from models.parameters import newest_by_key, standing
 from models.ports import Reader
 from models.records import Heartbeat
-from models.settings import DEFAULT_SETTINGS, Settings, settings_from
+from models.settings import DEFAULT_SETTINGS, Settings, forgotten_keys, settings_kept
 
 ABOUT = System.STORE.value
 
@@ -61,9 +62,13 @@ def _revision(patient: StorePatient) -> Found:
 
 def settings_in_force(reader: Reader, now: datetime) -> Settings:
     """The settings that the history of parameters comes to. Raises `ConfigurationError`."""
+    return settings_kept(_in_force(reader, now))
+
+
+def _in_force(reader: Reader, now: datetime) -> dict[str, Any]:
     stands = (standing(changes, now) for changes in newest_by_key(reader.parameters()).values())
     values = {change.key: change.new for change in stands if change is not None}
-    return settings_from({key: value for key, value in values.items() if value is not None})
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def settings_or_defaults(reader: Reader | None, now: datetime) -> Settings:
@@ -81,6 +86,14 @@ def _parameters(reader: Reader, now: datetime) -> Found:
         return failed(
             f"{error}; controllers go by the last good ones, a new one by the defaults",
             "put it right with `hrsi param set`; `hrsi param history` says who changed what",
+        )
+    forgotten = forgotten_keys(_in_force(reader, now))
+    if forgotten:
+        return warning(
+            f"this program has no parameter {', '.join(forgotten)}; what is kept for it counts for "
+            "nothing",
+            f"take it away with `hrsi param set {forgotten[0]}=default`, once no other version of "
+            "the program runs on this database",
         )
     return Found(what="the live parameters are within their bounds and go together")
 

@@ -76,6 +76,34 @@ def test_a_change_for_a_while_to_the_default_is_one_to_its_value(
     assert shown(installation, "pool.max_workers")["until"] is not None
 
 
+def test_a_key_that_is_no_more_is_named_stops_nothing_and_can_be_taken_away(
+    installation: Installation,
+) -> None:
+    place = installation
+    with place.database.sessions.write("leave") as connection:
+        connection.exec_driver_sql(
+            "insert into parameter_changes (key, author, reason, new_value) "
+            "values ('pool.of_old', 'an older one', 'of then', '7')"
+        )
+        connection.exec_driver_sql(
+            "insert into parameters (key, value) values ('pool.of_old', '7')"
+        )
+    assert "pool.of_old is kept, but this program has no" in place.type("param", "list").out
+    told = place.type("doctor", "--json").json["checks"]
+    found = next(c for c in told if (c["about"], c["name"]) == ("postgres", "parameters"))
+    assert (found["health"], "pool.of_old" in found["found"]) == ("warning", True)
+    changed = place.type("param", "set", "pool.max_workers=50", *WHY)
+    assert "pool.max_workers is 50" in changed.out, changed.refused
+    previewed = place.type("param", "preview", "pool.max_workers=9")
+    assert previewed.status == 0, previewed.refused
+    gone = place.type("param", "set", "pool.of_old=default", *WHY)
+    assert "pool.of_old is taken away" in gone.out, gone.refused
+    assert "pool.of_old" not in place.type("param", "list").out
+    assert place.database.store.view(ALL).parameters == {"pool.max_workers": 50}
+    again = place.type("param", "set", "pool.of_old=default", *WHY)
+    assert "'pool.of_old' does not exist" in again.refused
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

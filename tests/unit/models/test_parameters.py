@@ -79,3 +79,13 @@ def test_a_change_is_checked_against_what_will_be_in_force_later() -> None:
     admit(kept, a_change(60, lasts=30, key="passes.call_deadline"))
     with pytest.raises(ConfigurationError, match="is over"):
         admit(kept, a_change(60, lasts=61, key="passes.call_deadline"))
+
+
+def test_a_key_of_another_program_keeps_nobody_from_changing_the_others() -> None:
+    kept = {"pool.of_old": Kept(value=7), KEY: Kept(value=5)}
+    assert admit(kept, a_change(6)).value == 6
+    assert admit(kept, a_change(None, key="pool.of_old")).value is None
+    with pytest.raises(ConfigurationError, match=r"'pool\.of_old' does not exist"):
+        admit(kept, a_change(8, key="pool.of_old"))
+    with pytest.raises(ConfigurationError, match=r"'pool\.of_others' does not exist"):
+        admit(kept, a_change(None, key="pool.of_others"))

@@ -13,9 +13,11 @@ from models.settings import (
     DEFAULT_SETTINGS,
     PoolSettings,
     Settings,
+    forgotten_keys,
     parameter_keys,
     parameter_value,
     settings_from,
+    settings_kept,
 )
 
 
@@ -118,3 +120,9 @@ def test_a_lease_that_a_call_could_outlive_is_refused(
 
 def test_the_vcpu_budget_is_the_share_of_what_is_granted() -> None:
     assert PoolSettings().vcpu_budget == 874
+
+
+def test_what_another_program_keeps_is_left_out_and_named() -> None:
+    kept = {"pool.of_old": 7, "pool.max_workers": 5, "worker": 1}
+    assert settings_kept(kept) == settings_from({"pool.max_workers": 5})
+    assert forgotten_keys(kept) == ("pool.of_old", "worker")
