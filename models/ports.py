@@ -18,6 +18,7 @@ from models.lifecycle import Status
 from models.outside import Cloud, Dispatch, Orchestrator, ServerOrder, StopSignal
 from models.plan import Decision
 from models.records import (
+    AuditLine,
     Heartbeat,
     Job,
     Lease,
@@ -367,3 +368,6 @@ class Reader(Protocol):
 
     def pauses(self) -> tuple[Pause, ...]:
         """What is paused now, by target."""
+
+    def audit(self, about: str | None = None, limit: int = 50) -> tuple[AuditLine, ...]:
+        """What people did, newest first; with `about` (`job:17`) only what changed that."""

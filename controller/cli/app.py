@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from controller.cli import (
+    audit,
     bench,
     demo,
     doctor,
@@ -38,6 +39,7 @@ app.add_typer(worlds.app)
 app.add_typer(doctor.app)
 app.add_typer(pauses.app)
 app.add_typer(drain.app)
+app.add_typer(audit.app)
 app.add_typer(demo.app)
 app.add_typer(simulate.app)
 app.add_typer(bench.app, name="bench")

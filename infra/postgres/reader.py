@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, select, text
+from sqlalchemy import ColumnElement, Connection, any_, literal, select, text
 
 from infra.postgres import view
 from infra.postgres.ledger import DECISIONS
@@ -26,6 +26,7 @@ from infra.postgres.statements import statement
 from models.errors import NotFound
 from models.ports import JobFilter, JobStory
 from models.records import (
+    AuditLine,
     Heartbeat,
     Job,
     Lease,
@@ -36,6 +37,7 @@ from models.records import (
     WorkerState,
 )
 from models.tables import (
+    audit,
     heartbeats,
     jobs,
     leases,
@@ -152,6 +154,22 @@ class PostgresReader:
         """See `models.ports.Reader.pauses`."""
         with self._sessions.read("read the pauses") as connection:
             return view.pauses(connection)
+
+    def audit(self, about: str | None = None, limit: int = 50) -> tuple[AuditLine, ...]:
+        """See `models.ports.Reader.audit`."""
+        did = audit.c
+        query = select(did.at, did.actor, did.action, did.subjects, did.reason)
+        if about is not None:
+            query = query.where(literal(about) == any_(did.subjects))
+        with self._sessions.read("read the audit trail") as connection:
+            return tuple(
+                AuditLine(
+                    at=at, actor=actor, action=action, subjects=tuple(subjects), reason=reason
+                )
+                for at, actor, action, subjects, reason in connection.execute(
+                    query.order_by(did.id.desc()).limit(limit)
+                )
+            )
 
 
 def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:

@@ -4,6 +4,5 @@
 """
 
 from simulator.store.memory import MemoryHints, MemoryStore
-from simulator.store.tables import AuditRow
 
-__all__ = ["AuditRow", "MemoryHints", "MemoryStore"]
+__all__ = ["MemoryHints", "MemoryStore"]

@@ -31,6 +31,7 @@ from models.ports import (
     ViewLimits,
 )
 from models.records import (
+    AuditLine,
     Heartbeat,
     Job,
     Lease,
@@ -44,7 +45,7 @@ from models.world import StoreView
 from simulator.faults import Crash, Fault, Faults
 from simulator.store import commit, ledger, people, reports, views
 from simulator.store.people import Asking
-from simulator.store.tables import AuditRow, Note, Tables
+from simulator.store.tables import Note, Tables
 
 T = TypeVar("T")
 
@@ -90,11 +91,6 @@ class MemoryStore:
         hints = MemoryHints()
         self._hints.append(hints)
         return hints
-
-    @property
-    def audit(self) -> tuple[AuditRow, ...]:
-        """Everything that people did, oldest first."""
-        return tuple(self.tables.audit.values())
 
     # ---- JobStore --------------------------------------------------------------------------------
 
@@ -225,6 +221,10 @@ class MemoryStore:
     def pauses(self) -> tuple[Pause, ...]:
         """See `models.ports.Reader.pauses`."""
         return self._read("pauses", lambda: views.pauses(self.tables, self._clock.now()))
+
+    def audit(self, about: str | None = None, limit: int = 50) -> tuple[AuditLine, ...]:
+        """See `models.ports.Reader.audit`."""
+        return self._read("audit", lambda: views.audit(self.tables, about, limit))
 
     # ---- one call --------------------------------------------------------------------------------
 

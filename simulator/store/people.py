@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from models.parameters import UNSET, admit
 from models.pauses import end_of, in_words, why_not_pausable
 from models.ports import Asked, Ids, Submitted, Verdict
 from models.records import (
+    AuditLine,
     Job,
     NewJob,
     ParameterChange,
@@ -23,7 +24,7 @@ from models.records import (
 )
 from models.wishes import retired_by_person, what_a_retirement_does, why_not_retired
 from simulator.store.runs import close_run, through_check
-from simulator.store.tables import AuditRow, Note, Tables
+from simulator.store.tables import Note, Tables
 from simulator.store.views import pauses
 
 RELAUNCHED = lifecycle.ERRORS | lifecycle.FINAL
@@ -43,16 +44,19 @@ class Asking:
         """What the history says of it."""
         return Note(at=self.now, actor=self.asked.actor, message=self.asked.reason or None)
 
-    def audit(self, what: str, subject: str) -> None:
-        """Write it into the audit trail."""
-        row = AuditRow(
+    def audit(self, action: str, subjects: Iterable[str]) -> None:
+        """Write it into the audit trail, when there was anything to be done."""
+        done = tuple(dict.fromkeys(subjects))
+        if self.asked.dry_run or not done:
+            return
+        line = AuditLine(
             at=self.now,
             actor=self.asked.actor,
-            what=what,
-            subject=subject,
+            action=action,
+            subjects=done,
             reason=self.asked.reason,
         )
-        self.tables.note_audit(row)
+        self.tables.note_audit(line)
 
     def decided(self, subject: str, because: str, do: Callable[[], None]) -> Verdict:
         """Do it, unless this is a dry run; either way say that it can be done."""
@@ -78,6 +82,7 @@ def submit(asking: Asking, jobs: Sequence[NewJob], ids: Ids) -> Submitted:
             existing[known.id] = None
         if known is None and not asking.asked.dry_run:
             added[_add(asking, new, ids)] = None
+    asking.audit("submit", (f"job:{job_id}" for job_id in added))
     return Submitted(added=tuple(added), existing=tuple(existing))
 
 
@@ -104,13 +109,13 @@ def _add(asking: Asking, new: NewJob, ids: Ids) -> int:
     job = tables.write(job, None, asking.note)
     for status in (Status.CONFIGURED, Status.READY):
         job = tables.move(job, status, asking.note)
-    asking.audit("submit", f"job:{job.id}")
     return job.id
 
 
 def cancel(asking: Asking, job_ids: Sequence[int]) -> tuple[Verdict, ...]:
     """See `models.ports.Operations.cancel`."""
     verdicts = {job_id: _cancelled(asking, job_id) for job_id in dict.fromkeys(job_ids)}
+    asking.audit("cancel", _done(verdicts.values()))
     return tuple(verdicts[job_id] for job_id in job_ids)
 
 
@@ -129,7 +134,6 @@ def _cancelled(asking: Asking, job_id: int) -> Verdict:
             close_run(asking.tables, run, RunEnd.CANCELLED, asking.now)
         fields = {"not_before": None, "quarantined": False}
         asking.tables.move(checked, Status.CANCELLED, asking.note, **fields)
-        asking.audit("cancel", subject)
 
     return asking.decided(subject, f"it was {job.status}", do)
 
@@ -137,6 +141,7 @@ def _cancelled(asking: Asking, job_id: int) -> Verdict:
 def relaunch(asking: Asking, job_ids: Sequence[int]) -> tuple[Verdict, ...]:
     """See `models.ports.Operations.relaunch`."""
     verdicts = {job_id: _relaunched(asking, job_id) for job_id in dict.fromkeys(job_ids)}
+    asking.audit("relaunch", _done(verdicts.values()))
     return tuple(verdicts[job_id] for job_id in job_ids)
 
 
@@ -149,7 +154,6 @@ def _relaunched(asking: Asking, job_id: int) -> Verdict:
 
     def do() -> None:
         through_check(asking.tables, _with_new_budget(job), asking.note)
-        asking.audit("relaunch", subject)
 
     return asking.decided(subject, f"{job.status}, goes on as {job.resume_status}", do)
 
@@ -161,6 +165,7 @@ def _with_new_budget(job: Job) -> Job:
 def retire(asking: Asking, names: Sequence[str], *, forced: bool) -> tuple[Verdict, ...]:
     """See `models.ports.Operations.retire`."""
     verdicts = {name: _retired(asking, name, forced=forced) for name in dict.fromkeys(names)}
+    asking.audit("delete" if forced else "drain", _done(verdicts.values()))
     return tuple(verdicts[name] for name in names)
 
 
@@ -173,7 +178,6 @@ def _retired(asking: Asking, name: str, *, forced: bool) -> Verdict:
     def do() -> None:
         retirement = retired_by_person(worker, asking.asked.actor, asking.now, forced=forced)
         asking.tables.workers.put(worker.id, replace(worker, retirement=retirement))
-        asking.audit("delete" if forced else "drain", subject)
 
     return asking.decided(subject, what_a_retirement_does(worker, forced=forced), do)
 
@@ -195,8 +199,7 @@ def order(asking: Asking, flavor: str, count: int, keep: timedelta) -> tuple[Ver
 
     because = f"kept until {until:%Y-%m-%d %H:%M:%S} UTC"
     verdicts = tuple(asking.decided(subject, because, do) for _ in range(count))
-    if not asking.asked.dry_run:
-        asking.audit("order", subject)
+    asking.audit("order", _done(verdicts))
     return verdicts
 
 
@@ -221,7 +224,7 @@ def set_parameter(asking: Asking, key: str, value: Any, lasts: timedelta | None)
     else:
         tables.parameters.put(key, after)
     tables.parameter_changes.put(tables.number("parameters"), change)
-    asking.audit("set_parameter", f"parameter:{key}")
+    asking.audit("set_parameter", [f"parameter:{key}"])
     return change
 
 
@@ -229,6 +232,7 @@ def pause(asking: Asking, targets: Sequence[str], lasts: timedelta | None) -> tu
     """See `models.ports.Operations.pause`."""
     until = end_of(asking.now, lasts)
     verdicts = {target: _paused(asking, target, until) for target in dict.fromkeys(targets)}
+    asking.audit("pause", _done(verdicts.values()))
     return tuple(verdicts[target] for target in targets)
 
 
@@ -246,7 +250,6 @@ def _paused(asking: Asking, target: str, until: datetime | None) -> Verdict:
 
     def do() -> None:
         asking.tables.pauses.put(target, made)
-        asking.audit("pause", target)
 
     return asking.decided(target, in_words(made), do)
 
@@ -256,6 +259,7 @@ def resume(asking: Asking, targets: Sequence[str]) -> tuple[Verdict, ...]:
     found = {pause.target: pause for pause in pauses(asking.tables, asking.now)}
     wanted = dict.fromkeys(targets)
     verdicts = {target: _resumed(asking, target, found.get(target)) for target in wanted}
+    asking.audit("resume", _done(verdicts.values()))
     return tuple(verdicts[target] for target in targets)
 
 
@@ -265,9 +269,12 @@ def _resumed(asking: Asking, target: str, found: Pause | None) -> Verdict:
 
     def do() -> None:
         asking.tables.pauses.drop(target)
-        asking.audit("resume", target)
 
     return asking.decided(target, in_words(found), do)
+
+
+def _done(verdicts: Iterable[Verdict]) -> list[str]:
+    return [verdict.subject for verdict in verdicts if verdict.done]
 
 
 def _no(subject: str, because: str) -> Verdict:

@@ -20,6 +20,7 @@ from models.job_types import DEFAULT_REGISTRY, Registry
 from models.lifecycle import Status
 from models.parameters import Kept
 from models.records import (
+    AuditLine,
     Backoff,
     Heartbeat,
     Intent,
@@ -39,17 +40,6 @@ from models.records import (
 )
 from simulator.store.queues import EndedRuns, OpenCounts, ReadyQueue
 from simulator.store.rows import Index, Journal, Rows
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AuditRow:
-    """What a person did: one row per thing that was changed."""
-
-    at: datetime
-    actor: str
-    what: str
-    subject: str
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +106,7 @@ class Tables:
         self.parameter_changes: Rows[int, ParameterChange] = Rows(self.journal)
         self.heartbeats: Rows[tuple[str, str], Heartbeat] = Rows(self.journal)
         self.pauses: Rows[str, Pause] = Rows(self.journal)
-        self.audit: Rows[int, AuditRow] = Rows(self.journal)
+        self.audit: Rows[int, AuditLine] = Rows(self.journal)
         self.ledger: Rows[int, LedgerRow] = Rows(self.journal)
         self.totals: Rows[str, int] = Rows(self.journal)
         self.current_decisions: Rows[tuple[str, str, str], dict[str, int]] = Rows(self.journal)
@@ -210,7 +200,7 @@ class Tables:
         if worker is not None:
             self.workers.put(worker.id, replace(worker, busy_at=at))
 
-    def note_audit(self, row: AuditRow) -> None:
+    def note_audit(self, row: AuditLine) -> None:
         """Write down what a person did."""
         self.audit.put(self.number("audit"), row)
 

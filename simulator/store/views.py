@@ -18,6 +18,7 @@ from models.parameters import in_force
 from models.pauses import paused_types
 from models.ports import JobFilter, JobStory, ViewLimits
 from models.records import (
+    AuditLine,
     Backoff,
     Heartbeat,
     InFlight,
@@ -188,6 +189,12 @@ def _as_dict(rows: Rows[K, R]) -> dict[K, R]:
 def heartbeats(tables: Tables) -> tuple[Heartbeat, ...]:
     """See `models.ports.Reader.heartbeats`."""
     return tuple(sorted(tables.heartbeats.values(), key=lambda beat: (beat.loop, beat.holder)))
+
+
+def audit(tables: Tables, about: str | None, limit: int) -> tuple[AuditLine, ...]:
+    """See `models.ports.Reader.audit`."""
+    found = (line for line in tables.audit.newest_first() if about in (None, *line.subjects))
+    return tuple(islice(found, limit))
 
 
 def leases(tables: Tables) -> tuple[Lease, ...]:

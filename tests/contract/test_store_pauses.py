@@ -34,9 +34,7 @@ def test_what_is_paused_is_shown_with_who_and_why_until_it_is_resumed(desk: Desk
     [verdict] = operations.resume([EVERYTHING], ASKED)
     assert (verdict.subject, verdict.done) == (EVERYTHING, True)
     assert [pause.target for pause in desk.view().pauses] == [LOOP]
-    assert desk.doors.audit() == [
-        (ASKED.actor, target) for target in (LOOP, EVERYTHING, EVERYTHING)
-    ]
+    assert desk.audit() == [(ASKED.actor, target) for target in (LOOP, EVERYTHING, EVERYTHING)]
 
 
 def test_a_pause_for_a_while_is_over_by_itself(desk: Desk) -> None:

@@ -154,7 +154,7 @@ def test_a_job_is_cancelled_from_where_it_stands(desk: Desk, status: Status) -> 
     ]
     assert after.history[-1].actor == ASKED.actor
     assert after.history[-1].message == ASKED.reason
-    assert desk.doors.audit()[-1] == (ASKED.actor, f"job:{job_id}")
+    assert desk.audit()[-1] == (ASKED.actor, f"job:{job_id}")
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.STARTED, Status.POST_PROCESSING])
@@ -205,7 +205,7 @@ def test_a_relaunched_job_goes_on_with_a_new_budget(desk: Desk, status: Status) 
     job = after.job
     assert (job.internal_failures, job.external_failures, job.losses) == (0, 0, 0)
     assert (job.not_before, job.quarantined) == (None, False)
-    assert desk.doors.audit()[-1] == (ASKED.actor, f"job:{job_id}")
+    assert desk.audit()[-1] == (ASKED.actor, f"job:{job_id}")
     assert desk.queued(job_id).attempt == before.job.attempt + 1
 
 
@@ -262,7 +262,7 @@ def test_a_person_retires_a_worker_in_service(desk: Desk, place: str, forced: ob
     if place == "seen":
         assert worker.retirement is not None
         assert after.retirement.index == worker.retirement.index
-    assert desk.doors.audit()[-1] == (ASKED.actor, f"worker:{worker.name}")
+    assert desk.audit()[-1] == (ASKED.actor, f"worker:{worker.name}")
 
 
 @pytest.mark.parametrize("place", ["creating", "deleting", "gone", "closed"])
@@ -291,7 +291,7 @@ def test_a_worker_named_twice_gets_the_same_verdict_twice(desk: Desk) -> None:
     first, second = desk.doors.operations.retire([name, name], ASKED, forced=False)
     assert first == second
     assert first.done
-    assert desk.doors.audit() == [(ASKED.actor, f"worker:{name}")]
+    assert desk.audit() == [(ASKED.actor, f"worker:{name}")]
 
 
 def test_trying_a_retirement_writes_nothing(desk: Desk) -> None:
@@ -309,7 +309,7 @@ def test_workers_are_ordered_by_hand(desk: Desk) -> None:
     ]
     assert [(wish.flavor, wish.by) for wish in orders] == 3 * [(FLAVOR, ASKED.actor)]
     assert {timedelta(0) < wish.keep_until - desk.now() <= HOUR for wish in orders} == {True}
-    assert desk.doors.audit() == [(ASKED.actor, f"flavor:{FLAVOR}")]
+    assert desk.audit() == [(ASKED.actor, f"flavor:{FLAVOR}")]
 
 
 @pytest.mark.parametrize(("flavor", "count"), [("hm.tiny", 1), (FLAVOR, 0), (FLAVOR, -1)])
@@ -342,7 +342,7 @@ def test_a_parameter_is_set_with_its_history_and_put_back(desk: Desk) -> None:
     ]
     assert desk.doors.reader.parameters() == (third, second, first)
     assert first.reason == ASKED.reason
-    assert desk.doors.audit()[-1] == (ASKED.actor, "parameter:pool.max_workers")
+    assert desk.audit()[-1] == (ASKED.actor, "parameter:pool.max_workers")
 
 
 @pytest.mark.parametrize(
@@ -440,4 +440,23 @@ def test_what_would_be_impossible_once_a_while_is_over_is_refused(desk: Desk) ->
 
 def test_whoever_asks_stands_in_the_audit_trail(desk: Desk) -> None:
     desk.doors.operations.submit(some_new_jobs(2), Asked(actor="bob", reason="why not"))
-    assert {actor for actor, _ in desk.doors.audit()} == {"bob"}
+    assert {actor for actor, _ in desk.audit()} == {"bob"}
+
+
+def test_the_audit_trail_is_read_newest_first_or_about_one_thing(desk: Desk) -> None:
+    operations, reader = desk.doors.operations, desk.doors.reader
+    first, second = operations.submit(some_new_jobs(2), Asked(actor="bob", reason="new")).added
+    operations.cancel([first, second, first, NOBODY], Asked(actor="ada", reason="wrong tile"))
+    operations.relaunch([second], Asked(actor="bob", reason="right after all"))
+    operations.relaunch([second], Asked(actor="bob", reason="too late"))
+    operations.relaunch([first], Asked(actor="bob", reason="only tried", dry_run=True))
+    told = [(line.actor, line.action, line.subjects, line.reason) for line in reader.audit()]
+    both = (f"job:{first}", f"job:{second}")
+    assert told == [
+        ("bob", "relaunch", both[1:], "right after all"),
+        ("ada", "cancel", both, "wrong tile"),
+        ("bob", "submit", both, "new"),
+    ]
+    assert [line.action for line in reader.audit(both[0])] == ["cancel", "submit"]
+    assert [line.action for line in reader.audit(limit=1)] == ["relaunch"]
+    assert reader.audit(f"job:{NOBODY}") == ()

@@ -65,6 +65,9 @@ def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, folder
     assert hrsi("job", "cancel", number, "--reason", "no need").returncode == 0
     assert [job["type"] for job in jobs_of(hrsi, "--status", "cancelled")] == ["gfsc"]
     assert hrsi("job", "relaunch", number).returncode == 0
+    trail = json.loads(hrsi("audit", "--about", f"job:{number}", "--json").stdout)
+    assert [line["action"] for line in trail] == ["relaunch", "cancel", "submit"]
+    assert "no need" in hrsi("audit").stdout
     assert jobs_of(hrsi, "--status", "cancelled") == []
     stands = hrsi("status")
     assert stands.returncode == 0, stands.stderr

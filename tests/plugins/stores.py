@@ -90,8 +90,6 @@ class Doors:
     reader: Reader
     now: Callable[[], datetime]
     pass_time: Callable[[timedelta], None]
-    audit: Callable[[], list[tuple[str, str]]]
-    """(actor, subject) of everything that people did, oldest first."""
 
 
 @dataclass
@@ -144,6 +142,11 @@ class Desk:
 
     # ---- reading ---------------------------------------------------------------------------------
 
+    def audit(self) -> list[tuple[str, str]]:
+        """(actor, subject) of everything that people did, oldest first."""
+        lines = reversed(self.doors.reader.audit(limit=1000))
+        return [(line.actor, subject) for line in lines for subject in line.subjects]
+
     def view(self, *, ready: int = 1000, ended_since: datetime | None = None) -> StoreView:
         """A view of everything that is open."""
         since = ended_since or self.now() - HOUR
@@ -185,7 +188,7 @@ class Desk:
             "heartbeats": reader.heartbeats(),
             "parameters": reader.parameters(),
             "totals": reader.totals(),
-            "audit": self.doors.audit(),
+            "audit": self.audit(),
         }
 
     def check_history(self) -> None:
@@ -407,7 +410,6 @@ def memory_doors() -> Doors:
         reader=store,
         now=tick,
         pass_time=lambda step: (clock.advance(step), None)[1],
-        audit=lambda: [(row.actor, row.subject) for row in store.audit],
     )
 
 
@@ -429,11 +431,6 @@ def postgres_doors(database: Postgres) -> Doors:
             if table.name != "status_transitions":
                 connection.execute(table.delete())
 
-    def audit() -> list[tuple[str, str]]:
-        with engine.begin() as connection:
-            rows = connection.execute(text("select actor, subjects from audit order by id"))
-            return [(actor, subject) for actor, subjects in rows for subject in subjects]
-
     return Doors(
         jobs=database.store,
         reports=database.reports,
@@ -441,7 +438,6 @@ def postgres_doors(database: Postgres) -> Doors:
         reader=database.reader,
         now=lambda: datetime.now(UTC),
         pass_time=lambda step: time.sleep(step.total_seconds()),
-        audit=audit,
     )
 
 

@@ -85,7 +85,6 @@ def memory_doors() -> Doors:
         reader=store,
         now=WallClock().now,
         pass_time=lambda _: None,
-        audit=lambda: [(row.actor, row.subject) for row in store.audit],
     )
 
 

@@ -107,6 +107,7 @@ def test_every_port_method_asks_for_its_fault_once() -> None:
         "heartbeats": lambda s: s.heartbeats(),
         "leases": lambda s: s.leases(),
         "parameters": lambda s: s.parameters(),
+        "audit": lambda s: s.audit(),
     }
     for method, call in calls.items():
         bench.faults.order(f"store.{method}", Fault.REFUSED)
