@@ -24,11 +24,12 @@ from prometheus_client import CollectorRegistry
 from controller.act.effects import Tools
 from controller.act.executor import Executor, Lane
 from controller.act.hands import Hands
-from controller.clock import RandomIds, SystemClock
+from controller.clock import RandomIds, StoreClock, SystemClock
 from controller.config import Config, require_for_controller
 from controller.crew import Threads
 from controller.doctor.patients import CloudPatient, NomadPatient, Patients, StorePatient
 from controller.guard import GuardedCloud
+from controller.leader import Told
 from controller.loop import Reconciler, Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Parameters, Sources
@@ -50,6 +51,7 @@ from models.ports import (
     RunReports,
     ViewLimits,
 )
+from models.settings import settings_kept
 from models.world import Site
 
 log = structlog.get_logger(__name__)
@@ -59,6 +61,8 @@ QUEUE_PER_CALLER = 32
 
 CHECKUP_DEADLINE = timedelta(seconds=10)
 """How long a call of a check-up may take: people wait for it."""
+
+SYSTEM_CLOCK = SystemClock()
 
 Patient = TypeVar("Patient")
 
@@ -76,7 +80,7 @@ class People:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
-    """Everything outside a controller, and its time, chance and counters."""
+    """Everything outside a controller, and its time, chance and counters; `told` sets the time."""
 
     store: JobStore
     reports: RunReports
@@ -85,6 +89,7 @@ class Ports:
     orchestrator: Orchestrator
     cloud: GuardedCloud
     clock: Clock
+    told: Told
     ids: Ids
     metrics: Metrics
     parameters: Parameters
@@ -134,14 +139,18 @@ def _database(
 # ---- the whole -----------------------------------------------------------------------------------
 
 
-def connect(config: Config, environment: Mapping[str, str] | None = None) -> Ports:
+def connect(
+    config: Config, environment: Mapping[str, str] | None = None, own: Clock = SYSTEM_CLOCK
+) -> Ports:
     """Everything that a controller talks to. Nothing outside is touched but an embedded database.
+
+    `own` is the clock of this machine.
 
     Raises `ConfigurationError` for settings that cannot work. `Ports.close` gives it all back.
     """
     require_for_controller(config)
     environment = os.environ if environment is None else environment
-    clock, parameters = SystemClock(), Parameters()
+    clock, parameters = StoreClock(own), Parameters()
     metrics = Metrics(CollectorRegistry(), clock)
     with ExitStack() as opening:
         database = _database(config, opening, lambda: parameters.settings.passes.call_deadline)
@@ -167,6 +176,7 @@ def connect(config: Config, environment: Mapping[str, str] | None = None) -> Por
             orchestrator=orchestrator,
             cloud=GuardedCloud(cloud, lambda: cloud.check_project(config.openstack.project or "")),
             clock=clock,
+            told=clock.told,
             ids=RandomIds(),
             metrics=metrics,
             parameters=parameters,
@@ -296,8 +306,8 @@ def site(config: Config) -> Site:
 def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Process:
     """The controller with all its loops, or `only` those of these names.
 
-    Raises `ConfigurationError` for a name that no loop has, and when the cloud's credentials open
-    another project than the settings name.
+    Raises `ConfigurationError` for a name that no loop has, for live parameters that cannot be, and
+    when the cloud's credentials open another project than the settings name.
     """
     chosen = reconcilers(only)
     unproved = ports.cloud.prove()
@@ -316,7 +326,7 @@ def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Proces
         token_key=config.runs.token_key.reveal().encode(),
     )
     hands = Hands(_executor(config, ports.clock), ports.metrics)
-    shell = Shell(tools=tools, observer=observer(config, ports), hands=hands)
+    shell = Shell(tools=tools, observer=observer(config, ports), hands=hands, told=ports.told)
     holder = config.controller.holder or _own_name(ports.ids)
     manner = Manner(
         health=config.controller.health,
@@ -330,14 +340,23 @@ def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Proces
 def _learn_parameters(ports: Ports) -> None:
     """Read the live parameters before the first lease is taken: its length is one of them, and a
     process that is killed in its first pass leaves the lease behind for that long.
+
+    Raises `ConfigurationError` for parameters that cannot be: later a process goes on with the last
+    good ones, but here there are none, and a lease that a call can outlive is no right to act.
     """
     nothing_else = ViewLimits(ready_per_flavor=0, ended_since=ports.clock.now(), errors=0)
     try:
         view = ports.store.view(nothing_else)
     except PortError as error:
         log.warning("parameters are not read yet", action="parameters", error=str(error))
-    else:
-        ports.parameters.update(view.parameters)
+        return
+    try:
+        settings_kept(view.parameters)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{error}; the controller does not start; set it right with `hrsi param set`"
+        ) from error
+    ports.parameters.update(view.parameters)
 
 
 def reconcilers(only: Sequence[str] = ()) -> tuple[Reconciler, ...]:

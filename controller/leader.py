@@ -8,11 +8,19 @@ A call is sent only while what is left exceeds the call's deadline (`controller.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from models.ports import Clock, JobStore
 from models.records import Lease
+
+Told = Callable[[datetime, float, float], None]
+"""Hears the store's time as it was told, and between which monotonic moments (seconds) it was."""
+
+
+def unheard(_now: datetime, _asked: float, _answered: float) -> None:
+    """Leave the store's time unheard: the clock at hand is everybody's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,19 +34,25 @@ class Held:
 class Leadership:
     """One lease by name, renewed once a pass; read by the threads that send calls."""
 
-    def __init__(self, store: JobStore, clock: Clock, *, name: str, holder: str) -> None:
+    def __init__(
+        self, store: JobStore, clock: Clock, *, name: str, holder: str, told: Told = unheard
+    ) -> None:
         self.name = name
         self.holder = holder
         self._store = store
         self._clock = clock
+        self._told = told
         self._lock = threading.Lock()
         self._held: Held | None = None
 
     def renew(self, ttl: timedelta) -> Lease | None:
         """Take or keep the lease; None when another holds it. Raises what the store raises."""
-        until = self._clock.monotonic() + ttl.total_seconds()
+        asked = self._clock.monotonic()
         lease = self._store.acquire(self.name, self.holder, ttl)
+        if lease is not None:
+            self._told(lease.renewed_at, asked, self._clock.monotonic())
         with self._lock:
+            until = asked + ttl.total_seconds()
             self._held = Held(lease=lease, until=until) if lease else None
         return lease
 

@@ -21,7 +21,7 @@ from controller.act.leftovers import leftovers
 from controller.attempt import Done, attempt
 from controller.figures import next_due
 from controller.invariants import Violation, check, check_decisions, check_pauses
-from controller.leader import Leadership
+from controller.leader import Leadership, Told, unheard
 from controller.ledger import Page, turn
 from controller.metrics import kind_of
 from controller.observe import Observation, Observer
@@ -89,11 +89,12 @@ class PassReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shell:
-    """What all loops of one process share."""
+    """What all loops of one process share; `told` hears the store's time at every renewal."""
 
     tools: Tools
     observer: Observer
     hands: Hands
+    told: Told = unheard
 
     def close(self) -> None:
         """Let the threads of observe and act end; whatever hangs in a call is left behind."""
@@ -171,10 +172,12 @@ class Loop:
         tools = self._shell.tools
         with self._progress.waiting("renewing its lease"):
             lease = self.leadership.renew(self.passes_settings.lease)
-        tools.metrics.lease(self.name, lease.epoch if lease else None)
+        tools.metrics.lease(self.name, lease)
         if lease is None:
             self._stand_by()
             return PassReport(loop=self.name)
+        if lease.unled is not None:
+            _tell_takeover(lease, lease.unled)
         self._led = True
         seen = self._observe()
         self._progress.enter("deciding")
@@ -285,7 +288,9 @@ class Loop:
 def loop_of(reconciler: Reconciler, shell: Shell, holder: str) -> Loop:
     """The loop of a reconciler, under a lease of its name that `holder` asks for."""
     tools = shell.tools
-    leadership = Leadership(tools.store, tools.clock, name=reconciler.name, holder=holder)
+    leadership = Leadership(
+        tools.store, tools.clock, name=reconciler.name, holder=holder, told=shell.told
+    )
     return Loop(reconciler, shell, leadership)
 
 
@@ -299,6 +304,18 @@ def _bad_parameter(seen: Observation) -> list[Decision]:
             because=seen.problem,
         )
     ]
+
+
+def _tell_takeover(lease: Lease, unled: timedelta) -> None:
+    """Say once that this process leads now, after another, and for how long nobody did."""
+    log.info(
+        "took over",
+        action="took_over",
+        loop=lease.name,
+        epoch=lease.epoch,
+        unled_seconds=round(unled.total_seconds(), 3),
+        because=f"nobody had renewed the lease for {unled.total_seconds():.1f} s",
+    )
 
 
 def _tell(report: PassReport) -> None:

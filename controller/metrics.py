@@ -23,6 +23,7 @@ from models import actions
 from models.errors import PortError, System
 from models.plan import Action, Decision, Outcome, Reason
 from models.ports import Clock
+from models.records import Lease
 from models.world import Source, World
 
 PASS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -71,6 +72,11 @@ GAUGES = (
     Metric("hrsi_loop_hung", ("loop",), "1 while the watchdog reports the loop as hung."),
     Metric("hrsi_lease_held", ("loop",), "1 while this process leads the loop."),
     Metric("hrsi_lease_epoch", ("loop",), "Epoch of the lease that this process last held."),
+    Metric(
+        "hrsi_failover_seconds",
+        ("loop",),
+        "How long nobody had renewed the lease when this process last took it after another.",
+    ),
     Metric(
         "hrsi_source_age_seconds",
         ("source",),
@@ -211,11 +217,13 @@ class Metrics:
         if result == "done":
             self._histograms["hrsi_pass_seconds"].labels(loop).observe(seconds)
 
-    def lease(self, loop: str, epoch: int | None) -> None:
-        """Show which epoch is held; None: another process leads."""
-        self._gauges["hrsi_lease_held"].labels(loop).set(epoch is not None)
-        if epoch is not None:
-            self._gauges["hrsi_lease_epoch"].labels(loop).set(epoch)
+    def lease(self, loop: str, lease: Lease | None) -> None:
+        """Show what is held; None: another process leads."""
+        self._gauges["hrsi_lease_held"].labels(loop).set(lease is not None)
+        if lease is not None:
+            self._gauges["hrsi_lease_epoch"].labels(loop).set(lease.epoch)
+        if lease is not None and lease.unled is not None:
+            self._gauges["hrsi_failover_seconds"].labels(loop).set(lease.unled.total_seconds())
 
     def hung(self, loop: str, *, is_hung: bool) -> None:
         """Show what the watchdog says of a loop."""

@@ -105,7 +105,8 @@ class JobStore(Protocol):
 
         Taking it from nobody or from another raises the epoch; ours already, even if it expired:
         the same epoch, a new expiry. A lease given back is nobody's. The first epoch is 1. The
-        store's own clock decides what is expired.
+        store's own clock decides what is expired. Should it be turned back, another's lease lasts
+        as long as it was taken for, from when somebody first asks: not until the old time is back.
         """
 
     def release(self, lease: Lease) -> None:

@@ -309,12 +309,18 @@ class Intent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
-    """The right of one process to run one reconciler. A new holder has a higher `epoch`."""
+    """The right of one process to run one reconciler. A new holder has a higher `epoch`.
+
+    `renewed_at` and `expires_at` are times of the store's clock. `unled` is told to whoever took it
+    after somebody else: how long nobody had renewed it.
+    """
 
     name: str
     holder: str
     epoch: int
+    renewed_at: datetime
     expires_at: datetime
+    unled: timedelta | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

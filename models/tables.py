@@ -237,6 +237,7 @@ leases = Table(
     *_texts("holder", nullable=True),
     _big("epoch"),
     *_times("expires_at"),
+    *_times("renewed_at"),
 )
 
 heartbeats = Table(

@@ -84,7 +84,7 @@ def _parameters(reader: Reader, now: datetime) -> Found:
         settings_in_force(reader, now)
     except ConfigurationError as error:
         return failed(
-            f"{error}; controllers go by the last good ones, a new one by the defaults",
+            f"{error}; controllers go by the last good ones, a new one does not start",
             "put it right with `hrsi param set`; `hrsi param history` says who changed what",
         )
     forgotten = forgotten_keys(_in_force(reader, now))

@@ -123,14 +123,10 @@ class PostgresReader:
     def leases(self) -> tuple[Lease, ...]:
         """See `models.ports.Reader.leases`."""
         held = leases.c
-        query = select(held.name, held.holder, held.epoch, held.expires_at).where(
-            held.holder.is_not(None)
-        )
+        columns = held.name, held.holder, held.epoch, held.renewed_at, held.expires_at
+        query = select(*columns).where(held.holder.is_not(None))
         with self._sessions.read("read the leases") as connection:
-            found = [
-                Lease(name=name, holder=holder, epoch=epoch, expires_at=expires_at)
-                for name, holder, epoch, expires_at in connection.execute(query)
-            ]
+            found = [Lease(**row) for row in connection.execute(query).mappings()]
         return tuple(sorted(found, key=lambda lease: lease.name))
 
     def parameters(self) -> tuple[ParameterChange, ...]:

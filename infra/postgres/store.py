@@ -58,18 +58,30 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
 # The clock is read before a possible wait for the row, and expiry is judged after it: the lease is
 # never longer than its holder believes.
 _ACQUIRE = text("""
-insert into leases as held (name, holder, epoch, expires_at)
-  values (:name, :holder, 1, clock_timestamp() + :ttl)
+with asked as materialized (select clock_timestamp() as at),
+  former as (select epoch, renewed_at from leases where name = :name)
+insert into leases as held (name, holder, epoch, renewed_at, expires_at)
+  select :name, :holder, 1, at, at + :ttl from asked
 on conflict (name) do update set
-  holder = excluded.holder, expires_at = excluded.expires_at,
+  holder = excluded.holder, renewed_at = excluded.renewed_at, expires_at = excluded.expires_at,
   epoch = held.epoch + case when held.holder = excluded.holder then 0 else 1 end
   where held.holder is null or held.holder = excluded.holder
     or held.expires_at <= clock_timestamp()
-returning epoch, expires_at
+returning epoch, renewed_at, expires_at,
+  renewed_at - (select renewed_at from former where former.epoch < held.epoch)
+""")
+
+# A lease that was renewed in the future: the clock was turned back. It lasts as long as its holder
+# believes, from now on; else nobody could take it before the old time is back.
+_TURN_BACK = text("""
+update leases set renewed_at = at, expires_at = at + (expires_at - renewed_at)
+from (select clock_timestamp() as at) as asked
+where name = :name and renewed_at > at
 """)
 
 _RELEASE = text("""
-update leases set holder = null, expires_at = clock_timestamp()
+update leases set holder = null, renewed_at = at, expires_at = at
+from (select clock_timestamp() as at) as asked
 where name = :name and holder = :holder and epoch = :epoch
 """)
 
@@ -92,9 +104,18 @@ class PostgresStore:
         with self._sessions.write(f"acquire lease {name}") as connection:
             wanted = {"name": name, "holder": holder, "ttl": ttl}
             row = connection.execute(_ACQUIRE, wanted).one_or_none()
-        if row is None:
-            return None
-        return Lease(name=name, holder=holder, epoch=row[0], expires_at=row[1])
+            if row is None:
+                connection.execute(_TURN_BACK, {"name": name})
+                return None
+        epoch, renewed_at, expires_at, unled = row
+        return Lease(
+            name=name,
+            holder=holder,
+            epoch=epoch,
+            renewed_at=renewed_at,
+            expires_at=expires_at,
+            unled=unled,
+        )
 
     def release(self, lease: Lease) -> None:
         """See `models.ports.JobStore.release`. The epoch stays, so that the next one is higher."""

@@ -69,19 +69,28 @@ def acquire(
 ) -> Lease | None:
     """See `models.ports.JobStore.acquire`."""
     held = tables.leases.get(name)
+    lease = Lease(name=name, holder=holder, epoch=1, renewed_at=now, expires_at=now + ttl)
+    unled = None
     if held is not None and held.holder == holder:
-        lease = replace(held, expires_at=now + ttl)
-    elif held is None or held.holder == NOBODY or held.expires_at <= now:
-        epoch = 1 + (held.epoch if held else 0)
-        lease = Lease(name=name, holder=holder, epoch=epoch, expires_at=now + ttl)
-    else:
+        lease = replace(lease, epoch=held.epoch)
+    elif held is not None and (held.holder == NOBODY or held.expires_at <= now):
+        lease, unled = replace(lease, epoch=held.epoch + 1), now - held.renewed_at
+    elif held is not None:
+        if held.renewed_at > now:
+            tables.leases.put(name, _from(now, held))
         return None
     tables.leases.put(name, lease)
-    return lease
+    return replace(lease, unled=unled)
 
 
-def release(tables: Tables, lease: Lease) -> None:
+def _from(now: datetime, held: Lease) -> Lease:
+    """A lease that was renewed in the future, because the clock was turned back, counted anew."""
+    return replace(held, renewed_at=now, expires_at=now + (held.expires_at - held.renewed_at))
+
+
+def release(tables: Tables, lease: Lease, now: datetime) -> None:
     """See `models.ports.JobStore.release`. The epoch stays, so that the next holder has more."""
     held = tables.leases.get(lease.name)
     if held is not None and (held.holder, held.epoch) == (lease.holder, lease.epoch):
-        tables.leases.put(lease.name, replace(held, holder=NOBODY))
+        given_back = replace(held, holder=NOBODY, renewed_at=now, expires_at=now)
+        tables.leases.put(lease.name, given_back)

@@ -103,7 +103,8 @@ class MemoryStore:
 
     def release(self, lease: Lease) -> None:
         """See `models.ports.JobStore.release`."""
-        self._write("release", lambda: commit.release(self.tables, lease))
+        now = self._clock.now()
+        self._write("release", lambda: commit.release(self.tables, lease, now))
 
     def view(self, limits: ViewLimits) -> StoreView:
         """See `models.ports.JobStore.view`."""

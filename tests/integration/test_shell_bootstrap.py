@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from controller import bootstrap
@@ -129,5 +130,27 @@ def test_the_first_lease_is_as_long_as_the_parameters_say(place: Place) -> None:
         longest = max(lease.expires_at for lease in ports.people.reader.leases())
         assert longest - before < timedelta(seconds=60)
         assert process.stop()
+    finally:
+        ports.close()
+
+
+def test_a_lease_that_a_call_could_outlive_stops_the_start(
+    place: Place, own_database_url: str
+) -> None:
+    with psycopg.connect(own_database_url, autocommit=True) as past_every_check:
+        past_every_check.execute(
+            "insert into parameters (key, value) values ('passes.lease', '40')"
+        )
+    ports = bootstrap.connect(place.config, place.environment)
+    try:
+        with pytest.raises(
+            ConfigurationError,
+            match=r"passes.lease: 40 s is shorter than resync \+ 2 x call_deadline \(65 s\).*"
+            r"does not start; set it right with `hrsi param set`",
+        ):
+            bootstrap.controller(place.config, ports)
+        assert ports.people.reader.leases() == ()
+        ports.people.operations.set_parameter("passes.lease", 65, SOMEBODY)
+        assert bootstrap.controller(place.config, ports).once()
     finally:
         ports.close()

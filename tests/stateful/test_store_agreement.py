@@ -142,6 +142,8 @@ class Normal:
                 shown["job_id"] = self._side.number("job", record.job_id)
             case Worker():
                 shown["id"] = self._side.number("worker", record.id)
+            case Lease():
+                shown["unled"] = record.unled is not None
             case WorkerOrder():
                 shown["id"] = self._side.number("order", record.id)
             case _:

@@ -149,6 +149,14 @@ def test_who_leads_is_said_by_lease_and_last_sign_of_life(
     leases = (
         []
         if lease_for is None
-        else [Lease(name="execution", holder="a", epoch=1, expires_at=NOW + lease_for)]
+        else [
+            Lease(
+                name="execution",
+                holder="a",
+                epoch=1,
+                renewed_at=NOW,
+                expires_at=NOW + lease_for,
+            )
+        ]
     )
     assert who_leads(leases, beats, "execution", NOW) == said

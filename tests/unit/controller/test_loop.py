@@ -160,6 +160,21 @@ def test_who_does_not_lead_only_shows_that_it_lives() -> None:
     assert not other.counted("hrsi_lease_held")
 
 
+def test_who_takes_over_shows_for_how_long_nobody_led() -> None:
+    rig = Rig()
+    rig.act()
+    assert not rig.counted("hrsi_failover_seconds")
+    other = Rig(rig.systems, holder="second")
+    other.act()
+    rig.time.advance(timedelta(minutes=5))
+    with capture_logs() as logs:
+        other.act()
+        other.act()
+    assert other.counted("hrsi_failover_seconds") == {("scripted",): 300.0}
+    (said,) = [line for line in logs if line["action"] == "took_over"]
+    assert (said["unled_seconds"], said["epoch"]) == (300.0, 2)
+
+
 def test_who_lost_the_lease_shows_no_figures_any_more() -> None:
     rig = Rig()
     rig.submit(3)
