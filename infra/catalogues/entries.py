@@ -1,0 +1,101 @@
+"""From the entries of a page to products: one that cannot be understood stops no other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from models.catalogue import TEXT_KEPT, CatalogueProduct, CatalogueQuery, RejectedEntry
+
+NO_ENTRY = (msgspec.DecodeError, ValueError)
+"""What reading an entry raises that is not as it should be."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entries:
+    """What the entries of one page came to."""
+
+    products: tuple[CatalogueProduct, ...]
+    rejected: tuple[RejectedEntry, ...]
+
+
+class _Named(msgspec.Struct):
+    """The name of an entry, wherever its protocol keeps it."""
+
+    name: str = msgspec.field(name="Name", default="")
+    id: str = ""
+
+
+def read_entries(
+    raws: Iterable[msgspec.Raw],
+    understand: Callable[[msgspec.Raw], CatalogueProduct],
+    query: CatalogueQuery,
+    source: str,
+) -> Entries:
+    """Every entry as a product of the type that was asked for, or as rejected with its text."""
+    products: list[CatalogueProduct] = []
+    rejected: list[RejectedEntry] = []
+    for raw in raws:
+        try:
+            products.append(_as_asked(understand(raw), query))
+        except NO_ENTRY as error:
+            rejected.append(_reject(raw, str(error), query, source))
+    return Entries(products=tuple(products), rejected=tuple(rejected))
+
+
+def moment(text: str | None) -> datetime | None:
+    """A point in time as catalogues write it; None where they write nothing.
+
+    Raises `ValueError` for anything else, a time without zone included.
+    """
+    if not text:
+        return None
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} does not say in which time zone it is")
+    return at.astimezone(UTC)
+
+
+def required_moment(text: str | None, field: str) -> datetime:
+    """The same where there must be one. Raises `ValueError` naming the field."""
+    try:
+        at = moment(text)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from error
+    if at is None:
+        raise ValueError(f"{field} is missing")
+    return at
+
+
+def written(at: datetime) -> str:
+    """A point in time as catalogues read it: UTC, milliseconds, rounded down."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _as_asked(product: CatalogueProduct, query: CatalogueQuery) -> CatalogueProduct:
+    if product.type is not query.type:
+        raise ValueError(f"{product.name} is {product.type}, asked for was {query.type}")
+    return product
+
+
+def _reject(raw: msgspec.Raw, why: str, query: CatalogueQuery, source: str) -> RejectedEntry:
+    text = bytes(raw)
+    return RejectedEntry(
+        source=source,
+        collection=query.collection,
+        entry=_name_of(text) or hashlib.sha256(text).hexdigest()[:16],
+        why=why,
+        text=text.decode("utf-8", "replace")[:TEXT_KEPT],
+    )
+
+
+def _name_of(text: bytes) -> str:
+    try:
+        named = msgspec.json.decode(text, type=_Named)
+    except msgspec.DecodeError:
+        return ""
+    return named.name or named.id

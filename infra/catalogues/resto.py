@@ -1,0 +1,211 @@
+"""The resto protocol: GeoJSON by OpenSearch, as the HR-S&I catalogue speaks it.
+
+It does not promise to keep an order, so that pages may shift while they are read; it says that it
+has given everything by an empty page. Until then nothing is known of what is left out: `reached`
+stays at the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from infra.catalogues.access import CatalogueAccess
+from infra.catalogues.entries import moment, read_entries, required_moment, written
+from infra.catalogues.transport import Ask, Transport
+from models.catalogue import (
+    AttributeValue,
+    CataloguePage,
+    CatalogueProduct,
+    CatalogueQuery,
+    Collection,
+    Orbit,
+    PageMark,
+    Sensing,
+)
+from models.errors import Malformed
+from models.product_names import (
+    ProductType,
+    SentinelProduct,
+    SnowProduct,
+    parse_product_name,
+    parse_snow_name,
+)
+
+COLLECTIONS: Mapping[Collection, str] = {
+    Collection.SENTINEL_1: "Sentinel1",
+    Collection.SENTINEL_2: "Sentinel2",
+    Collection.HRSI: "HRSI",
+}
+TYPES: Mapping[ProductType, str] = {ProductType.L1C: "L1C", ProductType.GRDH: "GRD"}
+"""How resto calls a type, where it does not call it as everybody does."""
+
+MOST_PAGES = 500
+
+Properties = dict[str, AttributeValue | list[Any] | dict[str, Any]]
+_Ring = list[tuple[float, float]]
+
+
+class _Geometry(msgspec.Struct, frozen=True):
+    type: str
+    coordinates: msgspec.Raw
+
+
+class _Feature(msgspec.Struct, frozen=True):
+    properties: Properties
+    id: str = ""
+    geometry: _Geometry | None = None
+
+
+class _PageProperties(msgspec.Struct, rename="camel", frozen=True):
+    items_per_page: int | None = None
+
+
+class _Page(msgspec.Struct, frozen=True):
+    features: list[msgspec.Raw]
+    properties: _PageProperties = _PageProperties()
+
+
+class RestoCatalogue:
+    """The port `Catalogue` over resto; used by any number of threads."""
+
+    def __init__(self, access: CatalogueAccess, transport: Transport | None = None) -> None:
+        self._access = access
+        self._transport = transport or Transport(access)
+
+    @property
+    def name(self) -> str:
+        """What this installation calls it."""
+        return self._access.name
+
+    def close(self) -> None:
+        """Close the connection that is kept."""
+        self._transport.close()
+
+    def page(self, query: CatalogueQuery, mark: PageMark | None = None) -> CataloguePage:
+        """See `models.catalogue.Catalogue`."""
+        mark = mark or PageMark(since=query.since)
+        number = mark.skip // query.limit + 1
+        ask = Ask(
+            name="search",
+            attempt=f"reading page {number} of {query.collection} {query.type} of {self.name} "
+            f"published from {written(query.since)}",
+            path=f"/api/collections/{COLLECTIONS[query.collection]}/search.json",
+            params=_params(query, number),
+        )
+        body = self._transport.get(ask)
+        try:
+            page = msgspec.json.decode(body, type=_Page)
+        except msgspec.DecodeError as error:
+            raise Malformed(f"{ask.attempt}: the answer is no page of products: {error}") from error
+        entries = read_entries(page.features, lambda raw: _product(raw, query), query, self.name)
+        if not page.features:
+            return CataloguePage(products=(), rejected=(), reached=query.until)
+        last = bytes(page.features[-1]).decode("utf-8", "replace")
+        if last == mark.last or number >= MOST_PAGES:
+            raise Malformed(f"{ask.attempt}: the catalogue goes round in circles")
+        return CataloguePage(
+            products=entries.products,
+            rejected=entries.rejected,
+            reached=query.since,
+            next=PageMark(since=query.since, skip=mark.skip + query.limit, last=last),
+        )
+
+
+def _params(query: CatalogueQuery, number: int) -> dict[str, str]:
+    params = {
+        "productType": TYPES.get(query.type, query.type.value),
+        "publishedAfter": written(query.since),
+        "publishedBefore": written(query.until),
+        "maxRecords": str(query.limit),
+        "page": str(number),
+        "sortParam": "published",
+        "sortOrder": "ascending",
+    }
+    if query.area is not None:
+        params["geometry"] = query.area
+    return params
+
+
+def _product(raw: msgspec.Raw, query: CatalogueQuery) -> CatalogueProduct:
+    feature = msgspec.json.decode(raw, type=_Feature)
+    texts = _Texts(feature.properties)
+    identifier = texts.required("productIdentifier")
+    named = _named(identifier.rstrip("/").rpartition("/")[2], query)
+    start = moment(texts.get("startDate")) or named.sensing_at
+    stop = moment(texts.get("completionDate")) or start
+    sentinel = named if isinstance(named, SentinelProduct) else None
+    return CatalogueProduct(
+        id=feature.id or identifier,
+        name=named.name,
+        collection=query.collection,
+        type=named.type,
+        unit=named.unit,
+        # Of our own products `completionDate` is when the processing ended.
+        sensing=Sensing(start=start, stop=max(start, stop) if sentinel else start),
+        published_at=required_moment(texts.get("published"), "published"),
+        origin_at=None,
+        footprint=_wkt(feature.geometry),
+        path=identifier if identifier.startswith("/") else None,
+        orbit=Orbit(
+            absolute=texts.number("orbitNumber"),
+            relative=texts.number("relativeOrbitNumber"),
+            direction=texts.get("orbitDirection"),
+        ),
+        tile=named.tile,
+        baseline=named.baseline,
+        made_at=named.made_at,
+        is_cog=sentinel is not None and sentinel.is_cog,
+        attributes={
+            name: value
+            for name, value in feature.properties.items()
+            if not isinstance(value, list | dict)
+        },
+    )
+
+
+def _named(name: str, query: CatalogueQuery) -> SentinelProduct | SnowProduct:
+    if query.collection is Collection.HRSI:
+        return parse_snow_name(name)
+    return parse_product_name(name)
+
+
+class _Texts:
+    """The properties of a feature by type."""
+
+    def __init__(self, properties: Properties) -> None:
+        self._properties = properties
+
+    def get(self, name: str) -> str | None:
+        value = self._properties.get(name)
+        return value if isinstance(value, str) else None
+
+    def required(self, name: str) -> str:
+        text = self.get(name)
+        if not text:
+            raise ValueError(f"properties.{name} is missing")
+        return text
+
+    def number(self, name: str) -> int | None:
+        value = self._properties.get(name)
+        return value if isinstance(value, int) else None
+
+
+def _wkt(geometry: _Geometry | None) -> str | None:
+    """A polygon, or several, of GeoJSON as WKT."""
+    if geometry is None:
+        return None
+    if geometry.type == "Polygon":
+        polygon = msgspec.json.decode(geometry.coordinates, type=list[_Ring])
+        return f"POLYGON {_rings(polygon)}"
+    if geometry.type == "MultiPolygon":
+        polygons = msgspec.json.decode(geometry.coordinates, type=list[list[_Ring]])
+        return f"MULTIPOLYGON ({', '.join(map(_rings, polygons))})"
+    raise ValueError(f"geometry is a {geometry.type}, not a polygon")
+
+
+def _rings(rings: list[_Ring]) -> str:
+    texts = (", ".join(f"{x:.10g} {y:.10g}" for x, y in ring) for ring in rings)
+    return f"({', '.join(f'({text})' for text in texts)})"
