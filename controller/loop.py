@@ -33,7 +33,7 @@ from models.plan import Action, Decision, Held, Reason, Subject, SubjectKind
 from models.ports import Hints, StopSignal
 from models.records import Heartbeat, Lease
 from models.settings import PassSettings, Settings
-from models.sightings import advance
+from models.sightings import EVERY_KIND, SightingKind, advance
 from models.world import Sighting, Source, World
 
 log = structlog.get_logger(__name__)
@@ -50,14 +50,15 @@ class Stop(StopSignal, Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reconciler:
-    """One reconciler as the shell knows it: its name, its rule, what it must have seen, and which
-    group of the settings it is handed.
+    """One reconciler as the shell knows it: its name, its rule, what it must have seen, which group
+    of the settings it is handed, and which sightings it reads.
     """
 
     name: str
     decide: Decide
     sources: frozenset[Source]
     settings_of: Callable[[Settings], object]
+    sightings: frozenset[SightingKind] = EVERY_KIND
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,7 @@ class PassReport:
     seconds: float = 0.0
     error: Exception | None = None
     counting: bool = False
-    """Something was seen that counts in how many passes in a row it is seen."""
+    """Something was seen of which the reconciler reads in how many passes in a row it is seen."""
 
     @property
     def is_still(self) -> bool:
@@ -218,7 +219,7 @@ class Loop:
                 self._reconciler.sources, self.began_at, busy, self._used
             )
         self._used = seen.used
-        self._sightings = advance(self._sightings, seen.world)
+        self._sightings = advance(self._sightings, seen.world, self._reconciler.sightings)
         return replace(seen, world=replace(seen.world, sightings=self._sightings))
 
     def _decide(self, seen: Observation) -> tuple[Decision, ...]:

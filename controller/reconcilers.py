@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controller.loop import Reconciler
+from models.sightings import SightingKind
 from models.world import Source
 from reconcilers import execution, monitor, pool
 
@@ -12,17 +13,28 @@ RECONCILERS: tuple[Reconciler, ...] = (
         decide=execution.decide,
         sources=frozenset({Source.STORE, Source.NOMAD}),
         settings_of=lambda settings: settings.execution,
+        sightings=frozenset({SightingKind.CHILD_UNEVALUATED}),
     ),
     Reconciler(
         name="monitor",
         decide=monitor.decide,
         sources=frozenset({Source.STORE, Source.NOMAD}),
         settings_of=lambda settings: settings.monitor,
+        sightings=frozenset({SightingKind.CHILD_MISSING, SightingKind.CHILD_UNCLAIMED}),
     ),
     Reconciler(
         name="worker-pool",
         decide=pool.decide,
         sources=frozenset({Source.STORE, Source.NOMAD, Source.CLOUD}),
         settings_of=lambda settings: settings.pool,
+        sightings=frozenset(
+            {
+                SightingKind.NODE_QUIET,
+                SightingKind.NODE_AWAY,
+                SightingKind.SERVER_MISSING,
+                SightingKind.SERVER_UNCLAIMED,
+                SightingKind.CREATE_MISSING,
+            }
+        ),
     ),
 )

@@ -7,8 +7,8 @@ stay as they were, neither older nor gone. The memory lives in one process; losi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from uuid import UUID
 
 from models.fleet import (
@@ -23,65 +23,102 @@ from models.fleet import (
 )
 from models.records import InFlight, Run, Worker, WorkerState
 from models.remembered import remembered
-from models.world import CloudSnapshot, NomadJob, NomadSnapshot, Sighting, World
+from models.world import (
+    Allocation,
+    CloudSnapshot,
+    Evaluation,
+    Node,
+    NomadJob,
+    NomadSnapshot,
+    Server,
+    Sighting,
+    World,
+)
+
+
+class SightingKind(StrEnum):
+    """What is counted; a key is its kind and an id. A reconciler remembers the kinds that it reads
+    (`controller.reconcilers`): what it does not read must not keep it busy.
+    """
+
+    CHILD_MISSING = "child-missing"
+    CHILD_UNEVALUATED = "child-unevaluated"
+    CHILD_UNCLAIMED = "child-unclaimed"
+    NODE_QUIET = "node-quiet"
+    NODE_AWAY = "node-away"
+    SERVER_MISSING = "server-missing"
+    SERVER_UNCLAIMED = "server-unclaimed"
+    CREATE_MISSING = "create-missing"
+
+    def of(self, identity: UUID | str) -> str:
+        """The key of this kind for one thing."""
+        return f"{self.value}:{identity}"
+
+
+EVERY_KIND = frozenset(SightingKind)
 
 
 def child_missing(run_id: UUID) -> str:
     """Key: Nomad lists no child of this run and nothing live of it."""
-    return f"child-missing:{run_id}"
+    return SightingKind.CHILD_MISSING.of(run_id)
 
 
 def child_unevaluated(nomad_job_id: str) -> str:
     """Key: a pending child with neither an allocation nor an open evaluation."""
-    return f"child-unevaluated:{nomad_job_id}"
+    return SightingKind.CHILD_UNEVALUATED.of(nomad_job_id)
 
 
 def child_unclaimed(allocation_id: str) -> str:
     """Key: a live allocation of a current run that is not the one that claimed it."""
-    return f"child-unclaimed:{allocation_id}"
+    return SightingKind.CHILD_UNCLAIMED.of(allocation_id)
 
 
 def node_quiet(node_id: str) -> str:
     """Key: an ineligible node on which nothing is live."""
-    return f"node-quiet:{node_id}"
+    return SightingKind.NODE_QUIET.of(node_id)
 
 
 def node_away(server_id: str) -> str:
     """Key: the node of this server, which served already, is down or not listed."""
-    return f"node-away:{server_id}"
+    return SightingKind.NODE_AWAY.of(server_id)
 
 
 def server_missing(server_id: str) -> str:
     """Key: a complete server list lacks the server of an open worker."""
-    return f"server-missing:{server_id}"
+    return SightingKind.SERVER_MISSING.of(server_id)
 
 
 def server_unclaimed(server_id: str) -> str:
     """Key: a complete server list has a server of our deployment that is no open worker's."""
-    return f"server-unclaimed:{server_id}"
+    return SightingKind.SERVER_UNCLAIMED.of(server_id)
 
 
 def create_missing(intent_id: UUID) -> str:
     """Key: a complete server list, asked for after the create's deadline, lacks its server."""
-    return f"create-missing:{intent_id}"
+    return SightingKind.CREATE_MISSING.of(intent_id)
 
 
-def advance(previous: Mapping[str, Sighting], world: World) -> dict[str, Sighting]:
+def advance(
+    previous: Mapping[str, Sighting], world: World, kinds: frozenset[SightingKind] = EVERY_KIND
+) -> dict[str, Sighting]:
     """The memory after this world: what holds now, and since how many different snapshots."""
     nomad, cloud = world.nomad, world.cloud
     found: dict[str, Sighting] = {}
     if nomad is None:
-        found.update(_kept(previous, ("child-", "node-")))
+        found.update(_kept(previous, _IN_NOMAD))
     else:
-        found.update(_counted(_nomad_keys(world, nomad), previous, nomad))
+        keys = (key for kind in _IN_NOMAD if kind in kinds for key in _IN_NOMAD[kind](world, nomad))
+        found.update(_counted(keys, previous, nomad))
     if cloud is None:
-        found.update(_kept(previous, ("server-", "create-")))
+        found.update(_kept(previous, _IN_CLOUD))
     else:
-        found.update(_counted(_cloud_keys(world, cloud), previous, cloud))
+        keys = (key for kind in _IN_CLOUD if kind in kinds for key in _IN_CLOUD[kind](world, cloud))
+        found.update(_counted(keys, previous, cloud))
     return found
 
 
-def _kept(previous: Mapping[str, Sighting], prefixes: tuple[str, ...]) -> dict[str, Sighting]:
+def _kept(previous: Mapping[str, Sighting], kinds: Iterable[SightingKind]) -> dict[str, Sighting]:
+    prefixes = tuple(kind.of("") for kind in kinds)
     return {key: seen for key, seen in previous.items() if key.startswith(prefixes)}
 
 
@@ -101,26 +138,19 @@ def _counted(
             )
 
 
-def _nomad_keys(world: World, nomad: NomadSnapshot) -> Iterator[str]:
-    yield from _current_runs(world, nomad)
-    yield from _unevaluated_children(world, nomad)
-    busy, nodes = live_by_node(nomad), nodes_by_server(world)
-    for node in nodes.values():
-        if not node.eligible and node.id not in busy:
-            yield node_quiet(node.id)
-    for worker in world.store.workers:
-        node_of = nodes.get(worker.server_id or "")
-        served = worker.server_id is not None and worker.state is WorkerState.READY
-        if served and (node_of is None or node_of.status != "ready"):
-            yield node_away(worker.server_id or "")
+# ---- in Nomad ------------------------------------------------------------------------------------
 
 
-def _current_runs(world: World, nomad: NomadSnapshot) -> Iterator[str]:
-    unseen, unclaimed = _loose(world.store.in_flight, children_by_run(world), Live.among(nomad))
+def _missing_children(world: World, nomad: NomadSnapshot) -> Iterator[str]:
+    unseen, _ = _loose(world.store.in_flight, children_by_run(world), Live.among(nomad))
     for run in unseen:
         if run.sent_at is None or run.sent_at < nomad.requested_at:
             yield child_missing(run.id)
-    yield from unclaimed
+
+
+def _unclaimed_children(world: World, nomad: NomadSnapshot) -> Iterable[str]:
+    _, unclaimed = _loose(world.store.in_flight, children_by_run(world), Live.among(nomad))
+    return unclaimed
 
 
 @remembered
@@ -139,38 +169,106 @@ def _loose(
     return tuple(unseen), tuple(unclaimed)
 
 
-def _unevaluated_children(world: World, nomad: NomadSnapshot) -> Iterator[str]:
-    placed = live_by_job(nomad)
-    evaluated = {evaluation.job_id for evaluation in nomad.evaluations}
-    for child in our_children(world).values():
-        if child.status == "pending" and child.id not in placed and child.id not in evaluated:
-            yield child_unevaluated(child.id)
+def _unevaluated_children(world: World, nomad: NomadSnapshot) -> Iterable[str]:
+    return _unevaluated(our_children(world), live_by_job(nomad), nomad.evaluations)
 
 
-def _cloud_keys(world: World, cloud: CloudSnapshot) -> Iterator[str]:
-    yield from _unclaimed(world, cloud)
-    listed = {server.id for server in cloud.servers}
+@remembered
+def _unevaluated(
+    children: Mapping[str, NomadJob],
+    placed: Mapping[str, Sequence[Allocation]],
+    evaluations: tuple[Evaluation, ...],
+) -> tuple[str, ...]:
+    evaluated = {evaluation.job_id for evaluation in evaluations}
+    pending = (child.id for child in children.values() if child.status == "pending")
+    return tuple(child_unevaluated(i) for i in pending if i not in placed and i not in evaluated)
+
+
+def _quiet_nodes(world: World, nomad: NomadSnapshot) -> Iterable[str]:
+    return _quiet(nodes_by_server(world), live_by_node(nomad))
+
+
+@remembered
+def _quiet(nodes: Mapping[str, Node], busy: Mapping[str, Sequence[Allocation]]) -> tuple[str, ...]:
+    marked = (node.id for node in nodes.values() if not node.eligible)
+    return tuple(node_quiet(i) for i in marked if i not in busy)
+
+
+def _nodes_away(world: World, _nomad: NomadSnapshot) -> Iterable[str]:
+    return _away(world.store.workers, nodes_by_server(world))
+
+
+@remembered
+def _away(workers: tuple[Worker, ...], nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    found: list[str] = []
+    for worker in workers:
+        if worker.server_id is not None and worker.state is WorkerState.READY:
+            node = nodes.get(worker.server_id)
+            if node is None or node.status != "ready":
+                found.append(node_away(worker.server_id))
+    return tuple(found)
+
+
+_IN_NOMAD: Mapping[SightingKind, Callable[[World, NomadSnapshot], Iterable[str]]] = {
+    SightingKind.CHILD_MISSING: _missing_children,
+    SightingKind.CHILD_UNEVALUATED: _unevaluated_children,
+    SightingKind.CHILD_UNCLAIMED: _unclaimed_children,
+    SightingKind.NODE_QUIET: _quiet_nodes,
+    SightingKind.NODE_AWAY: _nodes_away,
+}
+
+
+# ---- in the cloud --------------------------------------------------------------------------------
+
+
+def _missing_servers(world: World, cloud: CloudSnapshot) -> Iterable[str]:
+    return _unlisted(world.store.workers, cloud.servers)
+
+
+@remembered
+def _unlisted(workers: tuple[Worker, ...], servers: tuple[Server, ...]) -> tuple[str, ...]:
+    listed = {server.id for server in servers}
+    ids = (worker.server_id for worker in workers)
+    return tuple(server_missing(i) for i in ids if i is not None and i not in listed)
+
+
+def _unclaimed_servers(world: World, cloud: CloudSnapshot) -> Iterable[str]:
+    return _nobodys(world.store.workers, cloud.servers, world.site.deployment)
+
+
+@remembered
+def _nobodys(
+    workers: tuple[Worker, ...], servers: tuple[Server, ...], deployment: str
+) -> tuple[str, ...]:
+    known = {worker.server_id for worker in workers}
+    awaited = {str(worker.intent_id) for worker in workers if worker.server_id is None}
+    found: list[str] = []
+    for server in servers:
+        ours = server.metadata.get(DEPLOYMENT_METADATA) == deployment
+        if ours and server.id not in known and server.metadata.get(INTENT_METADATA) not in awaited:
+            found.append(server_unclaimed(server.id))
+    return tuple(found)
+
+
+def _missing_creates(world: World, cloud: CloudSnapshot) -> Iterator[str]:
+    waiting = [
+        worker
+        for worker in world.store.workers
+        if worker.server_id is None and worker.state is WorkerState.CREATING
+    ]
+    if not waiting:
+        return
     intents = {server.metadata.get(INTENT_METADATA) for server in cloud.servers}
     deadlines = {intent.id: intent.deadline for intent in world.store.intents}
-    for worker in world.store.workers:
-        if worker.server_id is not None and worker.server_id not in listed:
-            yield server_missing(worker.server_id)
-        elif _is_unanswered(worker, deadlines.get(worker.intent_id), cloud.requested_at) and (
-            str(worker.intent_id) not in intents
-        ):
+    for worker in waiting:
+        deadline = deadlines.get(worker.intent_id)
+        late = deadline is None or deadline < cloud.requested_at
+        if late and str(worker.intent_id) not in intents:
             yield create_missing(worker.intent_id)
 
 
-def _unclaimed(world: World, cloud: CloudSnapshot) -> Iterator[str]:
-    workers = world.store.workers
-    known = {worker.server_id for worker in workers}
-    awaited = {str(worker.intent_id) for worker in workers if worker.server_id is None}
-    for server in cloud.servers:
-        ours = server.metadata.get(DEPLOYMENT_METADATA) == world.site.deployment
-        if ours and server.id not in known and server.metadata.get(INTENT_METADATA) not in awaited:
-            yield server_unclaimed(server.id)
-
-
-def _is_unanswered(worker: Worker, deadline: datetime | None, asked_at: datetime) -> bool:
-    waiting = worker.server_id is None and worker.state is WorkerState.CREATING
-    return waiting and (deadline is None or deadline < asked_at)
+_IN_CLOUD: Mapping[SightingKind, Callable[[World, CloudSnapshot], Iterable[str]]] = {
+    SightingKind.SERVER_MISSING: _missing_servers,
+    SightingKind.SERVER_UNCLAIMED: _unclaimed_servers,
+    SightingKind.CREATE_MISSING: _missing_creates,
+}
