@@ -202,9 +202,9 @@ def children_by_run(world: World) -> Mapping[str, list[NomadJob]]:
 @remembered
 def _by_run(children: Mapping[str, NomadJob]) -> Mapping[str, list[NomadJob]]:
     found: defaultdict[str, list[NomadJob]] = defaultdict(list)
-    for child in children.values():
+    for child in sorted(children.values(), key=lambda c: c.create_index):
         found[child.meta.get(RUN_META, "")].append(child)
-    return {run: sorted(group, key=lambda c: c.create_index) for run, group in found.items()}
+    return dict(found)
 
 
 def run_of(child: NomadJob) -> UUID | None:
@@ -229,12 +229,58 @@ class Live:
         """What may be running of a run: its listed children's, and, since a purged child leaves
         its allocations behind, that of its confirmed name and the one that claimed last.
         """
-        names = {child.id for child in children} | {run.nomad_job_id or ""}
-        found = {a.id: a for name in names for a in self.by_job.get(name, ())}
+        names = {run.nomad_job_id or "", *(child.id for child in children)}
+        found = [a for name in names for a in self.by_job.get(name, ())]
         claimed = self.by_id.get(run.allocation_id or "")
-        if claimed is not None:
-            found[claimed.id] = claimed
-        return tuple(sorted(found.values(), key=lambda a: (a.create_index, a.id)))
+        if claimed is not None and claimed.job_id not in names:
+            found.append(claimed)
+        return tuple(sorted(found, key=lambda a: (a.create_index, a.id)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tracked:
+    """A job in flight with what Nomad shows of its run: its children, those of them of which Nomad
+    may still place something, and what may be running, with or without the run's claim.
+    """
+
+    job: Job
+    run: Run
+    children: Sequence[NomadJob]
+    unfinished: Sequence[NomadJob]
+    live: Sequence[Allocation]
+    unclaimed: Sequence[Allocation]
+
+    @property
+    def claimed_is_live(self) -> bool:
+        """Whether the program that claimed the run may be running."""
+        return len(self.unclaimed) < len(self.live)
+
+
+def tracked(world: World, nomad: NomadSnapshot) -> tuple[Tracked, ...]:
+    """Every job in flight with what Nomad shows of its run, by job id."""
+    return _tracked(world.store.in_flight, children_by_run(world), Live.among(nomad))
+
+
+@remembered
+def _tracked(
+    flights: tuple[InFlight, ...], children: Mapping[str, list[NomadJob]], live: Live
+) -> tuple[Tracked, ...]:
+    return tuple(
+        _track(flight, children.get(str(flight.run.id), ()), live)
+        for flight in sorted(flights, key=lambda f: f.job.id)
+    )
+
+
+def _track(flight: InFlight, children: Sequence[NomadJob], live: Live) -> Tracked:
+    run, placed = flight.run, live.of(flight.run, children)
+    return Tracked(
+        job=flight.job,
+        run=run,
+        children=children,
+        unfinished=[child for child in children if not child.over],
+        live=placed,
+        unclaimed=[a for a in placed if a.id != run.allocation_id],
+    )
 
 
 @remembered
@@ -272,28 +318,24 @@ def _unplaced(world: World) -> Mapping[str, int]:
     """Runs handed to Nomad that hold no worker: not placed yet, or lost and waiting again."""
     if world.nomad is None:
         return {}
-    return _not_placed(world.store.in_flight, children_by_run(world), live_by_job(world.nomad))
+    return _not_placed(tracked(world, world.nomad), live_by_job(world.nomad))
 
 
 @remembered
 def _not_placed(
-    flights: tuple[InFlight, ...],
-    children: Mapping[str, list[NomadJob]],
-    live: Mapping[str, Sequence[Allocation]],
+    flights: tuple[Tracked, ...], live: Mapping[str, Sequence[Allocation]]
 ) -> Mapping[str, int]:
-    counts: defaultdict[str, int] = defaultdict(int)
-    for flight in flights:
-        mine = children.get(str(flight.run.id), [])
-        if not any(child.id in live for child in mine) and _wants_a_slot(flight, mine):
-            counts[flight.job.flavor] += 1
-    return dict(counts)
+    return Counter(
+        flight.job.flavor
+        for flight in flights
+        if _wants_a_slot(flight) and not any(child.id in live for child in flight.children)
+    )
 
 
-def _wants_a_slot(flight: InFlight, children: Iterable[NomadJob]) -> bool:
-    statuses = {child.status for child in children}
-    if flight.job.status is Status.QUEUED:
-        return not statuses or "pending" in statuses
-    return "pending" in statuses
+def _wants_a_slot(flight: Tracked) -> bool:
+    if flight.job.status is Status.QUEUED and not flight.children:
+        return True
+    return any(child.status == "pending" for child in flight.children)
 
 
 def in_dispatch_order(jobs: Iterable[Job]) -> list[Job]:

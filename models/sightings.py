@@ -14,14 +14,14 @@ from uuid import UUID
 from models.fleet import (
     DEPLOYMENT_METADATA,
     INTENT_METADATA,
-    Live,
-    children_by_run,
+    Tracked,
     live_by_job,
     live_by_node,
     nodes_by_server,
     our_children,
+    tracked,
 )
-from models.records import InFlight, Run, Worker, WorkerState
+from models.records import Run, Worker, WorkerState
 from models.remembered import remembered
 from models.world import (
     Allocation,
@@ -142,31 +142,23 @@ def _counted(
 
 
 def _missing_children(world: World, nomad: NomadSnapshot) -> Iterator[str]:
-    unseen, _ = _loose(world.store.in_flight, children_by_run(world), Live.among(nomad))
-    for run in unseen:
+    for run in _unseen(tracked(world, nomad)):
         if run.sent_at is None or run.sent_at < nomad.requested_at:
             yield child_missing(run.id)
 
 
+@remembered
+def _unseen(flights: tuple[Tracked, ...]) -> tuple[Run, ...]:
+    return tuple(flight.run for flight in flights if not flight.children and not flight.live)
+
+
 def _unclaimed_children(world: World, nomad: NomadSnapshot) -> Iterable[str]:
-    _, unclaimed = _loose(world.store.in_flight, children_by_run(world), Live.among(nomad))
-    return unclaimed
+    return _unclaimed(tracked(world, nomad))
 
 
 @remembered
-def _loose(
-    flights: tuple[InFlight, ...], children: Mapping[str, list[NomadJob]], live: Live
-) -> tuple[tuple[Run, ...], tuple[str, ...]]:
-    """Runs of which Nomad shows nothing, and the keys of what is live without a claim."""
-    unseen: list[Run] = []
-    unclaimed: list[str] = []
-    for run in (flight.run for flight in flights):
-        mine = children.get(str(run.id), [])
-        placed = live.of(run, mine)
-        if not mine and not placed:
-            unseen.append(run)
-        unclaimed.extend(child_unclaimed(a.id) for a in placed if a.id != run.allocation_id)
-    return tuple(unseen), tuple(unclaimed)
+def _unclaimed(flights: tuple[Tracked, ...]) -> tuple[str, ...]:
+    return tuple(child_unclaimed(a.id) for flight in flights for a in flight.unclaimed)
 
 
 def _unevaluated_children(world: World, nomad: NomadSnapshot) -> Iterable[str]:

@@ -5,17 +5,18 @@ Only children with our deployment in their meta are ours; all others are never t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from models.actions import EvaluateChild, StopChild
 from models.fleet import JOB_META, RUN_META, our_children, run_of
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import Run
+from models.remembered import remembered
 from models.sightings import child_unevaluated
 from models.wording import seconds
 from models.world import NomadJob
-from reconcilers.execution.sight import Sight
+from reconcilers.execution.sight import Flight, Sight
 
 WORTH_RECORDING = timedelta(minutes=1)
 """Shorter waits need no recorded reason: every program tidies up for a moment after its end."""
@@ -23,14 +24,12 @@ WORTH_RECORDING = timedelta(minutes=1)
 
 def stop_strays(sight: Sight) -> Iterator[Decision]:
     """Stop what runs for us without a current run, but let a program tidy up after its end."""
-    current = {str(flight.run.id) for flight in sight.flights}
-    ended = {str(run.id): run for run in sight.world.store.ended_runs}
-    for child in sorted(our_children(sight.world).values(), key=lambda c: c.id):
-        run = child.meta.get(RUN_META, "")
+    ended = _by_text(sight.world.store.ended_runs)
+    for child in _strays(our_children(sight.world), sight.flights):
         # A job with an action in flight may have got a run that this world does not show yet.
-        moving = f"{SubjectKind.JOB}:{child.meta.get(JOB_META)}" in sight.world.busy
-        if child.over or run in current or moving:
+        if f"{SubjectKind.JOB}:{child.meta.get(JOB_META)}" in sight.world.busy:
             continue
+        run = child.meta.get(RUN_META, "")
         tidying = _tidying_for(sight, child, ended.get(run))
         if tidying is None:
             because = f"{child.id} belongs to no current run (its meta names {run or 'none'})"
@@ -41,6 +40,23 @@ def stop_strays(sight: Sight) -> Iterator[Decision]:
                 reason=Reason.STILL_LIVE,
                 because=f"{child.id} ended its run {seconds(tidying)} ago and is tidying up",
             )
+
+
+@remembered
+def _by_text(runs: tuple[Run, ...]) -> Mapping[str, Run]:
+    return {str(run.id): run for run in runs}
+
+
+@remembered
+def _strays(children: Mapping[str, NomadJob], flights: tuple[Flight, ...]) -> tuple[NomadJob, ...]:
+    """The children that Nomad may still place something of and that are no current run's, by id."""
+    current = {str(flight.run.id) for flight in flights}
+    found = (
+        child
+        for child in children.values()
+        if not child.over and child.meta.get(RUN_META, "") not in current
+    )
+    return tuple(sorted(found, key=lambda c: c.id))
 
 
 def _tidying_for(sight: Sight, child: NomadJob, run: Run | None) -> timedelta | None:
@@ -71,7 +87,7 @@ def evaluate(sight: Sight) -> Iterator[Decision]:
     """Make Nomad look again at a child of a current run that it has forgotten to place."""
     evaluated = {evaluation.job_id for evaluation in sight.nomad.evaluations}
     for flight in sight.flights:
-        child = sight.kept.get(str(flight.run.id))
+        child = flight.kept
         # A run that is being stopped is not helped on.
         if child is None or child.over or child.status != "pending" or flight.run.stop_reason:
             continue

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from models.actions import AbandonDispatch, ConfirmDispatch, RegisterParent, ResendDispatch
 from models.lifecycle import Status
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
-from models.records import InFlight
 from models.wording import job_subject, named, seconds
 from reconcilers.execution.children import stop
-from reconcilers.execution.sight import Sight
+from reconcilers.execution.sight import Flight, Sight
 
 
 def register_parents(sight: Sight) -> Iterator[Decision]:
@@ -33,8 +32,7 @@ def register_parents(sight: Sight) -> Iterator[Decision]:
 def confirm(sight: Sight) -> Iterator[Decision]:
     """Adopt what the list shows of a run; a second child of one run is stopped."""
     for flight in sight.flights:
-        job, run = flight.job, flight.run
-        kept = sight.kept.get(str(run.id))
+        job, run, kept = flight.job, flight.run, flight.kept
         if kept is None:
             continue
         if run.nomad_job_id != kept.id:
@@ -46,7 +44,7 @@ def confirm(sight: Sight) -> Iterator[Decision]:
                 run_id=run.id,
                 nomad_job_id=kept.id,
             )
-        for other in sight.children[str(run.id)]:
+        for other in flight.children:
             if other is not kept and not other.over:
                 because = f"attempt {run.attempt} of {named(job)} runs as {kept.id} already"
                 yield stop(other, Reason.CHILD_TWICE, f"{other.id} is one too many: {because}")
@@ -56,12 +54,12 @@ def seek(sight: Sight) -> Iterator[Decision]:
     """See to every dispatch that no list has shown and no program has claimed."""
     for flight in sight.flights:
         run = flight.run
-        unseen = run.nomad_job_id is None and str(run.id) not in sight.kept
+        unseen = run.nomad_job_id is None and flight.kept is None
         if flight.job.status is Status.QUEUED and run.claim == 0 and unseen:
             yield _sought(sight, flight)
 
 
-def _sought(sight: Sight, flight: InFlight) -> Decision:
+def _sought(sight: Sight, flight: Flight) -> Decision:
     job, run, settings = flight.job, flight.run, sight.settings
     sent_at = run.sent_at or run.created_at
     waited, age = sight.now - sent_at, sight.now - run.created_at
@@ -83,7 +81,7 @@ def _sought(sight: Sight, flight: InFlight) -> Decision:
     return _sent_again(sight, flight, f"{what} left {seconds(waited)} ago and is not listed")
 
 
-def _sent_again(sight: Sight, flight: InFlight, what: str) -> Decision:
+def _sent_again(sight: Sight, flight: Flight, what: str) -> Decision:
     job, obstacle = flight.job, sight.obstacle(flight.job)
     if obstacle is not None:
         return Held(

@@ -5,14 +5,14 @@ Also the questions that several rules ask: is a parent fit, can a job be dispatc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.fleet import FINGERPRINT_META, Live, children_by_run
+from models.fleet import FINGERPRINT_META, Live, Tracked, tracked
 from models.job_types import Parent, parent_id
 from models.plan import Reason, Subject, SubjectKind
-from models.records import Backoff, InFlight, Job, Run
+from models.records import Backoff, Job, Run
 from models.remembered import remembered
 from models.restraint import resting
 from models.settings import ExecutionSettings
@@ -30,20 +30,26 @@ class Obstacle:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sight:
-    """One world, indexed. Runs are keyed by the text of their uuid, as it stands in the meta.
+class Flight:
+    """A job in flight and the children of its run; `kept` is the one that counts."""
 
-    `kept` is, for each current run that has children, the one that counts; `unfit` says of each
-    parent that cannot be dispatched to what is wrong with it.
+    job: Job
+    run: Run
+    children: Sequence[NomadJob]
+    kept: NomadJob | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """One world, indexed. `flights` are the jobs in flight by id, `unfit` says of each parent that
+    cannot be dispatched to what is wrong with it.
     """
 
     world: World
     nomad: NomadSnapshot
     settings: ExecutionSettings
     now: datetime
-    flights: tuple[InFlight, ...]
-    children: Mapping[str, list[NomadJob]]
-    kept: Mapping[str, NomadJob]
+    flights: tuple[Flight, ...]
     live: Live
     unfit: Mapping[str, str]
     parents: frozenset[str]
@@ -53,19 +59,16 @@ class Sight:
     def of(
         cls, world: World, nomad: NomadSnapshot, settings: ExecutionSettings, now: datetime
     ) -> Sight:
-        """Index a world; in-flight jobs by id, so that the input's order changes nothing."""
-        children, live = children_by_run(world), Live.among(nomad)
-        flights = _by_id(world.store.in_flight)
+        """Index a world."""
+        live = Live.among(nomad)
         return cls(
             world=world,
             nomad=nomad,
             settings=settings,
             now=now,
-            flights=flights,
-            children=children,
-            kept=_kept_children(flights, children, live),
+            flights=_flights(tracked(world, nomad), live),
             live=live,
-            unfit=_unfit_parents(world.site.parents, nomad),
+            unfit=_unfit_parents(world.site.parents, nomad.jobs),
             parents=frozenset(parent.id for parent in world.site.parents),
             asleep=resting(world, now),
         )
@@ -117,16 +120,16 @@ class Sight:
 
 
 @remembered
-def _by_id(flights: tuple[InFlight, ...]) -> tuple[InFlight, ...]:
-    return tuple(sorted(flights, key=lambda f: f.job.id))
-
-
-@remembered
-def _kept_children(
-    flights: tuple[InFlight, ...], children: Mapping[str, list[NomadJob]], live: Live
-) -> Mapping[str, NomadJob]:
-    found = ((flight.run, children.get(str(flight.run.id))) for flight in flights)
-    return {str(run.id): _kept(run, mine, live) for run, mine in found if mine}
+def _flights(all_tracked: tuple[Tracked, ...], live: Live) -> tuple[Flight, ...]:
+    return tuple(
+        Flight(
+            job=each.job,
+            run=each.run,
+            children=each.children,
+            kept=_kept(each.run, each.children, live) if each.children else None,
+        )
+        for each in all_tracked
+    )
 
 
 def _kept(run: Run, children: Iterable[NomadJob], live: Live) -> NomadJob:
@@ -140,8 +143,9 @@ def _kept(run: Run, children: Iterable[NomadJob], live: Live) -> NomadJob:
     return min(children, key=rank)
 
 
-def _unfit_parents(parents: Iterable[Parent], nomad: NomadSnapshot) -> dict[str, str]:
-    listed = {job.id: job for job in nomad.jobs if not job.parent_id}
+@remembered
+def _unfit_parents(parents: tuple[Parent, ...], jobs: tuple[NomadJob, ...]) -> Mapping[str, str]:
+    listed = {job.id: job for job in jobs if not job.parent_id}
     faults = ((parent.id, _fault(parent, listed.get(parent.id))) for parent in parents)
     return {identity: fault for identity, fault in faults if fault is not None}
 

@@ -7,19 +7,17 @@ could still place of a run that the job list shows as over would be seen in a la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from models.actions import FailRun, StopChild
-from models.fleet import Live
+from models.fleet import Tracked, tracked
 from models.lifecycle import ON_WORKER, Status
 from models.plan import Decision, Held, Next, Reason, Subject, SubjectKind
-from models.records import InFlight, Job, Run, RunEnd
-from models.remembered import remembered
+from models.records import Job, RunEnd
 from models.sightings import child_missing, child_unclaimed
 from models.wording import job_subject, named, seconds
-from models.world import Allocation, NomadJob
 from reconcilers.monitor.budget import Fault, verdict
 from reconcilers.monitor.sight import Sight
 
@@ -29,63 +27,30 @@ IMAGE_PULL = "SI software docker image pull error"
 WORKER_LOST = "Worker lost"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Case:
-    """A job in flight with what Nomad shows of its run."""
-
-    job: Job
-    run: Run
-    children: Sequence[NomadJob]
-    live: Sequence[Allocation]
-
-    @property
-    def unfinished(self) -> list[NomadJob]:
-        """Children of which Nomad may still place something."""
-        return [child for child in self.children if not child.over]
-
-    @property
-    def unclaimed(self) -> list[Allocation]:
-        """Live allocations whose program has not claimed the run, or has lost the claim."""
-        return [a for a in self.live if a.id != self.run.allocation_id]
-
-    @property
-    def claimed_is_live(self) -> bool:
-        """Whether the program that claimed the run may be running."""
-        return len(self.unclaimed) < len(self.live)
-
-
 def watch_runs(sight: Sight) -> Iterator[Decision]:
     """See to every job in flight."""
-    for case in _cases(sight.world.store.in_flight, sight.by_run, sight.live):
-        answers = (rule(sight, case) for rule in RULES)
-        yield from next((answer for answer in answers if answer is not None), ())
+    for case in tracked(sight.world, sight.nomad):
+        yield from _answer(sight, case)
 
 
-@remembered
-def _cases(
-    flights: tuple[InFlight, ...], by_run: Mapping[str, Sequence[NomadJob]], live: Live
-) -> tuple[_Case, ...]:
-    return tuple(
-        _case(flight, by_run.get(str(flight.run.id), []), live)
-        for flight in sorted(flights, key=lambda f: f.job.id)
-    )
-
-
-def _case(flight: InFlight, children: Sequence[NomadJob], live: Live) -> _Case:
-    placed = live.of(flight.run, children)
-    return _Case(job=flight.job, run=flight.run, children=children, live=placed)
+def _answer(sight: Sight, case: Tracked) -> Sequence[Decision]:
+    for rule in RULES:
+        answer = rule(sight, case)
+        if answer is not None:
+            return answer
+    return ()
 
 
 # ---- the rules, in their order -------------------------------------------------------------------
 
 
-def _dispatching(_sight: Sight, case: _Case) -> Sequence[Decision] | None:
+def _dispatching(_sight: Sight, case: Tracked) -> Sequence[Decision] | None:
     """A run that nobody has seen in Nomad yet is the business of execution."""
     unseen = case.run.nomad_job_id is None and case.run.claim == 0
     return () if case.job.status is Status.QUEUED and unseen else None
 
 
-def _being_stopped(sight: Sight, case: _Case) -> Sequence[Decision] | None:
+def _being_stopped(sight: Sight, case: Tracked) -> Sequence[Decision] | None:
     """A stop that was asked for is seen through: failed when nothing is live, asked again else."""
     if case.run.stop_reason is None:
         return None
@@ -103,7 +68,7 @@ def _being_stopped(sight: Sight, case: _Case) -> Sequence[Decision] | None:
     return [_stuck_failure(sight, case)]
 
 
-def _vanished(sight: Sight, case: _Case) -> Sequence[Decision] | None:
+def _vanished(sight: Sight, case: Tracked) -> Sequence[Decision] | None:
     """A run whose child is missing is lost once it was missing often enough."""
     if case.children:
         return None
@@ -120,7 +85,7 @@ def _vanished(sight: Sight, case: _Case) -> Sequence[Decision] | None:
     return [_failed(sight, case, failure, because)]
 
 
-def _ended(sight: Sight, case: _Case) -> Sequence[Decision] | None:
+def _ended(sight: Sight, case: Tracked) -> Sequence[Decision] | None:
     """A run whose child is over, with nothing live, failed without its program's saying so."""
     if case.unfinished:
         return None
@@ -137,15 +102,15 @@ def _ended(sight: Sight, case: _Case) -> Sequence[Decision] | None:
     return [_failed(sight, case, _Failure(), because)]
 
 
-def _stuck(sight: Sight, case: _Case) -> Sequence[Decision] | None:
+def _stuck(sight: Sight, case: Tracked) -> Sequence[Decision] | None:
     """A program that takes too long, or never claims, is asked to stop."""
     status = case.job.status
     if status in ON_WORKER and case.claimed_is_live:
         stay, limit = sight.now - case.job.status_at, sight.limit(case.job, status)
         if stay > limit:
             return _stops(case, _too_long(case, f"in {status}", stay, limit))
-    limit = sight.limit(case.job, Status.STARTED)
     for allocation in case.unclaimed:
+        limit = sight.limit(case.job, Status.STARTED)
         seen = sight.world.sightings.get(child_unclaimed(allocation.id))
         stay = sight.now - seen.first_at if seen else timedelta()
         if stay > limit:
@@ -153,7 +118,7 @@ def _stuck(sight: Sight, case: _Case) -> Sequence[Decision] | None:
     return None
 
 
-def _rerun(sight: Sight, case: _Case) -> Sequence[Decision] | None:
+def _rerun(sight: Sight, case: Tracked) -> Sequence[Decision] | None:
     """Nomad runs a lost run again by itself: it is adopted, and its wait is no failure."""
     claimed_at = case.run.claimed_at
     shown = claimed_at is not None and claimed_at < sight.nomad.requested_at
@@ -180,7 +145,7 @@ class _Failure:
     subtype: str = INCONSISTENT
 
 
-def _stuck_failure(sight: Sight, case: _Case) -> FailRun:
+def _stuck_failure(sight: Sight, case: Tracked) -> FailRun:
     status, subtype = Status.EXTERNAL_ERROR, INCONSISTENT
     if case.job.status is Status.PROCESSING:
         # The science hung: another worker would not help it, and each try may cost hours.
@@ -191,7 +156,7 @@ def _stuck_failure(sight: Sight, case: _Case) -> FailRun:
     return _failed(sight, case, failure, f"{case.run.stop_reason}; it was stopped")
 
 
-def _failed(sight: Sight, case: _Case, failure: _Failure, because: str) -> FailRun:
+def _failed(sight: Sight, case: Tracked, failure: _Failure, because: str) -> FailRun:
     fault, before = _budget(case.job, failure)
     after = verdict(fault, before + 1, sight.settings, sight.now)
     used_up = after.then is Next.QUARANTINE
@@ -219,7 +184,7 @@ def _budget(job: Job, failure: _Failure) -> tuple[Fault, int]:
     return Fault.EXTERNAL, job.external_failures
 
 
-def _stops(case: _Case, because: str) -> list[Decision]:
+def _stops(case: Tracked, because: str) -> list[Decision]:
     return [
         StopChild(
             subject=Subject(SubjectKind.CHILD, child.id),
@@ -233,7 +198,7 @@ def _stops(case: _Case, because: str) -> list[Decision]:
     ]
 
 
-def _held(case: _Case, reason: Reason, what: str) -> Held:
+def _held(case: Tracked, reason: Reason, what: str) -> Held:
     return Held(
         subject=job_subject(case.job),
         reason=reason,
@@ -241,15 +206,15 @@ def _held(case: _Case, reason: Reason, what: str) -> Held:
     )
 
 
-def _run(case: _Case) -> str:
+def _run(case: Tracked) -> str:
     return f"attempt {case.run.attempt} of {named(case.job)}"
 
 
-def _too_long(case: _Case, where: str, stay: timedelta, limit: timedelta) -> str:
+def _too_long(case: Tracked, where: str, stay: timedelta, limit: timedelta) -> str:
     return f"{_run(case)} is {where} for {seconds(stay)}, {seconds(limit)} are allowed"
 
 
-def _where(case: _Case) -> str:
+def _where(case: Tracked) -> str:
     first, *more = case.live
     others = f" and {len(more)} more" if more else ""
     return f"allocation {first.id}{others} may still be running on node {first.node_id}"

@@ -43,12 +43,12 @@ def settle_errors(sight: Sight) -> Iterator[Decision]:
 
 def _remains(sight: Sight, job: Job) -> str | None:
     """What of the job's earlier runs may still run, or be placed again; None: nothing."""
-    children = sight.by_job.get(str(job.id), [])
+    children = sight.children_of(job)
     unfinished = min((child.id for child in children if not child.over), default=None)
     if unfinished is not None:
         return f"{unfinished} is not over"
     live = [a for child in children for a in sight.live.by_job.get(child.id, ())]
-    live += [a for run in sight.ended.get(job.id, ()) for a in sight.live.of(run)]
+    live += [a for run in sight.ended_runs_of(job) for a in sight.live.of(run)]
     return f"allocation {min(a.id for a in live)} may still be running" if live else None
 
 

@@ -1,61 +1,46 @@
-"""The world of one pass as the monitor looks at it: indexed once, asked for every job."""
+"""The world of one pass as the monitor looks at it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from models.fleet import JOB_META, Live, children_by_run, our_children
+from models.fleet import JOB_META, Live, our_children
 from models.lifecycle import Status
 from models.records import IntentKind, Job, Run
 from models.remembered import remembered
 from models.settings import MonitorSettings
-from models.world import Node, NomadJob, NomadSnapshot, World
+from models.world import NomadJob, NomadSnapshot, World
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sight:
-    """One world, indexed: runs by the text of their uuid and jobs by that of their id, as in meta.
+    """One world, and what the rules ask of it.
 
     `evaluated` and `stopping` are the Nomad jobs that an evaluation is open for, or a call to stop
-    them that this snapshot may be too old to show. `gone_servers` are proved gone.
+    them that this snapshot may be too old to show.
     """
 
     world: World
     nomad: NomadSnapshot
     settings: MonitorSettings
     now: datetime
-    by_run: Mapping[str, list[NomadJob]]
-    by_job: Mapping[str, list[NomadJob]]
-    ended: Mapping[int, list[Run]]
     live: Live
     evaluated: frozenset[str]
     stopping: frozenset[str]
-    nodes: Mapping[str, Node]
-    gone_servers: frozenset[str]
 
     @classmethod
     def of(
         cls, world: World, nomad: NomadSnapshot, settings: MonitorSettings, now: datetime
     ) -> Sight:
         """Index a world."""
-        by_job: defaultdict[str, list[NomadJob]] = defaultdict(list)
-        for child in our_children(world).values():
-            by_job[child.meta.get(JOB_META, "")].append(child)
-        ended: defaultdict[int, list[Run]] = defaultdict(list)
-        for run in world.store.ended_runs:
-            ended[run.job_id].append(run)
-        gone = {w.server_id for w in world.store.workers if w.server_id and w.gone_at}
         return cls(
             world=world,
             nomad=nomad,
             settings=settings,
             now=now,
-            by_run=children_by_run(world),
-            by_job=by_job,
-            ended=ended,
             live=Live.among(nomad),
             evaluated=frozenset(evaluation.job_id for evaluation in nomad.evaluations),
             stopping=frozenset(
@@ -63,9 +48,15 @@ class Sight:
                 for intent in world.store.intents
                 if intent.kind is IntentKind.STOP_CHILD and intent.deadline >= nomad.requested_at
             ),
-            nodes={node.id: node for node in nomad.nodes},
-            gone_servers=frozenset(gone),
         )
+
+    def children_of(self, job: Job) -> Sequence[NomadJob]:
+        """The children of all attempts at a job, by its id in their meta."""
+        return _children_by_job(our_children(self.world)).get(str(job.id), ())
+
+    def ended_runs_of(self, job: Job) -> Sequence[Run]:
+        """Runs of a job that ended so recently that their program may still be tidying up."""
+        return [run for run in self.world.store.ended_runs if run.job_id == job.id]
 
     def limit(self, job: Job, status: Status) -> timedelta:
         """How long a run of this job may stay in a status: its type's own limit, else ours."""
@@ -77,8 +68,19 @@ class Sight:
         """Whether the machine that the run was claimed on is lost: its node or its server."""
         if run.node_id is None:
             return False
-        node = self.nodes.get(run.node_id)
-        return node is None or node.status == "down" or run.server_id in self.gone_servers
+        node = next((node for node in self.nomad.nodes if node.id == run.node_id), None)
+        if node is None or node.status == "down":
+            return True
+        gone = (w for w in self.world.store.workers if w.server_id and w.gone_at)
+        return any(worker.server_id == run.server_id for worker in gone)
+
+
+@remembered
+def _children_by_job(children: Mapping[str, NomadJob]) -> Mapping[str, Sequence[NomadJob]]:
+    found: defaultdict[str, list[NomadJob]] = defaultdict(list)
+    for child in children.values():
+        found[child.meta.get(JOB_META, "")].append(child)
+    return dict(found)
 
 
 @remembered
