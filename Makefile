@@ -1,7 +1,7 @@
 # Every target makes .venv first and runs what is in it; nothing outside this folder is needed but
 # Python 3.11 or newer, make and bash. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long cover check format bench lock clean
+.PHONY: help setup run test test-long cover contract-openstack check format bench lock clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -13,7 +13,7 @@ SAY := @echo '==>'
 
 help: ## Show this list
 	@printf 'make TARGET [PYTHON=python3.12] [ARGS="..."]\n\n'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-19s %s\n", $$1, $$2}'
 
 setup: ## Make .venv from the lock; at once when nothing changed (PYTHON= chooses the interpreter)
 	@PYTHON='$(PYTHON)' bash scripts/setup.sh
@@ -32,6 +32,14 @@ test-long: setup ## Run all tests with the long Hypothesis profile (an hour rath
 cover: setup ## Run all tests and list the branches of decisions and records that none takes
 	$(SAY) "tests, counting branches"
 	@$(PYTEST) --cov=models --cov=reconcilers --cov-branch --cov-report=term-missing $(ARGS)
+
+contract-openstack: setup ## Run the cloud contract on a live OpenStack as well (OS_CLOUD= and HRSI_OPENSTACK_PROJECT= name it)
+	@[ -n "$(OS_CLOUD)" ] && [ -n "$(HRSI_OPENSTACK_PROJECT)" ] || { \
+	  echo "Set OS_CLOUD to an entry of clouds.yaml, HRSI_OPENSTACK_PROJECT to the project that servers may be"; \
+	  echo "made in, and HRSI_OPENSTACK_IMAGE, _NETWORKS, _SECURITY_GROUPS where the defaults do not do."; exit 2; }
+	$(SAY) "the contract of the cloud, on $(OS_CLOUD) too"
+	@HRSI_CONTRACT_CLOUD='$(OS_CLOUD)' HRSI_OPENSTACK_PROJECT='$(HRSI_OPENSTACK_PROJECT)' \
+	  $(BIN)/python -m pytest tests/contract/test_cloud_*.py -n 0 --timeout 3600 $(ARGS)
 
 check: setup ## Check format, lint, types, imports between the parts and style; changes nothing
 	$(SAY) "format"

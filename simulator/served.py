@@ -55,7 +55,7 @@ def serve(
     with ExitStack() as stack:
         processes = stack.enter_context(LocalProcesses(lock, environment, folder))
         world = outside(scenario, timeline, processes, lock)
-        stack.enter_context(_pacing(timeline, lock))
+        stack.enter_context(pacing(timeline, lock))
         yield Served(
             outside=world,
             cloud=stack.enter_context(serve_cloud(world.cloud, faults)),
@@ -65,7 +65,7 @@ def serve(
 
 
 @contextmanager
-def _pacing(timeline: Timeline, lock: threading.RLock) -> Iterator[None]:
+def pacing(timeline: Timeline, lock: threading.RLock) -> Iterator[None]:
     """Let a timeline keep step with the clock on the wall, whatever is done to that one."""
     began_at, began = timeline.now(), time.monotonic()
     stop = threading.Event()

@@ -15,19 +15,16 @@ from models.job_types import DEFAULT_REGISTRY
 from simulator.behaviour import Behaviour, ScriptedTasks
 from simulator.cloud.memory import MemoryCloud
 from simulator.cloud.options import CloudOptions
-from simulator.cloud.servers import CloudServer
 from simulator.cloud.state import SimulatedCloud
 from simulator.faults import Faults
 from simulator.ids import SeededIds
-from simulator.nomad.cluster import Boot, NomadCluster
+from simulator.machines import Machines, live_on
+from simulator.nomad.cluster import NomadCluster
 from simulator.nomad.memory import MemoryNomad
 from simulator.nomad.rows import Options
 from simulator.nomad.tasks import TaskDriver
 from simulator.store import MemoryStore
 from simulator.timeline import Timeline
-
-MEMORY_SHARE = 0.94
-"""What a machine's system leaves of its memory for Nomad to give away."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,35 +36,6 @@ class Scenario:
     nomad: Options = field(default_factory=Options)
     join_delay: timedelta = timedelta(seconds=20)
     behaviours: Mapping[str, Behaviour] = field(default_factory=dict)
-
-
-class Machines:
-    """Turns servers into Nomad clients and back; `never_join` holds server names that do not."""
-
-    def __init__(self, cloud: SimulatedCloud, nomad: NomadCluster, join_delay: timedelta) -> None:
-        self.never_join: set[str] = set()
-        self._cloud = cloud
-        self._nomad = nomad
-        self._delay = join_delay
-        cloud.on_active.append(self._started)
-        cloud.on_gone.append(lambda server: nomad.node_dies(server.id))
-
-    def _started(self, server: CloudServer) -> None:
-        if server.name not in self.never_join:
-            self._cloud.timeline.after(self._delay, lambda: self._join(server))
-
-    def _join(self, server: CloudServer) -> None:
-        if not server.is_running:
-            return
-        self._nomad.node_boots(
-            Boot(
-                server_id=server.id,
-                name=server.name,
-                node_class=server.flavor.name,
-                memory_mb=int(server.flavor.memory_mb * MEMORY_SHARE),
-                address=server.address or "",
-            )
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +58,8 @@ def outside(
     shared = lock or threading.RLock()
     cloud = SimulatedCloud(timeline, replace(scenario.cloud, seed=scenario.seed), shared)
     nomad = NomadCluster(timeline, driver, options=scenario.nomad, seed=scenario.seed, lock=shared)
-    machines = Machines(cloud, nomad, scenario.join_delay)
+    machines = Machines(timeline, (nomad,), scenario.join_delay)
+    live_on(cloud, machines)
     return Outside(timeline=timeline, cloud=cloud, nomad=nomad, machines=machines)
 
 

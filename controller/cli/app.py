@@ -18,6 +18,7 @@ from controller.cli import (
     pauses,
     service,
     simulate,
+    simulator,
     status,
     why,
     workers,
@@ -42,6 +43,7 @@ app.add_typer(drain.app)
 app.add_typer(audit.app)
 app.add_typer(demo.app)
 app.add_typer(simulate.app)
+app.add_typer(simulator.app, name="simulator")
 app.add_typer(bench.app, name="bench")
 app.add_typer(jobs.app, name="job")
 app.add_typer(workers.app, name="worker")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, Self
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from controller.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, complain, print_json, print_table
+from controller.cli.output import EXIT_FAILED, complain, print_json, print_table
 from controller.cli.session import examples
+from controller.cli.signals import Signals
 from controller.demo.picture import save_picture
 from controller.demo.run import End, Ending, time_for, watch
 from controller.demo.scene import Scene, progress_line
@@ -61,7 +59,7 @@ def demo(
     through ordinary parameters, set with the reason "demo".
     """
     screen = Console(stderr=as_json)
-    with _Signals() as signals:
+    with Signals() as signals:
         screen.print("Starting PostgreSQL, a simulated cloud and Nomad, and the controller…")
         try:
             with (
@@ -83,33 +81,6 @@ def demo(
     if ending.end is End.TOO_LATE:
         complain(f"hrsi demo: it should be quiet by now: {progress_line(ending.last)}")
         raise typer.Exit(EXIT_FAILED)
-
-
-class _Signals:
-    """SIGINT, SIGTERM and SIGHUP set `stop` instead of breaking off whatever is under way.
-
-    A SIGHUP that is ignored, as under nohup, stays so.
-    """
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.exit_status = EXIT_INTERRUPTED
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-                continue
-            self._before[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, _: FrameType | None) -> None:
-        self.exit_status = 128 + number
-        self.stop.set()
 
 
 @contextmanager

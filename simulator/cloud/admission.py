@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from models.errors import Conflict, Malformed, QuotaExceeded
 from models.job_types import Flavor
@@ -32,6 +32,12 @@ def check_network(
     for group in wanted.security_groups:
         if group not in known:
             raise Malformed(f"Unable to find security_group with name or id '{group}'")
+
+
+def check_key(wanted: Wanted, key_names: Collection[str]) -> None:
+    """Raises `Malformed` for a key pair that is not there."""
+    if wanted.key_name is not None and wanted.key_name not in key_names:
+        raise Malformed("Invalid key_name provided.")
 
 
 def check_sizes(wanted: Wanted) -> None:

@@ -31,6 +31,7 @@ class CloudOptions:
     images: tuple[str, ...] = ("os-worker-template",)
     networks: tuple[str, ...] = ("farm-net",)
     security_groups: tuple[str, ...] = ("default",)
+    key_names: tuple[str, ...] = ()
     max_servers: int | None = 300
     max_vcpus: int | None = 920
     max_memory_mb: int | None = 8_000_000

@@ -20,7 +20,13 @@ from random import Random
 from models.errors import Malformed, NotFound
 from models.job_types import Flavor
 from models.world import Quota
-from simulator.cloud.admission import check_image, check_network, check_quota, check_sizes
+from simulator.cloud.admission import (
+    check_image,
+    check_key,
+    check_network,
+    check_quota,
+    check_sizes,
+)
 from simulator.cloud.options import NO_VALID_HOST, BootFailure, CloudOptions
 from simulator.cloud.servers import CloudServer, Image, Wanted
 from simulator.timeline import Timeline
@@ -333,6 +339,7 @@ class SimulatedCloud:
         if wanted.flavor_id not in self.flavors:
             raise Malformed(f"Flavor {wanted.flavor_id} could not be found.")
         check_network(wanted, self.networks, self.security_groups)
+        check_key(wanted, self.options.key_names)
         flavor = self.flavors[wanted.flavor_id]
         check_quota(flavor, self.quota())
         return flavor

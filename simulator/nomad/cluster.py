@@ -25,7 +25,10 @@ from simulator.timeline import Timeline
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Boot:
-    """A server whose agent starts now. Memory in MB; `node_class` is the flavor's name."""
+    """A server whose agent starts now. Memory in MB; `node_class` is the flavor's name.
+
+    `node_id` is what the agent had kept of an earlier life; without one its node is new.
+    """
 
     server_id: str
     name: str
@@ -33,6 +36,7 @@ class Boot:
     memory_mb: int
     address: str = ""
     identified_by: str = "meta"
+    node_id: str | None = None
 
 
 class NomadCluster:
@@ -84,7 +88,7 @@ class NomadCluster:
         """The agent of a server starts and registers its node; the node's id."""
         with self.lock:
             machine = Machine(
-                node_id=self.state.new_id(),
+                node_id=boot.node_id or self.state.new_id(),
                 server_id=boot.server_id,
                 name=boot.name,
                 node_class=boot.node_class,

@@ -22,9 +22,13 @@ PATIENCE = timedelta(seconds=20)
 
 @dataclass(kw_only=True)
 class CloudInTest:
-    """One face of a simulated cloud, with the levers behind it."""
+    """One face of a simulated cloud, with the levers behind it.
+
+    `client` makes one more client, that reads so many servers a page and has seen nothing yet.
+    """
 
     port: Cloud
+    client: Callable[[int], Cloud]
     state: SimulatedCloud
     faults: Faults
     deadline: timedelta = PATIENCE
@@ -72,7 +76,12 @@ def an_order(
 def in_memory(options: CloudOptions) -> CloudInTest:
     """The port in memory."""
     state, faults = SimulatedCloud(Timeline(), options), Faults()
-    return CloudInTest(port=MemoryCloud(state, faults), state=state, faults=faults)
+    return CloudInTest(
+        port=MemoryCloud(state, faults),
+        client=lambda _: MemoryCloud(state, faults),
+        state=state,
+        faults=faults,
+    )
 
 
 @contextmanager
@@ -88,13 +97,18 @@ def over_http(options: CloudOptions) -> Iterator[CloudInTest]:
         access = open_access(
             running.auth_environment(), lambda what, how, _: requests.append((what, how))
         )
-        calls = CloudCalls(call_deadline=lambda: made.deadline, retry=ONCE)
-        port = OpenStackCloud(access, state.timeline, calls)
-        made = CloudInTest(port=port, state=state, faults=faults, requests=requests)
+
+        def client(page_size: int) -> OpenStackCloud:
+            calls = CloudCalls(call_deadline=lambda: made.deadline, retry=ONCE, page_size=page_size)
+            return OpenStackCloud(access, state.timeline, calls)
+
+        made = CloudInTest(
+            port=client(1000), client=client, state=state, faults=faults, requests=requests
+        )
         try:
             yield made
         finally:
-            port.close()
+            access.close()
 
 
 @pytest.fixture(params=["memory", "http"])
