@@ -18,7 +18,7 @@ CONTRACTS = {contract["id"]: contract for contract in LINTER["contracts"]}
 
 NOT_THE_PROGRAM = {"migrations", "tests", "tools"}
 # Libraries that only compute: a decision may use them.
-PURE_LIBRARIES = {"msgspec"}
+PURE_LIBRARIES = {"msgspec", "pyproj", "shapely"}
 
 # A program that uses every exception which the contracts make.
 ALLOWED = {
