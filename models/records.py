@@ -309,10 +309,8 @@ class Intent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
-    """The right of one process to run one reconciler. A new holder has a higher `epoch`.
-
-    `renewed_at` and `expires_at` are times of the store's clock. `unled` is told to whoever took it
-    after somebody else: how long nobody had renewed it.
+    """The right of one process to run one reconciler. A new holder has a higher `epoch`, and is
+    told how long nobody had renewed the lease (`unled`). Times are the store's.
     """
 
     name: str

@@ -1,10 +1,11 @@
 """Connections and transactions: every one has a deadline, and none outlives its block.
 
-The deadline stands three times: PostgreSQL cancels a statement, a wait for a lock or an idle
-transaction; the kernel gives up a connection on which nothing is acknowledged; and a pool without
-a free connection says so. The first of them is a live parameter: a connection that was told an
-older one is told anew when it is taken from the pool, which costs nothing while none changes. The
-other two, and the time to connect, stay as they were at the start.
+The deadline stands four times: PostgreSQL cancels a statement, a wait for a lock or an idle
+transaction; we give up a connection on which no answer comes (`patience`), and the kernel one on
+which nothing is acknowledged; and a pool without a free connection says so. The first two of them
+are a live parameter: a connection that was told an older one is told anew when it is taken from the
+pool, which costs nothing while none changes. The others, and the time to connect, stay as they were
+at the start.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine, event
 
 from infra.postgres.errors import translated, translated_commit
+from infra.postgres.patience import PatientConnection
 from models.errors import ConfigurationError
 
 OLDEST_VERSION = 150_000
@@ -128,12 +129,17 @@ def _engine(settings: ConnectionSettings) -> Engine:
         pool_timeout=settings.call_deadline.total_seconds(),
         connect_args=settings.driver_arguments(),
     )
+    event.listen(engine, "do_connect", _connect)
     event.listen(engine, "connect", _connected)
     event.listen(engine, "checkout", _keeping_to(settings))
     return engine
 
 
-def _connected(connection: psycopg.Connection[Any], _: object) -> None:
+def _connect(_: object, __: object, arguments: Any, keywords: Any) -> PatientConnection:
+    return PatientConnection.connect(*arguments, **keywords)
+
+
+def _connected(connection: PatientConnection, _: object) -> None:
     check_version(connection.info.server_version)
 
 
@@ -141,10 +147,11 @@ def _keeping_to(settings: ConnectionSettings) -> Any:
     """Tells a connection the deadline, unless it is the one that it was told last."""
     live = settings.live_deadline or (lambda: settings.call_deadline)
 
-    def on_checkout(connection: psycopg.Connection[Any], record: Any, _: object) -> None:
+    def on_checkout(connection: PatientConnection, record: Any, _: object) -> None:
         deadline = live()
         if record.info.get("deadline") == deadline:
             return
+        connection.deadline = deadline
         timeouts = _timeouts(deadline)
         if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
             timeouts["transaction_timeout"] = 2 * _milliseconds(deadline)

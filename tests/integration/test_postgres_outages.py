@@ -19,9 +19,11 @@ from models.records import Heartbeat
 from simulator.examples import some_new_jobs
 from tests.plugins.sessions import Scissors, beside, error_of, kill_all, until_somebody_waits
 from tests.plugins.stores import ASKED, HOUR, Desk, postgres_doors
+from tests.plugins.tap import Tap, tapped_postgres
 
 pytestmark = pytest.mark.integration
 
+HASTE = timedelta(seconds=0.3)
 READY = [Status.INITIALIZED, Status.CONFIGURED, Status.READY]
 
 
@@ -265,3 +267,36 @@ def test_commits_under_one_lease_do_not_wait_for_each_other(
         change = OpenIntent(at=desk.now(), intent=desk.intent())
         other = pool.submit(own_database.store.commit, desk.lease, change)
         assert error_of(other) is None
+
+
+# ---- a wire that says nothing --------------------------------------------------------------------
+
+
+@pytest.fixture
+def wired(own_database_url: str) -> Iterator[tuple[Postgres, Tap]]:
+    with tapped_postgres(own_database_url) as (tap, url):
+        postgres = connect(url, pool_size=1, call_deadline=HASTE)
+        yield postgres, tap
+        postgres.dispose()
+
+
+def test_a_server_that_never_answers_is_given_up_though_its_kernel_acknowledges(
+    wired: tuple[Postgres, Tap],
+) -> None:
+    through, wire = wired
+    assert through.reader.leases() == ()
+    wire.silence()
+    with pytest.raises(errors.Unavailable):
+        through.reader.leases()
+    wire.heal()
+    assert through.reader.leases() == ()
+
+
+def test_a_commit_that_is_never_answered_is_unknown(wired: tuple[Postgres, Tap]) -> None:
+    through, wire = wired
+    assert through.reader.leases() == ()
+    held = wire.hold(rb"COMMIT\x00", answer=True)
+    with pytest.raises(errors.Unknown):
+        through.store.acquire("monitor", "a", HOUR)
+    held.let_go()
+    assert [lease.holder for lease in through.reader.leases()] == ["a"]
