@@ -1,7 +1,7 @@
 # Every target makes .venv first and runs what is in it; nothing outside this folder is needed but
 # Python 3.11 or newer, make and bash. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long cover contract-openstack check format bench lock clean
+.PHONY: help setup run test test-long cover contract-nomad contract-openstack check format bench lock clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -28,6 +28,11 @@ test: setup ## Run all tests, two at a time (ARGS="tests/unit -k pool" narrows)
 test-long: setup ## Run all tests with the long Hypothesis profile (an hour rather than minutes)
 	$(SAY) "tests, long profile"
 	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout 3600 $(ARGS)
+
+contract-nomad: setup ## Run the contract suites of Nomad against a live one (nomad on PATH, or HRSI_CONTRACT_NOMAD_ADDR)
+	@command -v nomad >/dev/null || [ -n "$$HRSI_CONTRACT_NOMAD_ADDR" ] || { echo "There is no live Nomad to test against: put nomad on the PATH (private agents are started), or set HRSI_CONTRACT_NOMAD_ADDR (and HRSI_CONTRACT_NOMAD_TOKEN) to one where jobs of ours may be registered."; exit 1; }
+	$(SAY) "contract of Nomad, live"
+	@$(BIN)/python -m pytest -m live tests/contract tests/integration $(ARGS)
 
 cover: setup ## Run all tests and list the branches of decisions and records that none takes
 	$(SAY) "tests, counting branches"

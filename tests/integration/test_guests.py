@@ -15,7 +15,7 @@ from simulator.cloud.state import SimulatedCloud
 from simulator.guests import OUTPUT, Guests
 from simulator.machines import Machines, live_on
 from simulator.timeline import Timeline
-from tests.plugins.nomad import eventually
+from tests.plugins.nomad_in_test import eventually
 
 SHOWS = 'echo "{\\"id\\": \\"$HRSI_SERVER_ID\\", \\"name\\": \\"$HRSI_SERVER_NAME\\", '
 SHOWS += '\\"ip\\": \\"$HRSI_SERVER_IP\\", \\"flavor\\": \\"$HRSI_SERVER_FLAVOR\\"}"'

@@ -28,15 +28,8 @@ from models.job_types import DEFAULT_REGISTRY, TaskCommand
 from simulator.faults import Fault
 from simulator.http.server import Cut, HttpServer
 from simulator.nomad.specs import parameters_of, task_of
-from tests.plugins.nomad import (
-    ADMITTING,
-    DEPLOYMENT,
-    NomadInTest,
-    Watcher,
-    an_order,
-    eventually,
-    over_http,
-)
+from tests.plugins.nomad import ADMITTING, SimulatedNomad, over_http
+from tests.plugins.nomad_in_test import DEPLOYMENT, Watcher, an_order, eventually
 
 LED = {
     "X-Nomad-Index": "20",
@@ -95,7 +88,7 @@ def listed(rows: list[Any], **headers: str) -> Response:
 # ---- requests ------------------------------------------------------------------------------------
 
 
-def test_a_snapshot_takes_four_requests_one_after_another(served_nomad: NomadInTest) -> None:
+def test_a_snapshot_takes_four_requests_one_after_another(served_nomad: SimulatedNomad) -> None:
     served_nomad.requests.clear()
     served_nomad.port.snapshot()
     assert served_nomad.requests == [("snapshot", "200")] * 4
@@ -140,7 +133,7 @@ def test_token_namespace_and_region_go_with_every_request() -> None:
     assert stopped.args["namespace"] == "snow"
 
 
-def test_a_slash_at_the_end_of_the_address_does_no_harm(served_nomad: NomadInTest) -> None:
+def test_a_slash_at_the_end_of_the_address_does_no_harm(served_nomad: SimulatedNomad) -> None:
     with scripted() as (_, script), HttpServer(script) as server:
         port = connect(NomadAccess(address=server.url + "/", deployment=DEPLOYMENT))
         port.snapshot()
@@ -224,7 +217,7 @@ def test_an_index_that_fell_starts_the_snapshot_again() -> None:
 
 @pytest.mark.parametrize("cluster_says", ["leaderless", "unknown-leader"])
 def test_an_election_is_unavailable_and_passes(
-    served_nomad: NomadInTest, cluster_says: str
+    served_nomad: SimulatedNomad, cluster_says: str
 ) -> None:
     cluster = served_nomad.cluster
     cluster.leaderless = cluster_says == "leaderless"
@@ -337,7 +330,7 @@ def test_a_wrong_token_is_refused_with_the_remedy() -> None:
         assert nomad.port.snapshot().jobs
 
 
-def test_every_request_is_counted_with_its_outcome(served_nomad: NomadInTest) -> None:
+def test_every_request_is_counted_with_its_outcome(served_nomad: SimulatedNomad) -> None:
     served_nomad.requests.clear()
     served_nomad.faults.order("nomad.snapshot", Fault.REFUSED)
     with pytest.raises(Unavailable):
@@ -378,7 +371,7 @@ def test_a_parent_leaves_all_retries_to_us_and_names_its_class_alone() -> None:
 # ---- the event stream ----------------------------------------------------------------------------
 
 
-def test_what_others_do_is_no_hint(served_nomad: NomadInTest) -> None:
+def test_what_others_do_is_no_hint(served_nomad: SimulatedNomad) -> None:
     parent = DEFAULT_REGISTRY.parents("other", TaskCommand(driver="raw_exec", command="x"))[0]
     with Watcher(served_nomad.port) as watcher:
         assert eventually(lambda: watcher.hints > 0)

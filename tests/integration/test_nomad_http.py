@@ -13,13 +13,14 @@ from simulator.nomad.cluster import Boot, NomadCluster
 from simulator.nomad.tasks import Sleepers
 from simulator.nomad.web import serve_nomad
 from simulator.timeline import Timeline
-from tests.plugins.nomad import ADMITTING, PARENT, NomadInTest, an_order, over_http
+from tests.plugins.nomad import ADMITTING, SimulatedNomad, over_http
+from tests.plugins.nomad_in_test import PARENT, an_order
 
 
 class Client:
-    """Speaks plain HTTP to the Nomad behind a `NomadInTest`."""
+    """Speaks plain HTTP to the Nomad behind a `SimulatedNomad`."""
 
-    def __init__(self, nomad: NomadInTest) -> None:
+    def __init__(self, nomad: SimulatedNomad) -> None:
         self.nomad = nomad
         self._url = nomad.url
         self._session = requests.Session()
@@ -42,7 +43,7 @@ class Client:
 
 
 @pytest.fixture
-def client(served_nomad: NomadInTest) -> Iterator[Client]:
+def client(served_nomad: SimulatedNomad) -> Iterator[Client]:
     """A client of a Nomad with one parent."""
     made = Client(served_nomad)
     yield made
@@ -232,7 +233,7 @@ def _boot() -> Boot:
 def test_filters_look_into_the_full_object(client: Client) -> None:
     client.nomad.boot("os-worker-001", flavor="hm.large")
     node_id = client.nomad.ready_node("os-worker-002")
-    server = client.nomad.server_of(node_id)
+    server = client.get(f"/v1/node/{node_id}")["Meta"]["openstack_server_id"]
     for expression, names in [
         (f'Attributes["unique.host_id"] == "{server}"', ["os-worker-002"]),
         ('NodeClass in ["hm.large", "hm.small"]', ["os-worker-001"]),

@@ -1,21 +1,21 @@
-"""A Nomad to test against: the port in memory, or the real adapter over HTTP, on one state."""
+"""Nomads to test against: the port in memory, the adapter over HTTP on the same state machine, and
+the adapter before a live Nomad where one can be had.
+"""
 
-import threading
-import time
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Self, TypeAlias
-from uuid import UUID, uuid4
+from pathlib import Path
+from typing import TypeAlias
+from uuid import uuid4
 
 import pytest
 
 from infra.nomad import NomadAccess, connect
-from models.errors import Unavailable
-from models.job_types import DEFAULT_REGISTRY, TaskCommand
-from models.ports import Dispatch, Orchestrator
-from models.world import Allocation, NomadJob
+from models.ports import Orchestrator
 from simulator.faults import Faults
 from simulator.nomad.cluster import Boot, NomadCluster
 from simulator.nomad.memory import MemoryNomad
@@ -23,11 +23,13 @@ from simulator.nomad.rows import Options
 from simulator.nomad.tasks import Sleepers
 from simulator.nomad.web import serve_nomad
 from simulator.timeline import Timeline
-
-DEPLOYMENT = "test"
-FLAVOR = "hm.medium"
-PARENT = f"hrsi-{DEPLOYMENT}-si-processing-{FLAVOR}"
-COMMAND = TaskCommand(driver="raw_exec", command="/bin/true")
+from tests.plugins.live_nomad import ADDRESS, BINARY, a_live_nomad, an_addressed_nomad
+from tests.plugins.nomad_in_test import (
+    DEPLOYMENT,
+    FLAVOR,
+    NomadInTest,
+    NomadWithMachines,
+)
 
 PATIENCE = timedelta(seconds=20)
 """The deadline of calls in tests: no slow machine may meet it by chance."""
@@ -35,9 +37,12 @@ PATIENCE = timedelta(seconds=20)
 ADMITTING = Options(default_ineligible=False)
 """A cluster whose nodes take work as soon as they are ready."""
 
+GUARDED = Options(default_ineligible=True)
+"""A cluster whose nodes join ineligible, as the image of workers says."""
+
 
 @dataclass(kw_only=True)
-class NomadInTest:
+class SimulatedNomad(NomadWithMachines):
     """One face of a simulated Nomad, with the levers behind it.
 
     `hurried` is the same face with a deadline that is soon met, for calls that nobody answers.
@@ -50,11 +55,18 @@ class NomadInTest:
     faults: Faults
     requests: list[tuple[str, str]] = field(default_factory=list)
     url: str = ""
+    deployment: str = DEPLOYMENT
+    flavor: str = FLAVOR
+    address: str = "10.0.0.7"
 
     def wait(self, seconds: float = 60) -> None:
         """Let virtual time pass; by default until everything has settled."""
         with self.cluster.lock:
             self.cluster.timeline.advance(timedelta(seconds=seconds))
+
+    def settle(self) -> None:
+        """Ten seconds are more than anything takes that is under way."""
+        self.wait(10)
 
     def boot(self, name: str = "os-worker-001", **changes: str) -> str:
         """Let a worker's agent join; its node's id. The node is ready a moment later."""
@@ -64,7 +76,7 @@ class NomadInTest:
             name=name,
             node_class=changes.pop("flavor", FLAVOR),
             memory_mb=15_000,
-            address="10.0.0.7",
+            address=self.address,
             identified_by=changes.pop("identified_by", "meta"),
         )
         return self.cluster.node_boots(boot)
@@ -75,114 +87,61 @@ class NomadInTest:
         self.wait(10)
         return node_id
 
-    def server_of(self, node_id: str) -> str:
-        """The server that a node is."""
-        return self.cluster.nodes.get(node_id).server_id
+    def machine_dies(self, node_id: str) -> None:
+        """The server behind the node is gone."""
+        self.cluster.node_dies(self.cluster.nodes.get(node_id).server_id)
 
-    def register(self, parent: str = PARENT) -> None:
-        """Register one of our parents."""
-        known = DEFAULT_REGISTRY.parents(DEPLOYMENT, COMMAND)
-        self.port.register(next(p for p in known if p.id == parent), DEPLOYMENT)
+    def falls_silent(self, node_id: str) -> None:
+        """Nobody hears the agent."""
+        self.cluster.lose_node(node_id)
 
-    def running_child(self) -> str:
-        """Dispatch a run and wait until it runs."""
-        child = self.port.dispatch(an_order())
-        self.wait(10)
-        return child
+    def is_heard_again(self, node_id: str) -> None:
+        """The agent is heard."""
+        self.cluster.find_node(node_id)
+        self.settle()
 
-    def job(self, job_id: str) -> NomadJob:
-        """A job as the snapshot shows it now."""
-        return next(job for job in self.port.snapshot().jobs if job.id == job_id)
+    def miss_heartbeats(self, node_id: str) -> None:
+        """A minute is longer than any heartbeat is waited for."""
+        self.wait(60)
 
-    def children(self) -> list[NomadJob]:
-        """All children as the snapshot shows them now."""
-        return [job for job in self.port.snapshot().jobs if job.parent_id]
-
-    def live(self, job_id: str) -> list[Allocation]:
-        """The allocations of a job that are not terminal."""
-        return [a for a in self.port.snapshot().allocations if a.job_id == job_id]
+    def come_back(self, node_id: str) -> None:
+        """Half a minute is longer than any interval between heartbeats."""
+        self.wait(30)
 
     def exit(self, job_id: str, code: int) -> None:
-        """Let the task of a job's live allocation end."""
+        """End the task, which tells its agent at once."""
         (allocation,) = self.live(job_id)
         with self.cluster.lock:
             self.tasks.exit(allocation.id, code)
 
+    def linger(self, job_id: str) -> None:
+        """Note that the task ends by `exit` alone."""
+        (allocation,) = self.live(job_id)
+        self.tasks.lingering.add(allocation.id)
 
-MakeNomad: TypeAlias = Callable[[Options], NomadInTest]
+    def collect_garbage(self) -> None:
+        """Do what PUT /v1/system/gc does."""
+        with self.cluster.lock:
+            self.cluster.gc.collect_all()
 
-
-def an_order(run: UUID | None = None, priority: int = 60, payload: bytes = b"{}") -> Dispatch:
-    """The dispatch of a run that our parents accept."""
-    token = run or uuid4()
-    return Dispatch(
-        parent=PARENT,
-        token=token,
-        meta={
-            "run": str(token),
-            "job": "7",
-            "unique_id": str(uuid4()),
-            "attempt": "1",
-            "deployment": DEPLOYMENT,
-        },
-        payload=payload,
-        id_prefix="j7-a1",
-        priority=priority,
-    )
+    def allocations_ever(self, job_id: str) -> int:
+        """As the tables have them."""
+        return len(self.cluster.state.allocs_of(job_id))
 
 
-class Watcher:
-    """Counts the hints of a port in a thread of its own."""
-
-    def __init__(self, port: Orchestrator) -> None:
-        self.stop = threading.Event()
-        self.hints = 0
-        self.error: Exception | None = None
-        self._port = port
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        self._thread.join(5)
-        assert not self._thread.is_alive()
-
-    def ended(self, within: float = 5) -> bool:
-        """Whether it came to an end by itself within some seconds."""
-        self._thread.join(within)
-        return not self._thread.is_alive()
-
-    def _watch(self) -> None:
-        try:
-            for _ in self._port.watch(self.stop):
-                self.hints += 1
-        except Unavailable as error:
-            self.error = error
+MakeNomad: TypeAlias = Callable[[Options], SimulatedNomad]
 
 
-def eventually(what: Callable[[], bool]) -> bool:
-    """Whether something becomes true within a while."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        if what():
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def in_memory(options: Options) -> NomadInTest:
+def in_memory(options: Options) -> SimulatedNomad:
     """The port in memory."""
     tasks, faults = Sleepers(), Faults()
     cluster = NomadCluster(Timeline(), tasks, options=options)
     port = MemoryNomad(cluster, deployment=DEPLOYMENT, faults=faults)
-    return NomadInTest(port=port, hurried=port, cluster=cluster, tasks=tasks, faults=faults)
+    return SimulatedNomad(port=port, hurried=port, cluster=cluster, tasks=tasks, faults=faults)
 
 
 @contextmanager
-def over_http(options: Options, token: str | None = None) -> Iterator[NomadInTest]:
+def over_http(options: Options, token: str | None = None) -> Iterator[SimulatedNomad]:
     """The adapter, speaking to the same state machine over HTTP."""
     tasks, faults = Sleepers(), Faults()
     cluster = NomadCluster(Timeline(), tasks, options=options)
@@ -200,7 +159,7 @@ def over_http(options: Options, token: str | None = None) -> Iterator[NomadInTes
             port = connect(access, on_request=count)
             stack.callback(port.close)
             ports.append(port)
-        yield NomadInTest(
+        yield SimulatedNomad(
             port=ports[0],
             hurried=ports[1],
             cluster=cluster,
@@ -211,30 +170,83 @@ def over_http(options: Options, token: str | None = None) -> Iterator[NomadInTes
         )
 
 
-@pytest.fixture(params=["memory", "http"])
+# ---- fixtures ------------------------------------------------------------------------------------
+
+SIMULATED = ["memory", "http"]
+WITH_MACHINES = [*SIMULATED, *([pytest.param("live", marks=pytest.mark.live)] if BINARY else [])]
+EVERY = [
+    *WITH_MACHINES,
+    *([pytest.param("addressed", marks=pytest.mark.live)] if ADDRESS else []),
+]
+"""A live Nomad is no parameter where there is none: nothing is skipped."""
+
+
+@contextmanager
+def _simulated(face: str, options: Options) -> Iterator[SimulatedNomad]:
+    if face == "memory":
+        yield in_memory(options)
+        return
+    with over_http(options) as made:
+        yield made
+
+
+@contextmanager
+def _with_machines(face: str, options: Options, folder: Path) -> Iterator[NomadWithMachines]:
+    if face != "live":
+        with _simulated(face, options) as simulated:
+            yield simulated
+        return
+    with a_live_nomad(folder, default_ineligible=options.default_ineligible) as live:
+        yield live
+
+
+@pytest.fixture(params=SIMULATED)
 def make_nomad(request: pytest.FixtureRequest) -> Iterator[MakeNomad]:
-    """Make Nomads with the options of the test, in memory and over HTTP."""
+    """Make simulated Nomads with the options of the test, in memory and over HTTP."""
     with ExitStack() as stack:
-
-        def make(options: Options) -> NomadInTest:
-            if request.param == "memory":
-                return in_memory(options)
-            return stack.enter_context(over_http(options))
-
-        yield make
+        yield lambda options: stack.enter_context(_simulated(request.param, options))
 
 
 @pytest.fixture
-def nomad(make_nomad: MakeNomad) -> NomadInTest:
-    """A Nomad that admits every node, with our parent registered."""
+def simulated_nomad(make_nomad: MakeNomad) -> SimulatedNomad:
+    """One that admits every node, with our parent registered and levers for every fault."""
     made = make_nomad(ADMITTING)
     made.register()
     return made
 
 
+@pytest.fixture(params=WITH_MACHINES)
+def nomad(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NomadWithMachines]:
+    """A Nomad that admits every node, with our parent registered."""
+    with _with_machines(request.param, ADMITTING, tmp_path) as made:
+        made.register()
+        yield made
+
+
+@pytest.fixture(params=WITH_MACHINES)
+def guarded_nomad(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NomadWithMachines]:
+    """A Nomad whose nodes join ineligible."""
+    with _with_machines(request.param, GUARDED, tmp_path) as made:
+        made.register()
+        yield made
+
+
+@pytest.fixture(params=EVERY)
+def any_nomad(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NomadInTest]:
+    """A Nomad of which nothing is wanted but its servers; it may have other work as well."""
+    with ExitStack() as stack:
+        made: NomadInTest = (
+            stack.enter_context(an_addressed_nomad())
+            if request.param == "addressed"
+            else stack.enter_context(_with_machines(request.param, ADMITTING, tmp_path))
+        )
+        made.register()
+        yield made
+
+
 @pytest.fixture
-def served_nomad() -> Iterator[NomadInTest]:
-    """The same over HTTP alone, for what only a client can get wrong."""
+def served_nomad() -> Iterator[SimulatedNomad]:
+    """The simulated one over HTTP alone, for what only a client can get wrong."""
     with over_http(ADMITTING) as made:
         made.register()
         yield made
