@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.plugins.nomad",
     "tests.plugins.place",
     "tests.plugins.stores",
+    "tests.plugins.catalogues",
 ]
 
 IN_CI = bool(os.environ.get("CI"))

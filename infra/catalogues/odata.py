@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+import shapely
+from shapely.errors import ShapelyError
 
 from infra.catalogues.access import CatalogueAccess
 from infra.catalogues.entries import (
@@ -181,7 +183,7 @@ def _next(page: _Page, query: CatalogueQuery, mark: PageMark, attempt: str) -> P
     _require_order(moments, mark, attempt)
     newest = _whole_milliseconds(max(moments, default=mark.since))
     if newest > mark.since:
-        return PageMark(since=newest, last=last)
+        return PageMark(since=newest)
     following = PageMark(since=mark.since, skip=mark.skip + count, last=last)
     _require_progress(mark, following, attempt)
     return following
@@ -278,4 +280,8 @@ def _wkt(footprint: str | None) -> str | None:
     reference, _, wkt = inner.rpartition(";")
     if reference not in {"", "SRID=4326"}:
         raise ValueError(f"Footprint is in {reference}, not in longitude and latitude (SRID=4326)")
-    return wkt or None
+    try:
+        shapely.from_wkt(wkt)
+    except ShapelyError as error:
+        raise ValueError(f"Footprint is no geometry: {error}") from error
+    return wkt

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import shapely
+from shapely.errors import ShapelyError
 
 from infra.catalogues.access import CatalogueAccess
 from infra.catalogues.entries import moment, read_entries, required_moment, written
@@ -43,20 +45,15 @@ TYPES: Mapping[ProductType, str] = {ProductType.L1C: "L1C", ProductType.GRDH: "G
 """How resto calls a type, where it does not call it as everybody does."""
 
 MOST_PAGES = 500
+NOTHING = msgspec.Raw(b"null")
 
 Properties = dict[str, AttributeValue | list[Any] | dict[str, Any]]
-_Ring = list[tuple[float, float]]
-
-
-class _Geometry(msgspec.Struct, frozen=True):
-    type: str
-    coordinates: msgspec.Raw
 
 
 class _Feature(msgspec.Struct, frozen=True):
     properties: Properties
     id: str = ""
-    geometry: _Geometry | None = None
+    geometry: msgspec.Raw = NOTHING
 
 
 class _PageProperties(msgspec.Struct, rename="camel", frozen=True):
@@ -193,19 +190,14 @@ class _Texts:
         return value if isinstance(value, int) else None
 
 
-def _wkt(geometry: _Geometry | None) -> str | None:
+def _wkt(geometry: msgspec.Raw) -> str | None:
     """A polygon, or several, of GeoJSON as WKT."""
-    if geometry is None:
+    if bytes(geometry) == bytes(NOTHING):
         return None
-    if geometry.type == "Polygon":
-        polygon = msgspec.json.decode(geometry.coordinates, type=list[_Ring])
-        return f"POLYGON {_rings(polygon)}"
-    if geometry.type == "MultiPolygon":
-        polygons = msgspec.json.decode(geometry.coordinates, type=list[list[_Ring]])
-        return f"MULTIPOLYGON ({', '.join(map(_rings, polygons))})"
-    raise ValueError(f"geometry is a {geometry.type}, not a polygon")
-
-
-def _rings(rings: list[_Ring]) -> str:
-    texts = (", ".join(f"{x:.10g} {y:.10g}" for x, y in ring) for ring in rings)
-    return f"({', '.join(f'({text})' for text in texts)})"
+    try:
+        found = shapely.from_geojson(bytes(geometry))
+    except ShapelyError as error:
+        raise ValueError(f"geometry: {error}") from error
+    if found.geom_type not in {"Polygon", "MultiPolygon"}:
+        raise ValueError(f"geometry is a {found.geom_type}, not a polygon")
+    return found.wkt

@@ -121,7 +121,7 @@ def test_pages_that_do_not_end_are_refused(pages: int) -> None:
             {"geometry": {"type": "Point", "coordinates": [6, 45]}}, "Point", id="a-point"
         ),
         pytest.param(
-            {"geometry": {"type": "Polygon", "coordinates": [6, 45]}}, "array", id="no-rings"
+            {"geometry": {"type": "Polygon", "coordinates": [6, 45]}}, "geometry", id="no-rings"
         ),
     ],
 )

@@ -1,0 +1,1 @@
+"""Simulated product catalogues: what the satellites saw, and how it comes to be listed."""

@@ -1,0 +1,122 @@
+"""One simulated catalogue: what can be found in it now, whichever face it is asked through."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from random import Random
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from models.catalogue import Collection
+from models.ports import Clock
+from models.product_names import ProductType
+from simulator.catalogues.listing import Listed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What is looked for; None does not narrow. Published in [`since`, `until`)."""
+
+    collection: Collection | None = None
+    type: ProductType | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    area: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outage:
+    """From when to when nobody answers."""
+
+    since: datetime
+    until: datetime
+
+
+def outages(seed: int, since: datetime, until: datetime) -> Iterator[Outage]:
+    """About one a month in [since, until), of one to twelve hours; the same for the same seed."""
+    chance = Random(f"outages:{seed}")
+    at = since + timedelta(days=chance.uniform(2, 40))
+    while at < until:
+        end = at + timedelta(hours=chance.uniform(1, 12))
+        yield Outage(since=at, until=end)
+        at = end + timedelta(days=chance.uniform(10, 50))
+
+
+class SimulatedCatalogue:
+    """The entries of one catalogue on a clock; reached by any number of threads."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        entries: Iterable[Listed] = (),
+        *,
+        outages: Sequence[Outage] = (),
+        lock: threading.RLock | None = None,
+    ) -> None:
+        self.name = name
+        self.outages = tuple(outages)
+        self._clock = clock
+        self._lock = lock or threading.RLock()
+        self._entries = sorted(entries, key=_place)
+
+    def publish(self, entry: Listed) -> None:
+        """List one more."""
+        with self._lock:
+            insort(self._entries, entry, key=_place)
+
+    def now(self) -> datetime:
+        """The time that the catalogue goes by."""
+        return self._clock.now()
+
+    def is_out(self) -> bool:
+        """Nobody answers now."""
+        now = self.now()
+        return any(outage.since <= now < outage.until for outage in self.outages)
+
+    def find(self, wanted: Wanted) -> list[Listed]:
+        """What can be found now, in order of publication, at one moment by id."""
+        with self._lock:
+            now, entries = self.now(), self._entries
+            first = bisect_left(entries, wanted.since, key=_published) if wanted.since else 0
+            last = (
+                bisect_left(entries, wanted.until, key=_published) if wanted.until else len(entries)
+            )
+            return [
+                entry
+                for entry in entries[first:last]
+                if entry.visible_at <= now and _is_wanted(entry, wanted)
+            ]
+
+
+def _is_wanted(entry: Listed, wanted: Wanted) -> bool:
+    product = entry.product
+    return (
+        wanted.collection in {None, product.collection}
+        and wanted.type in {None, product.type}
+        and (wanted.area is None or _meets(product.footprint, wanted.area))
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _meets(footprint: str | None, area: str) -> bool:
+    return footprint is not None and bool(_geometry(area).intersects(_geometry(footprint)))
+
+
+@lru_cache(maxsize=16_384)
+def _geometry(wkt: str) -> BaseGeometry:
+    return shapely.from_wkt(wkt)
+
+
+def _published(entry: Listed) -> datetime:
+    return entry.product.published_at
+
+
+def _place(entry: Listed) -> tuple[datetime, str]:
+    return entry.product.published_at, entry.product.id
