@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from typing import Any
 from controller.config_groups import Config
 from models.errors import ConfigurationError
 
-__all__ = ["Config", "Key", "keys", "load", "require_for_controller"]
+__all__ = ["Config", "Key", "keys", "load", "require_for_controller", "require_for_web"]
 
 DEFAULT_FILE = Path("hrsi.toml")
 PREFIX = "HRSI_"
 
-OTHERS = frozenset({"HRSI_CONFIG", "HRSI_URL", "HRSI_TOKEN"})
+OTHERS = frozenset({"HRSI_CONFIG", "HRSI_TOKEN"})
 """Variables with our prefix that the command line reads."""
 
 
@@ -147,19 +147,31 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str:
     return f"; did you mean {found[0]}?" if found else f"; there are: {', '.join(sorted(known))}"
 
 
-NEEDED = (
+NEEDED_BY_WEB = (
     ("deployment", "the name of this installation, on everything that it makes outside"),
     ("runs.token_key", "the key of the run tokens; make one with `openssl rand -hex 32`"),
+)
+NEEDED_BY_CONTROLLER = (
+    *NEEDED_BY_WEB,
     ("openstack.project", "the project that the credentials must lead to"),
 )
 
 
 def require_for_controller(config: Config) -> None:
     """Raise `ConfigurationError` naming every setting that a controller cannot do without."""
+    _require(config, NEEDED_BY_CONTROLLER)
+
+
+def require_for_web(config: Config) -> None:
+    """Raise `ConfigurationError` naming every setting that the API cannot do without."""
+    _require(config, NEEDED_BY_WEB)
+
+
+def _require(config: Config, needed: Iterable[tuple[str, str]]) -> None:
     by_path = {key.path: key for key in keys()}
     missing = [
         f"{path}: it is not set; set it in hrsi.toml or as {by_path[path].variable}: {what}"
-        for path, what in NEEDED
+        for path, what in needed
         if not _value(config, by_path[path])
     ]
     if missing:

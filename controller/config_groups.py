@@ -117,6 +117,18 @@ class ControllerConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WebConfig:
+    """The HTTP API."""
+
+    address: Address = _setting(values.address, Address("127.0.0.1", 8080))
+    """Where `hrsi web` listens. It speaks plain HTTP: what comes from other machines comes through
+    a proxy on this one that speaks TLS."""
+
+    url: str | None = _setting(values.web_address, env="HRSI_URL")
+    """How programs on workers and people reach the API; Nomad hands it to every run."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """Everything that the program is started with."""
 
@@ -128,3 +140,4 @@ class Config:
     openstack: OpenStackConfig = field(default_factory=OpenStackConfig)
     runs: RunConfig = field(default_factory=RunConfig)
     controller: ControllerConfig = field(default_factory=ControllerConfig)
+    web: WebConfig = field(default_factory=WebConfig)

@@ -18,7 +18,6 @@ from models.lifecycle import Status
 from models.outside import Cloud, Dispatch, Orchestrator, ServerOrder, StopSignal
 from models.plan import Decision
 from models.records import (
-    AuditLine,
     Heartbeat,
     Job,
     Lease,
@@ -34,6 +33,7 @@ from models.world import StoreView
 
 __all__ = [
     "Asked",
+    "AuditLine",
     "Claim",
     "Clock",
     "Cloud",
@@ -245,6 +245,17 @@ class Asked:
     actor: str
     reason: str = ""
     dry_run: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditLine:
+    """What a person did: one line for each request that changed something, with all it changed."""
+
+    at: datetime
+    actor: str
+    action: str
+    subjects: tuple[str, ...]
+    reason: str
 
 
 class Operations(Protocol):

@@ -366,17 +366,6 @@ class ParameterChange:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AuditLine:
-    """What a person did: one line for each request that changed something, with all it changed."""
-
-    at: datetime
-    actor: str
-    action: str
-    subjects: tuple[str, ...]
-    reason: str
-
-
 HOLDS_FOR = timedelta(minutes=2)
 """What was not written into the ledger for so long is over; the same again is another row."""
 

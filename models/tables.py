@@ -19,6 +19,7 @@ from sqlalchemy import (
     DateTime,
     Identity,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -309,4 +310,15 @@ audit = Table(
     Column("subjects", ARRAY(Text), nullable=False),
     *_texts("reason"),
     _json("detail", default="{}"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _number(),
+    *_texts("name", "role"),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    _time_now("created_at"),
+    *_texts("created_by"),
+    *_times("expires_at", "revoked_at", nullable=True),
 )

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.plugins.place",
     "tests.plugins.stores",
     "tests.plugins.catalogues",
+    "tests.plugins.web",
 ]
 
 IN_CI = bool(os.environ.get("CI"))

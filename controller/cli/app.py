@@ -20,6 +20,7 @@ from controller.cli import (
     simulate,
     simulator,
     status,
+    web,
     why,
     workers,
     worlds,
@@ -48,6 +49,8 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(jobs.app, name="job")
 app.add_typer(workers.app, name="worker")
 app.add_typer(param.app, name="param")
+app.add_typer(web.app)
+app.add_typer(web.tokens, name="token")
 app.add_typer(why.app, name="why")
 
 

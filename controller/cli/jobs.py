@@ -273,5 +273,10 @@ def tell_verdicts(
             word = f"{happened}{done}" if verdict.done else f"not {done}"
             times = f"{count} " if count > 1 else ""
             say(f"{verdict.subject}: {times}{word}: {verdict.because}")
+    require_done(verdicts)
+
+
+def require_done(verdicts: Iterable[Verdict]) -> None:
+    """End with exit 1 when anything that was asked for was refused."""
     if not all(verdict.done for verdict in verdicts):
         raise typer.Exit(EXIT_FAILED)

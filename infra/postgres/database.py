@@ -15,6 +15,7 @@ from infra.postgres.reader import PostgresReader
 from infra.postgres.reports import PostgresReports
 from infra.postgres.sessions import ConnectionSettings, Sessions
 from infra.postgres.store import PostgresStore
+from infra.postgres.tokens import PostgresTokens
 from models.job_types import DEFAULT_REGISTRY, Registry
 
 # Waiting for news is no call: it may last as long as it likes, but connecting may not.
@@ -30,6 +31,7 @@ class Postgres:
         self.reports = PostgresReports(sessions)
         self.operations = PostgresOperations(sessions, registry)
         self.reader = PostgresReader(sessions)
+        self.tokens = PostgresTokens(sessions)
         self._hints: list[PostgresHints] = []
 
     def hints(self) -> PostgresHints:

@@ -6,18 +6,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, text
-
-from infra.postgres import pauses, people, wishes
+from infra.postgres import pauses, people, trail, wishes
 from infra.postgres.sessions import Sessions
 from infra.postgres.view import clock
 from infra.postgres.wishes import Ordered, Wish
 from models.job_types import Registry
 from models.ports import Asked, Submitted, Verdict
 from models.records import NewJob, ParameterChange
-from models.tables import audit
-
-_NOTIFY = text("select pg_notify('hrsi', '')")
 
 
 class PostgresOperations:
@@ -32,21 +27,21 @@ class PostgresOperations:
         with self._sessions.write(f"submit {len(jobs)} jobs") as connection:
             submitted = people.submit(connection, jobs, asked, self._registry)
             added = [f"job:{job_id}" for job_id in submitted.added]
-            _audit(connection, "submit", asked, added)
+            trail.note(connection, "submit", asked, added)
             return submitted
 
     def cancel(self, job_ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
         """See `models.ports.Operations.cancel`."""
         with self._sessions.write(f"cancel {len(job_ids)} jobs") as connection:
             verdicts = people.cancel(connection, job_ids, asked)
-            _audit(connection, "cancel", asked, _done(verdicts))
+            trail.note(connection, "cancel", asked, trail.done(verdicts))
             return verdicts
 
     def relaunch(self, job_ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
         """See `models.ports.Operations.relaunch`."""
         with self._sessions.write(f"relaunch {len(job_ids)} jobs") as connection:
             verdicts = people.relaunch(connection, job_ids, asked)
-            _audit(connection, "relaunch", asked, _done(verdicts))
+            trail.note(connection, "relaunch", asked, trail.done(verdicts))
             return verdicts
 
     def retire(self, names: Sequence[str], asked: Asked, *, forced: bool) -> tuple[Verdict, ...]:
@@ -54,7 +49,7 @@ class PostgresOperations:
         with self._sessions.write(f"retire {len(names)} workers") as connection:
             wish = Wish(asked=asked, now=clock(connection))
             verdicts = wishes.retire(connection, names, wish, forced=forced)
-            _audit(connection, "delete" if forced else "drain", asked, _done(verdicts))
+            trail.note(connection, "delete" if forced else "drain", asked, trail.done(verdicts))
             return verdicts
 
     def order(self, flavor: str, count: int, keep: timedelta, asked: Asked) -> tuple[Verdict, ...]:
@@ -63,7 +58,7 @@ class PostgresOperations:
         with self._sessions.write(f"order {count} workers of {flavor}") as connection:
             wish = Wish(asked=asked, now=clock(connection))
             verdicts = wishes.order(connection, ordered, wish, self._registry)
-            _audit(connection, "order", asked, _done(verdicts))
+            trail.note(connection, "order", asked, trail.done(verdicts))
             return verdicts
 
     def set_parameter(
@@ -73,7 +68,7 @@ class PostgresOperations:
         with self._sessions.write(f"set parameter {key}") as connection:
             wish = Wish(asked=asked, now=clock(connection))
             change = wishes.set_parameter(connection, key, value, wish, lasts)
-            _audit(connection, "set_parameter", asked, [f"parameter:{key}"])
+            trail.note(connection, "set_parameter", asked, [f"parameter:{key}"])
             return change
 
     def pause(
@@ -83,7 +78,7 @@ class PostgresOperations:
         with self._sessions.write(f"pause {', '.join(targets)}") as connection:
             wish = Wish(asked=asked, now=clock(connection))
             verdicts = pauses.pause(connection, targets, wish, lasts, self._registry)
-            _audit(connection, "pause", asked, _done(verdicts))
+            trail.note(connection, "pause", asked, trail.done(verdicts))
             return verdicts
 
     def resume(self, targets: Sequence[str], asked: Asked) -> tuple[Verdict, ...]:
@@ -91,21 +86,5 @@ class PostgresOperations:
         with self._sessions.write(f"resume {', '.join(targets)}") as connection:
             wish = Wish(asked=asked, now=clock(connection))
             verdicts = pauses.resume(connection, targets, wish)
-            _audit(connection, "resume", asked, _done(verdicts))
+            trail.note(connection, "resume", asked, trail.done(verdicts))
             return verdicts
-
-
-def _done(verdicts: Sequence[Verdict]) -> list[str]:
-    return list(dict.fromkeys(verdict.subject for verdict in verdicts if verdict.done))
-
-
-def _audit(connection: Connection, action: str, asked: Asked, subjects: list[str]) -> None:
-    """Note who did what to which things, and wake whoever may have work by it."""
-    if asked.dry_run or not subjects:
-        return
-    connection.execute(
-        insert(audit).values(
-            actor=asked.actor, action=action, subjects=subjects, reason=asked.reason
-        )
-    )
-    connection.execute(_NOTIFY)

@@ -24,9 +24,8 @@ from infra.postgres.rows import (
 from infra.postgres.sessions import Sessions
 from infra.postgres.statements import statement
 from models.errors import NotFound
-from models.ports import JobFilter, JobStory
+from models.ports import AuditLine, JobFilter, JobStory
 from models.records import (
-    AuditLine,
     Heartbeat,
     Job,
     Lease,

@@ -18,6 +18,7 @@ from models.lifecycle import Status
 from models.plan import Decision
 from models.ports import (
     Asked,
+    AuditLine,
     Claim,
     Clock,
     Ids,
@@ -31,7 +32,6 @@ from models.ports import (
     ViewLimits,
 )
 from models.records import (
-    AuditLine,
     Heartbeat,
     Job,
     Lease,

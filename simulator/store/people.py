@@ -12,9 +12,8 @@ from models.errors import Malformed
 from models.lifecycle import Status
 from models.parameters import UNSET, admit
 from models.pauses import end_of, in_words, why_not_pausable
-from models.ports import Asked, Ids, Submitted, Verdict
+from models.ports import Asked, AuditLine, Ids, Submitted, Verdict
 from models.records import (
-    AuditLine,
     Job,
     NewJob,
     ParameterChange,

@@ -19,8 +19,8 @@ from models.errors import FailureClass, Superseded
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.lifecycle import Status
 from models.parameters import Kept
+from models.ports import AuditLine
 from models.records import (
-    AuditLine,
     Backoff,
     Heartbeat,
     Intent,

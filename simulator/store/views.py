@@ -16,9 +16,8 @@ from models.errors import NotFound
 from models.lifecycle import ERRORS, IN_FLIGHT, Status
 from models.parameters import in_force
 from models.pauses import paused_types
-from models.ports import JobFilter, JobStory, ViewLimits
+from models.ports import AuditLine, JobFilter, JobStory, ViewLimits
 from models.records import (
-    AuditLine,
     Backoff,
     Heartbeat,
     InFlight,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -10,7 +12,25 @@ from models.errors import IllegalTransition, NotFound, Superseded
 from models.lifecycle import Status
 from models.ports import Placement, RunResult
 from models.records import Run, RunEnd
-from tests.plugins.stores import ASKED, STEPS, Desk
+from tests.plugins.stores import ASKED, STEPS, Desk, Doors, memory_doors, postgres_doors
+from tests.plugins.web import ReportsByApi, serving
+
+
+@pytest.fixture(params=["memory", "postgres", "http"])
+def doors(request: pytest.FixtureRequest) -> Iterator[Doors]:
+    """Each store, and PostgreSQL behind the HTTP API: a program keeps the same promises there."""
+    if request.param == "memory":
+        yield memory_doors()
+        return
+    database = request.getfixturevalue("postgres")
+    if request.param == "postgres":
+        yield postgres_doors(database)
+        return
+    with serving(database) as api:
+        reports = ReportsByApi(api.url)
+        yield replace(postgres_doors(database), reports=reports)
+        reports.close()
+
 
 ENDS = (Status.INTERNAL_ERROR, Status.EXTERNAL_ERROR)
 

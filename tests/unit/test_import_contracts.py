@@ -23,7 +23,8 @@ PURE_LIBRARIES = {"msgspec", "pyproj", "shapely"}
 # A program that uses every exception which the contracts make.
 ALLOWED = {
     "controller/__init__.py": "",
-    "controller/bootstrap.py": "import infra.nomad\nimport infra.openstack\nimport simulator",
+    "controller/bootstrap/__init__.py": "import controller.bootstrap.whole",
+    "controller/bootstrap/whole.py": "import infra.nomad\nimport infra.openstack\nimport simulator",
     "controller/loop.py": "import controller.bootstrap\nimport reconcilers.execution",
     "infra/__init__.py": "",
     "infra/nomad.py": "import nomad\nimport infra.retry\nimport models.records",

@@ -1,0 +1,87 @@
+"""The store alone: for commands of people, for migrations, and for the HTTP API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from controller.bootstrap.access import token_key
+from controller.clock import SystemClock
+from controller.config import Config, require_for_web
+from infra import postgres
+from infra.postgres import embedded
+from models.access import Tokens
+from models.ports import (
+    Operations,
+    Reader,
+)
+from web.desk import Desk
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class People:
+    """The store as people use it."""
+
+    operations: Operations
+    reader: Reader
+    tokens: Tokens
+
+
+@contextmanager
+def people(config: Config) -> Iterator[People]:
+    """The store for people, for the length of a block."""
+    with ExitStack() as opened:
+        database = open_database(config, opened)
+        yield People(operations=database.operations, reader=database.reader, tokens=database.tokens)
+
+
+def migrate(config: Config, revision: str = "head", *, down: bool = False) -> str:
+    """Bring the database to the shape of a revision; with `down` undo what came after it.
+
+    The revision that it is at now.
+    """
+    with ExitStack() as opened:
+        database = open_database(config, opened)
+        return database.downgrade(revision) if down else database.migrate(revision)
+
+
+def open_database(
+    config: Config, opened: ExitStack, live_deadline: Callable[[], timedelta] | None = None
+) -> postgres.Postgres:
+    """The database of the settings; an embedded one is started, and ours to migrate."""
+    url = config.database.url.reveal()
+    server = None
+    if not url:
+        server = embedded.start(Path(config.database.directory))
+        opened.callback(server.stop)
+        url = server.url
+    database = postgres.connect(
+        url, pool_size=config.database.connections, live_deadline=live_deadline
+    )
+    opened.callback(database.dispose)
+    if server is not None:
+        database.migrate()
+    return database
+
+
+@contextmanager
+def desk(config: Config) -> Iterator[Desk]:
+    """What the HTTP API works with, for the length of a block.
+
+    Raises `ConfigurationError` for settings that cannot work.
+    """
+    require_for_web(config)
+    with ExitStack() as opened:
+        database = open_database(config, opened)
+        yield Desk(
+            deployment=config.deployment,
+            reader=database.reader,
+            operations=database.operations,
+            reports=database.reports,
+            tokens=database.tokens,
+            clock=SystemClock(),
+            token_key=token_key(config),
+        )

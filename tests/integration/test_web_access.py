@@ -1,0 +1,150 @@
+"""Who may do what over HTTP: every route by every kind of caller, as one table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from infra.postgres import Postgres, connect
+from models.access import PREFIX, Role, digest_of
+from models.payload import run_token
+from tests.plugins.stores import ASKED, Desk, postgres_doors
+from tests.plugins.web import KEY, Api, serving
+from web.access import FAILURES
+from web.tokens import make
+
+pytestmark = pytest.mark.integration
+
+OPEN, OF_THE_RUN = "nobody in particular", "the run itself"
+
+NEEDS: dict[tuple[str, str], str | Role] = {
+    ("GET", "/healthz"): OPEN,
+    ("POST", "/api/v1/runs/{run_id}/claims"): OF_THE_RUN,
+    ("POST", "/api/v1/runs/{run_id}/claims/{number}/status"): OF_THE_RUN,
+    ("POST", "/api/v1/runs/{run_id}/claims/{number}/end"): OF_THE_RUN,
+    ("GET", "/api/v1/jobs"): Role.VIEWER,
+    ("GET", "/api/v1/jobs/{reference}"): Role.VIEWER,
+    ("POST", "/api/v1/jobs/cancel"): Role.OPERATOR,
+    ("POST", "/api/v1/jobs/relaunch"): Role.OPERATOR,
+    ("GET", "/api/v1/workers"): Role.VIEWER,
+    ("POST", "/api/v1/workers/retire"): Role.OPERATOR,
+    ("POST", "/api/v1/workers/order"): Role.OPERATOR,
+    ("GET", "/api/v1/services"): Role.VIEWER,
+    ("GET", "/api/v1/decisions"): Role.VIEWER,
+    ("GET", "/api/v1/audit"): Role.OPERATOR,
+    ("GET", "/api/v1/pauses"): Role.VIEWER,
+    ("POST", "/api/v1/pauses"): Role.OPERATOR,
+    ("POST", "/api/v1/pauses/end"): Role.OPERATOR,
+    ("GET", "/api/v1/parameters"): Role.VIEWER,
+    ("PUT", "/api/v1/parameters/{key}"): Role.ADMIN,
+    ("GET", "/api/v1/tokens"): Role.ADMIN,
+    ("POST", "/api/v1/tokens"): Role.ADMIN,
+    ("POST", "/api/v1/tokens/revoke"): Role.ADMIN,
+}
+
+STRANGERS = ("no token", "a wrong token", "an expired token", "a revoked token", "another run")
+CALLERS = (*STRANGERS, "the run", *Role)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """An API with somebody of every kind at its door."""
+
+    api: Api
+    job: int
+    run: UUID
+    tokens: dict[str, str | None]
+
+
+@pytest.fixture(scope="module")
+def database(database_url: str) -> Iterator[Postgres]:
+    opened = connect(database_url, application_name="tests")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def place(database: Postgres) -> Iterator[Place]:
+    run = Desk(postgres_doors(database)).queued()
+    with serving(database) as api:
+        moment = timedelta(milliseconds=1)
+        expired = make(database.tokens, "expired", Role.ADMIN, ASKED, moment).token
+        revoked = api.token(Role.ADMIN, "revoked")
+        database.tokens.revoke(("revoked",), ASKED)
+        time.sleep(moment.total_seconds() * 2)
+        yield Place(
+            api=api,
+            job=run.job_id,
+            run=run.id,
+            tokens={
+                "no token": None,
+                "a wrong token": f"{PREFIX}nobody-has-this-one",
+                "an expired token": expired,
+                "a revoked token": revoked,
+                "another run": run_token(KEY, uuid4()),
+                "the run": run_token(KEY, run.id),
+                **{role.value: api.token(role) for role in Role},
+            },
+        )
+
+
+def may(caller: str, needed: str | Role) -> bool:
+    if needed == OPEN:
+        return True
+    if isinstance(needed, Role):
+        return caller in list(Role) and Role(caller).covers(needed)
+    return caller == "the run"
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_every_route_lets_in_whom_it_should_and_nobody_else(place: Place, caller: str) -> None:
+    """What gets in is refused for its empty body, or answered; what does not never gets so far."""
+    for (method, path), needed in NEEDS.items():
+        names = {"run_id": place.run, "number": 1, "reference": place.job, "key": "pool.idle_for"}
+        filled = path.format(**names)
+        # A failure counts against the address: each route is asked as if it were the first one.
+        place.api.forgive()
+        answer = place.api.ask_raw(method, filled, place.tokens[caller])
+        expected = {200, 422} if may(caller, needed) else {401, 403}
+        assert answer.status in expected, (method, path, caller, answer)
+        if answer.status == 401:
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+        if answer.status == 403:
+            assert f"this needs {needed}" in answer.body["detail"]
+
+
+def test_the_table_names_every_route(place: Place) -> None:
+    described = place.api.ask("GET", "/openapi.json").body["paths"]
+    routes = {(method.upper(), path) for path, ways in described.items() for method in ways}
+    assert routes == set(NEEDS)
+
+
+def test_an_address_with_many_wrong_tokens_has_to_wait_but_runs_there_are_heard(
+    place: Place,
+) -> None:
+    api, wrong = place.api, place.tokens["a wrong token"]
+    for _ in range(FAILURES):
+        assert api.ask("GET", "/jobs", wrong).status == 401
+    locked_out = api.ask("GET", "/jobs", place.tokens["admin"])
+    assert locked_out.status == 429
+    assert 0 < int(locked_out.headers["Retry-After"]) <= 60
+    assert locked_out.body["type"] == "urn:hrsi:problem:too-many-failures"
+    claim = {"allocation_id": "allocation-1"}
+    heard = api.ask("POST", f"/runs/{place.run}/claims", place.tokens["the run"], claim)
+    assert heard.status == 200
+    api.forgive()
+    assert api.ask("GET", "/jobs", place.tokens["admin"]).status == 200
+
+
+def test_the_store_keeps_no_token_and_no_list_shows_one(place: Place) -> None:
+    admin = place.tokens["admin"]
+    assert admin is not None
+    listed = place.api.ask("GET", "/tokens", admin)
+    assert {row["name"] for row in listed.body} >= {"admin", "viewer", "expired", "revoked"}
+    assert admin not in str(listed.body)
+    assert digest_of(admin).hex() not in str(listed.body)

@@ -1,0 +1,219 @@
+"""What the HTTP API says and does, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from infra.api import connect as connect_api
+from infra.postgres import Postgres, connect
+from models.access import Role
+from models.errors import NotFound, PortError, Refused, Throttled, Unavailable, Unknown
+from models.lifecycle import Status
+from models.payload import run_token
+from models.ports import Placement
+from tests.plugins.stores import Desk, postgres_doors
+from tests.plugins.web import KEY, Api, serving
+
+pytestmark = pytest.mark.integration
+
+PLACEMENT = Placement(allocation_id="allocation-1")
+RUN = uuid4()
+
+
+@pytest.fixture
+def desk(own_database: Postgres) -> Desk:
+    """Short ways to jobs in the database behind the API."""
+    return Desk(postgres_doors(own_database))
+
+
+def pages(api: Api, token: str, query: str) -> list[list[int]]:
+    """The ids of every page of a list."""
+    found: list[list[int]] = []
+    after: int | None = 0
+    while after is not None:
+        page = api.ask("GET", f"/jobs?{query}&after={after}", token).body
+        found.append([job["id"] for job in page["jobs"]])
+        after = page["next"]
+    return found
+
+
+def test_jobs_are_listed_page_by_page_and_filtered(api: Api, desk: Desk) -> None:
+    token = api.token(Role.VIEWER)
+    ids = [*desk.submit(3), *desk.submit(2, type="rlies1")]
+    assert pages(api, token, "limit=2") == [ids[:2], ids[2:4], ids[4:]]
+    assert pages(api, token, "type=rlies1&status=ready&status=queued") == [ids[3:]]
+    assert pages(api, token, "tile=99XXX") == [[]]
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        pytest.param("status=soon", "query.status.0", id="no-such-status"),
+        pytest.param("limit=0", "query.limit", id="no-page-at-all"),
+        pytest.param("colour=red", "query.colour", id="no-such-filter"),
+        pytest.param(f"after={2**64}", "query.after", id="an-id-beyond-the-database"),
+    ],
+)
+def test_a_query_that_makes_no_sense_names_what_is_wrong(api: Api, query: str, named: str) -> None:
+    answer = api.ask("GET", f"/jobs?{query}", api.token(Role.VIEWER))
+    assert (answer.status, answer.kind) == (422, "application/problem+json")
+    assert answer.body["type"] == "urn:hrsi:problem:malformed"
+    assert named in answer.body["detail"]
+
+
+def test_everything_known_about_a_job_is_one_document(api: Api, desk: Desk) -> None:
+    run = desk.claimed()
+    job = desk.job(run.job_id)
+    token = api.token(Role.VIEWER)
+    by_id, by_uuid, by_key = (
+        api.ask("GET", f"/jobs/{reference}", token).body
+        for reference in (job.id, job.unique_id, f"{job.type}/{job.key}")
+    )
+    assert by_id == by_uuid == by_key
+    assert by_id["job"]["status"] == "started"
+    assert [row["after"] for row in by_id["history"]][-2:] == ["queued", "started"]
+    assert [(each["id"], each["claim"]) for each in by_id["runs"]] == [(str(run.id), 1)]
+    missing = api.ask("GET", "/jobs/gfsc/nothing", token)
+    assert (missing.status, missing.body["type"]) == (404, "urn:hrsi:problem:not-found")
+    assert "gfsc/nothing" in missing.body["detail"]
+
+
+def test_what_a_person_does_is_judged_one_by_one_and_stands_in_the_trail(
+    api: Api, desk: Desk
+) -> None:
+    token = api.token(Role.OPERATOR, "ada")
+    [job] = desk.submit()
+    wish: dict[str, Any] = {"jobs": [job, 10**9], "reason": "wrong tile"}
+    tried = api.ask("POST", "/jobs/cancel", token, {**wish, "dry_run": True})
+    assert [verdict["done"] for verdict in tried.body] == [True, False]
+    assert desk.job(job).status is Status.READY
+    done = api.ask("POST", "/jobs/cancel", token, wish)
+    assert [verdict["done"] for verdict in done.body] == [True, False]
+    assert desk.job(job).status is Status.CANCELLED
+    assert desk.story(job).history[-1].actor == "ada (api)"
+    newest, *_ = api.ask("GET", f"/audit?about=job:{job}", token).body
+    assert (newest["actor"], newest["action"], newest["reason"]) == (
+        "ada (api)",
+        "cancel",
+        "wrong tile",
+    )
+
+
+def test_pauses_and_parameters_are_set_and_seen(api: Api) -> None:
+    admin = api.token(Role.ADMIN)
+    rest = {"targets": ["type:gfsc"], "seconds": 1800, "reason": "inputs are wrong"}
+    assert [verdict["done"] for verdict in api.ask("POST", "/pauses", admin, rest).body] == [True]
+    assert [pause["target"] for pause in api.ask("GET", "/pauses", admin).body] == ["type:gfsc"]
+    ended = api.ask("POST", "/pauses/end", admin, {"targets": ["type:gfsc"]})
+    assert [verdict["done"] for verdict in ended.body] == [True]
+    path = "/parameters/pool.max_workers"
+    change = api.ask("PUT", path, admin, {"value": 50, "reason": "quota"})
+    assert (change.body["old"], change.body["new"], change.body["author"]) == (
+        None,
+        50,
+        "admin (api)",
+    )
+    assert [row["new"] for row in api.ask("GET", "/parameters", admin).body] == [50]
+    refused = api.ask("PUT", path, admin, {"value": -1})
+    assert (refused.status, refused.body["type"]) == (422, "urn:hrsi:problem:impossible-value")
+    assert "pool.max_workers" in refused.body["detail"]
+    unknown = api.ask("PUT", "/parameters/pool.colour", admin, {"value": 1})
+    assert unknown.status == 422
+
+
+def test_a_token_is_made_used_and_ended_over_the_api(api: Api) -> None:
+    admin = api.token(Role.ADMIN)
+    wish = {"name": "grafana", "role": "viewer", "reason": "dashboards"}
+    made = api.ask("POST", "/tokens", admin, wish).body
+    assert made["verdict"]["done"]
+    assert api.ask("GET", "/jobs", made["token"]).status == 200
+    again = api.ask("POST", "/tokens", admin, wish).body
+    assert (again["verdict"]["done"], again["token"]) == (False, None)
+    ended = api.ask("POST", "/tokens/revoke", admin, {"names": ["grafana", "nobody"]})
+    assert [verdict["done"] for verdict in ended.body] == [True, False]
+    assert api.ask("GET", "/jobs", made["token"]).status == 401
+    assert api.ask("POST", "/tokens", admin, wish).body["verdict"]["done"]
+
+
+def test_what_a_program_says_is_refused_as_the_store_refuses_it(api: Api, desk: Desk) -> None:
+    run, stranger = desk.queued(), uuid4()
+    with pytest.raises(Refused, match="not that of run"):
+        connect_api(api.url, run_token(KEY, stranger)).claim(run.id, PLACEMENT)
+    with pytest.raises(NotFound, match=str(stranger)):
+        connect_api(api.url, run_token(KEY, stranger)).claim(stranger, PLACEMENT)
+
+
+@contextmanager
+def listening(answers: bytes | None) -> Iterator[str]:
+    """The address of a server that takes one request and answers this, or hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            caller, _ = server.accept()
+            with caller:
+                caller.recv(65_536)
+                caller.sendall(answers or b"")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+def test_a_database_that_is_away_is_said_to_be() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    away = connect(f"postgresql://nobody@127.0.0.1:{port}/none")
+    with serving(away) as api:
+        for path in ("/healthz", "/api/v1/jobs"):
+            answer = api.ask_raw("GET", path, "hrsi_any")
+            assert (answer.status, answer.body["type"]) == (503, "urn:hrsi:problem:unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+        claim = connect_api(api.url, run_token(KEY, RUN))
+        with pytest.raises(Unavailable):
+            claim.claim(RUN, PLACEMENT)
+        claim.close()
+    away.dispose()
+
+
+def test_an_api_that_is_not_there_is_unavailable_and_nothing_happened() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    reports = connect_api(f"http://127.0.0.1:{port}", run_token(KEY, RUN))
+    with pytest.raises(Unavailable, match="gave no answer"):
+        reports.claim(RUN, PLACEMENT)
+    reports.close()
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        pytest.param(None, Unknown, id="hung-up"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", Unknown, id="no-claim"),
+        pytest.param(
+            b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\n\r\nbad", Unknown, id="a-proxy"
+        ),
+        pytest.param(
+            b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n",
+            Throttled,
+            id="too-often",
+        ),
+    ],
+)
+def test_an_answer_that_says_nothing_is_no_answer(
+    answers: bytes | None, error: type[PortError]
+) -> None:
+    with listening(answers) as url:
+        reports = connect_api(url, run_token(KEY, RUN))
+        with pytest.raises(error, match=f"claim run {RUN}") as raised:
+            reports.claim(RUN, PLACEMENT)
+        reports.close()
+    assert raised.value.retry_after == (timedelta(seconds=7) if error is Throttled else None)

@@ -1,0 +1,143 @@
+"""What goes wrong, as problem details (RFC 9457): a status, a type to branch on, and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from math import ceil
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from models.errors import (
+    ConfigurationError,
+    HrsiError,
+    IllegalTransition,
+    Malformed,
+    NotFound,
+    Permanent,
+    Superseded,
+    Temporary,
+    Unknown,
+)
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE = "urn:hrsi:problem:"
+
+LATER = timedelta(seconds=5)
+"""When to come back where the store does not say so itself."""
+
+_KINDS: tuple[tuple[type[HrsiError], HTTPStatus, str], ...] = (
+    (NotFound, HTTPStatus.NOT_FOUND, "not-found"),
+    (Malformed, HTTPStatus.UNPROCESSABLE_ENTITY, "malformed"),
+    (ConfigurationError, HTTPStatus.UNPROCESSABLE_ENTITY, "impossible-value"),
+    (Superseded, HTTPStatus.CONFLICT, "superseded"),
+    (IllegalTransition, HTTPStatus.CONFLICT, "illegal-transition"),
+    (Temporary, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
+    # Whoever asked may ask again: every write of this API says the same when it is said twice.
+    (Unknown, HTTPStatus.SERVICE_UNAVAILABLE, "no-answer"),
+    (Permanent, HTTPStatus.INTERNAL_SERVER_ERROR, "refused-by-the-store"),
+)
+
+RESPONSES: Mapping[int | str, dict[str, Any]] = MappingProxyType(
+    {
+        "default": {
+            "description": "Problem details (RFC 9457)",
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {
+                        "type": "object",
+                        "required": ["type", "title", "status", "detail"],
+                        "properties": {
+                            "type": {"type": "string"},
+                            "title": {"type": "string"},
+                            "status": {"type": "integer"},
+                            "detail": {"type": "string"},
+                        },
+                    }
+                }
+            },
+        }
+    }
+)
+"""How the description of every route names its problems."""
+
+
+class Problem(HTTPException):
+    """A refusal of the API itself, with its type."""
+
+    def __init__(
+        self, status: HTTPStatus, kind: str, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.kind = kind
+
+
+def answer(
+    status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """One problem as a response."""
+    return JSONResponse(
+        {
+            "type": f"{TYPE}{kind}",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
+        },
+        status_code=status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Let every error that a route raises become a problem."""
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _of_request)
+    app.add_exception_handler(HrsiError, _of_ours)
+    app.add_exception_handler(Exception, _of_a_defect)
+
+
+def _of_http(request: Request, error: Exception) -> JSONResponse:
+    del request
+    assert isinstance(error, HTTPException)
+    kind = error.kind if isinstance(error, Problem) else HTTPStatus(error.status_code).name
+    return answer(
+        error.status_code, kind.lower().replace("_", "-"), str(error.detail), error.headers
+    )
+
+
+def _of_request(request: Request, error: Exception) -> JSONResponse:
+    del request
+    assert isinstance(error, RequestValidationError)
+    faults = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed", "; ".join(faults))
+
+
+def _of_ours(request: Request, error: Exception) -> JSONResponse:
+    del request
+    for kind, status, name in _KINDS:
+        if isinstance(error, kind):
+            return answer(status, name, str(error), _come_back(error))
+    raise error
+
+
+def _come_back(error: Exception) -> dict[str, str]:
+    if not isinstance(error, Temporary | Unknown):
+        return {}
+    return {"Retry-After": str(ceil((error.retry_after or LATER).total_seconds()))}
+
+
+def _of_a_defect(request: Request, error: Exception) -> JSONResponse:
+    # What it was stands in the log, not in the answer: it may hold what is none of the caller's.
+    log.error("a request failed", path=request.url.path, exc_info=error)
+    detail = "The service failed; its log says why. Nothing is known of what was done."
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "defect", detail)
