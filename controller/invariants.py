@@ -82,9 +82,9 @@ class Violation:
 def check(world: World) -> list[Violation]:
     """What is broken in this world."""
     return [
-        *(v for member in join(world) for v in _deleted_while_busy(member)),
+        *_deleted_while_busy(join(world)),
         *_false_flights(world.store.in_flight),
-        *_twice_in_flight(world),
+        *_twice_in_flight(world.store.in_flight),
         *_same_name(world.store.workers),
     ]
 
@@ -125,17 +125,25 @@ def check_pauses(world: World, decisions: Iterable[Decision], loop: str) -> list
     return found
 
 
-def _deleted_while_busy(member: Member) -> Iterator[Violation]:
+@remembered
+def _deleted_while_busy(members: tuple[Member, ...]) -> tuple[Violation, ...]:
     """I1. The mark, the barrier and the re-read should have kept the worker empty."""
-    retirement = member.worker.retirement
-    if member.worker.state is not WorkerState.DELETING or retirement is None:
-        return
-    if member.live and retirement.cause in _ONLY_EMPTY and not retirement.forced:
-        yield Violation(
+    return tuple(
+        Violation(
             invariant="I1",
             subject=f"worker:{member.worker.name}",
             what=f"is being deleted while {len(member.live)} allocations may run on it",
         )
+        for member in members
+        if member.live and _must_be_empty(member.worker)
+    )
+
+
+def _must_be_empty(worker: Worker) -> bool:
+    retirement = worker.retirement
+    if worker.state is not WorkerState.DELETING or retirement is None:
+        return False
+    return retirement.cause in _ONLY_EMPTY and not retirement.forced
 
 
 @remembered
@@ -162,22 +170,26 @@ def _not_current(flight: InFlight) -> Iterator[Violation]:
             )
 
 
-def _twice_in_flight(world: World) -> Iterator[Violation]:
+@remembered
+def _twice_in_flight(flights: tuple[InFlight, ...]) -> tuple[Violation, ...]:
     """I2. One job, one current run."""
-    counts = Counter(flight.job.id for flight in world.store.in_flight)
-    for job_id, count in counts.items():
-        if count > 1:
-            yield Violation(
-                invariant="I2", subject=f"job:{job_id}", what=f"is in flight {count} times"
-            )
+    counts = Counter(flight.job.id for flight in flights)
+    return tuple(
+        Violation(invariant="I2", subject=f"job:{job_id}", what=f"is in flight {count} times")
+        for job_id, count in counts.items()
+        if count > 1
+    )
 
 
-def _same_name(workers: Iterable[Worker]) -> Iterator[Violation]:
+@remembered
+def _same_name(workers: tuple[Worker, ...]) -> tuple[Violation, ...]:
     """I4. Two rows of one name would be counted as one server by those who look."""
     counts = Counter(worker.name for worker in workers)
-    for name, count in counts.items():
-        if count > 1:
-            yield Violation(invariant="I4", subject=f"worker:{name}", what=f"has {count} open rows")
+    return tuple(
+        Violation(invariant="I4", subject=f"worker:{name}", what=f"has {count} open rows")
+        for name, count in counts.items()
+        if count > 1
+    )
 
 
 def _creations_over_caps(
@@ -213,10 +225,9 @@ def _vcpus(world: World, flavors: Iterable[str]) -> int:
 
 def _deletions_of_busy(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
     """I1, before it happens."""
-    members = {member.worker.id: member for member in join(world)}
-    for decision in decisions:
-        if not isinstance(decision, CommitDelete) or decision.cause not in _ONLY_EMPTY:
-            continue
+    deletions = [d for d in decisions if isinstance(d, CommitDelete) and d.cause in _ONLY_EMPTY]
+    members = {member.worker.id: member for member in join(world)} if deletions else {}
+    for decision in deletions:
         member = members.get(decision.worker_id)
         retirement = member.worker.retirement if member else None
         forced = retirement is not None and retirement.forced
