@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from models import actions
 from models.actions import CommitDelete, CreateServer, DispatchRun
-from models.fleet import Member, join
+from models.fleet import join
 from models.lifecycle import IN_FLIGHT, ON_WORKER
 from models.pauses import in_words, pause_of_loop, paused_types
 from models.plan import Action, Decision
@@ -82,7 +82,7 @@ class Violation:
 def check(world: World) -> list[Violation]:
     """What is broken in this world."""
     return [
-        *_deleted_while_busy(join(world)),
+        *_deleted_while_busy(world),
         *_false_flights(world.store.in_flight),
         *_twice_in_flight(world.store.in_flight),
         *_same_name(world.store.workers),
@@ -125,18 +125,19 @@ def check_pauses(world: World, decisions: Iterable[Decision], loop: str) -> list
     return found
 
 
-@remembered
-def _deleted_while_busy(members: tuple[Member, ...]) -> tuple[Violation, ...]:
+def _deleted_while_busy(world: World) -> list[Violation]:
     """I1. The mark, the barrier and the re-read should have kept the worker empty."""
-    return tuple(
+    if not any(_must_be_empty(worker) for worker in world.store.workers):
+        return []
+    return [
         Violation(
             invariant="I1",
             subject=f"worker:{member.worker.name}",
             what=f"is being deleted while {len(member.live)} allocations may run on it",
         )
-        for member in members
+        for member in join(world)
         if member.live and _must_be_empty(member.worker)
-    )
+    ]
 
 
 def _must_be_empty(worker: Worker) -> bool:
@@ -151,23 +152,24 @@ def _false_flights(flights: tuple[InFlight, ...]) -> tuple[Violation, ...]:
     return tuple(v for flight in flights for v in _not_current(flight))
 
 
-def _not_current(flight: InFlight) -> Iterator[Violation]:
+def _not_current(flight: InFlight) -> list[Violation]:
     """I2. A job in flight has an open run, its newest, which claimed if it is on a worker."""
     job, run = flight.job, flight.run
-    wrong: dict[str, bool] = {
-        f"its status is {job.status}": job.status not in IN_FLIGHT,
-        f"its run is that of job {run.job_id}": run.job_id != job.id,
-        f"its run is attempt {run.attempt} of {job.attempt}": run.attempt != job.attempt,
-        "its run has ended": run.ended_at is not None,
-        f"it is {job.status} and nothing claimed its run": (
-            job.status in ON_WORKER and run.claim < 1
-        ),
-    }
-    for what, holds in wrong.items():
-        if holds:
-            yield Violation(
-                invariant="I2", subject=f"job:{job.id}", what=f"is in flight but {what}"
-            )
+    wrong: list[str] = []
+    if job.status not in IN_FLIGHT:
+        wrong.append(f"its status is {job.status}")
+    if run.job_id != job.id:
+        wrong.append(f"its run is that of job {run.job_id}")
+    if run.attempt != job.attempt:
+        wrong.append(f"its run is attempt {run.attempt} of {job.attempt}")
+    if run.ended_at is not None:
+        wrong.append("its run has ended")
+    if job.status in ON_WORKER and run.claim < 1:
+        wrong.append(f"it is {job.status} and nothing claimed its run")
+    return [
+        Violation(invariant="I2", subject=f"job:{job.id}", what=f"is in flight but {what}")
+        for what in wrong
+    ]
 
 
 @remembered

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import filterfalse
 
 from models.fleet import Member
 from models.records import RetireStep, WorkerState
@@ -42,12 +43,12 @@ def roster(members: tuple[Member, ...]) -> Roster:
     """Sort the members, which are in the order of their names."""
     oldest_first = sorted(members, key=lambda m: m.worker.created_at)
     return Roster(
-        unsettled=tuple(m for m in members if not _is_settled(m)),
-        doubtful=tuple(m for m in oldest_first if _is_doubtful(m)),
-        retiring=tuple(m for m in oldest_first if m.worker.retirement is not None),
-        leaving=tuple(m for m in members if _is_leaving(m)),
-        free=tuple(m for m in members if m.is_free),
-        serving=sum(_is_serving(m) for m in members),
+        unsettled=tuple(filterfalse(_is_settled, members)),
+        doubtful=tuple(filter(_is_doubtful, oldest_first)),
+        retiring=tuple(filter(_is_retiring, oldest_first)),
+        leaving=tuple(filter(_is_leaving, members)),
+        free=tuple(filter(_is_free, members)),
+        serving=sum(map(_is_serving, members)),
         flavors=Counter(m.worker.flavor for m in members),
     )
 
@@ -57,18 +58,27 @@ def is_broken(server: Server | None) -> bool:
     return server is not None and server.status in BROKEN
 
 
+def _is_retiring(member: Member) -> bool:
+    return member.worker.retirement is not None
+
+
+def _is_free(member: Member) -> bool:
+    return member.is_free
+
+
 def _is_serving(member: Member) -> bool:
     return member.worker.state is WorkerState.READY and member.worker.retirement is None
 
 
 def _is_joined(member: Member) -> bool:
     """Its server and its node are there, and the node is up."""
-    there = member.server is not None and member.node is not None
-    return there and member.node is not None and member.node.status == "ready"
+    node = member.node
+    return member.server is not None and node is not None and node.status == "ready"
 
 
 def _is_settled(member: Member) -> bool:
-    return _is_serving(member) and _is_joined(member) and (not member.node or member.node.eligible)
+    eligible = member.node is not None and member.node.eligible
+    return eligible and _is_serving(member) and _is_joined(member)
 
 
 def _is_doubtful(member: Member) -> bool:
