@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import chain
 
 from controller.ledger import REPEAT_AFTER
+from models.breakers import BreakerName
 from models.errors import System
 from models.job_types import Registry, parent_id
 from models.lifecycle import ERRORS, ON_WORKER, Status
@@ -29,9 +30,13 @@ _WATCHED = _WAITING | ON_WORKER
 
 
 def systems() -> list[str]:
-    """What rows about outside systems are about, by either of their names."""
+    """What rows about outside systems are about, by either of their names, and the breakers that
+    open when one of them shows too little.
+    """
     names = dict.fromkeys(name.value for name in (*Source, *System))
-    return [str(Subject(SubjectKind.SYSTEM, name)) for name in names]
+    found = [Subject(SubjectKind.SYSTEM, name) for name in names]
+    found += [Subject(SubjectKind.BREAKER, name.value) for name in BreakerName]
+    return list(map(str, found))
 
 
 def about_job(

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from models.breakers import BreakerName
 from models.fleet import Demand, demands, join
 from models.job_types import parent_id
 from models.lifecycle import Status
 from models.pauses import paused_types
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
+from models.vanishing import open_breakers
 from models.wording import job_subject
 from models.world import JobCount, Source, StoreView, World
 
@@ -33,10 +35,13 @@ class Figures:
     waiting: Mapping[Labels, int]
     demand: Mapping[str, Demand]
     pauses: Mapping[Labels, int]
+    breakers: Mapping[Labels, int]
+    suspects: Mapping[Labels, int]
 
 
 def figures(world: World) -> Figures:
     """Count a world. There is no demand to speak of while Nomad is unknown."""
+    shown = open_breakers(world)
     return Figures(
         jobs=_jobs(world.store),
         quarantined=_quarantined(world.store),
@@ -45,6 +50,10 @@ def figures(world: World) -> Figures:
         waiting=_waiting(world),
         demand=demands(world, join(world)) if world.nomad is not None else {},
         pauses=Counter[Labels]((pause.target,) for pause in world.store.pauses),
+        breakers={(name.value,): int(name in shown) for name in BreakerName},
+        suspects={
+            (name.value,): len(shown[name].suspects) if name in shown else 0 for name in BreakerName
+        },
     )
 
 

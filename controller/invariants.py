@@ -13,14 +13,23 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from models import actions
-from models.actions import CommitDelete, CreateServer, DispatchRun
-from models.fleet import join
+from models.actions import (
+    CloseBreaker,
+    CommitDelete,
+    CreateServer,
+    DispatchRun,
+    MarkWorker,
+    OpenBreaker,
+)
+from models.breakers import REMOVAL_CAUSES, BreakerName
+from models.fleet import Member, join
 from models.lifecycle import IN_FLIGHT, ON_WORKER
 from models.pauses import in_words, pause_of_loop, paused_types
 from models.plan import Action, Decision
 from models.records import InFlight, RetireCause, Worker, WorkerState
 from models.remembered import remembered
 from models.settings import Settings
+from models.vanishing import accepted, open_breakers
 from models.world import Source, World
 
 INVARIANTS = tuple(f"I{number}" for number in range(1, 13))
@@ -65,9 +74,18 @@ RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
         actions.ProveGone: _CLOUD,
         actions.PurgeNode: _NOMAD,
         actions.CloseWorker: _NOMAD,
+        # The most that any of them counts by; `COUNTS_BY` says what each does.
+        actions.OpenBreaker: _BOTH,
+        actions.CloseBreaker: _BOTH,
+        actions.EndAcceptance: _BOTH,
     }
 )
 """The systems that a pass must have seen to decide so, for every action there is."""
+
+COUNTS_BY: Mapping[BreakerName, frozenset[Source]] = MappingProxyType(
+    {BreakerName.REMOVALS: _BOTH, BreakerName.SERVERS: _CLOUD, BreakerName.NODES: _NOMAD}
+)
+"""The systems that a breaker counts by."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,9 +100,9 @@ class Violation:
 def check(world: World) -> list[Violation]:
     """What is broken in this world."""
     return [
-        *_deleted_while_busy(world),
+        *(v for member in join(world) for v in _deleted_while_busy(member)),
         *_false_flights(world.store.in_flight),
-        *_twice_in_flight(world.store.in_flight),
+        *_twice_in_flight(world),
         *_same_name(world.store.workers),
     ]
 
@@ -97,6 +115,7 @@ def check_decisions(
         *_deletions_of_busy(world, decisions),
         *_creations_over_caps(world, decisions, settings),
         *_on_half_a_world(world, decisions),
+        *_despite_a_breaker(world, decisions),
         *(
             Violation(
                 invariant="I10", subject=str(d.subject), what=f"{d.reason} without a sentence"
@@ -125,26 +144,17 @@ def check_pauses(world: World, decisions: Iterable[Decision], loop: str) -> list
     return found
 
 
-def _deleted_while_busy(world: World) -> list[Violation]:
+def _deleted_while_busy(member: Member) -> Iterator[Violation]:
     """I1. The mark, the barrier and the re-read should have kept the worker empty."""
-    if not any(_must_be_empty(worker) for worker in world.store.workers):
-        return []
-    return [
-        Violation(
+    retirement = member.worker.retirement
+    if member.worker.state is not WorkerState.DELETING or retirement is None:
+        return
+    if member.live and retirement.cause in _ONLY_EMPTY and not retirement.forced:
+        yield Violation(
             invariant="I1",
             subject=f"worker:{member.worker.name}",
             what=f"is being deleted while {len(member.live)} allocations may run on it",
         )
-        for member in join(world)
-        if member.live and _must_be_empty(member.worker)
-    ]
-
-
-def _must_be_empty(worker: Worker) -> bool:
-    retirement = worker.retirement
-    if worker.state is not WorkerState.DELETING or retirement is None:
-        return False
-    return retirement.cause in _ONLY_EMPTY and not retirement.forced
 
 
 @remembered
@@ -152,46 +162,41 @@ def _false_flights(flights: tuple[InFlight, ...]) -> tuple[Violation, ...]:
     return tuple(v for flight in flights for v in _not_current(flight))
 
 
-def _not_current(flight: InFlight) -> list[Violation]:
+def _not_current(flight: InFlight) -> Iterator[Violation]:
     """I2. A job in flight has an open run, its newest, which claimed if it is on a worker."""
     job, run = flight.job, flight.run
-    wrong: list[str] = []
-    if job.status not in IN_FLIGHT:
-        wrong.append(f"its status is {job.status}")
-    if run.job_id != job.id:
-        wrong.append(f"its run is that of job {run.job_id}")
-    if run.attempt != job.attempt:
-        wrong.append(f"its run is attempt {run.attempt} of {job.attempt}")
-    if run.ended_at is not None:
-        wrong.append("its run has ended")
-    if job.status in ON_WORKER and run.claim < 1:
-        wrong.append(f"it is {job.status} and nothing claimed its run")
-    return [
-        Violation(invariant="I2", subject=f"job:{job.id}", what=f"is in flight but {what}")
-        for what in wrong
-    ]
+    wrong: dict[str, bool] = {
+        f"its status is {job.status}": job.status not in IN_FLIGHT,
+        f"its run is that of job {run.job_id}": run.job_id != job.id,
+        f"its run is attempt {run.attempt} of {job.attempt}": run.attempt != job.attempt,
+        "its run has ended": run.ended_at is not None,
+        f"it is {job.status} and nothing claimed its run": (
+            job.status in ON_WORKER and run.claim < 1
+        ),
+    }
+    for what, holds in wrong.items():
+        if holds:
+            yield Violation(
+                invariant="I2", subject=f"job:{job.id}", what=f"is in flight but {what}"
+            )
 
 
-@remembered
-def _twice_in_flight(flights: tuple[InFlight, ...]) -> tuple[Violation, ...]:
+def _twice_in_flight(world: World) -> Iterator[Violation]:
     """I2. One job, one current run."""
-    counts = Counter(flight.job.id for flight in flights)
-    return tuple(
-        Violation(invariant="I2", subject=f"job:{job_id}", what=f"is in flight {count} times")
-        for job_id, count in counts.items()
-        if count > 1
-    )
+    counts = Counter(flight.job.id for flight in world.store.in_flight)
+    for job_id, count in counts.items():
+        if count > 1:
+            yield Violation(
+                invariant="I2", subject=f"job:{job_id}", what=f"is in flight {count} times"
+            )
 
 
-@remembered
-def _same_name(workers: tuple[Worker, ...]) -> tuple[Violation, ...]:
+def _same_name(workers: Iterable[Worker]) -> Iterator[Violation]:
     """I4. Two rows of one name would be counted as one server by those who look."""
     counts = Counter(worker.name for worker in workers)
-    return tuple(
-        Violation(invariant="I4", subject=f"worker:{name}", what=f"has {count} open rows")
-        for name, count in counts.items()
-        if count > 1
-    )
+    for name, count in counts.items():
+        if count > 1:
+            yield Violation(invariant="I4", subject=f"worker:{name}", what=f"has {count} open rows")
 
 
 def _creations_over_caps(
@@ -227,9 +232,10 @@ def _vcpus(world: World, flavors: Iterable[str]) -> int:
 
 def _deletions_of_busy(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
     """I1, before it happens."""
-    deletions = [d for d in decisions if isinstance(d, CommitDelete) and d.cause in _ONLY_EMPTY]
-    members = {member.worker.id: member for member in join(world)} if deletions else {}
-    for decision in deletions:
+    members = {member.worker.id: member for member in join(world)}
+    for decision in decisions:
+        if not isinstance(decision, CommitDelete) or decision.cause not in _ONLY_EMPTY:
+            continue
         member = members.get(decision.worker_id)
         retirement = member.worker.retirement if member else None
         forced = retirement is not None and retirement.forced
@@ -241,13 +247,37 @@ def _deletions_of_busy(world: World, decisions: Iterable[Decision]) -> Iterator[
             )
 
 
+def _despite_a_breaker(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
+    """I9. Nobody begins to remove a worker for what lists say of it while a breaker is open, unless
+    a person accepted it.
+    """
+    shown, spared = open_breakers(world), accepted(world)
+    servers = {worker.id: worker.server_id for worker in world.store.workers} if shown else {}
+    for decision in decisions if shown else ():
+        if not isinstance(decision, MarkWorker | CommitDelete):
+            continue
+        if decision.cause in REMOVAL_CAUSES and servers.get(decision.worker_id) not in spared:
+            yield Violation(
+                invariant="I9",
+                subject=str(decision.subject),
+                what=f"{type(decision).__name__} ({decision.cause}) was decided while "
+                f"{', '.join(sorted(shown))} is open",
+            )
+
+
+def _relied_on(action: Action) -> frozenset[Source]:
+    if isinstance(action, OpenBreaker | CloseBreaker):
+        return COUNTS_BY[action.name]
+    return RELIES_ON[type(action)]
+
+
 def _on_half_a_world(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
     """I9. What acts needs to have seen the systems that it goes by."""
     seen = {Source.NOMAD: world.nomad is not None, Source.CLOUD: world.cloud is not None}
     for decision in decisions:
         if not isinstance(decision, Action):
             continue
-        for source in sorted(RELIES_ON[type(decision)]):
+        for source in sorted(_relied_on(decision)):
             if not seen[source]:
                 yield Violation(
                     invariant="I9",

@@ -242,6 +242,7 @@ class Observer:
         limits = ViewLimits(
             ready_per_flavor=settings.pool.max_workers + settings.execution.lead + READY_MARGIN,
             ended_since=self._clock.now() - settings.execution.wind_down,
+            removed_since=self._clock.now() - settings.breaker.window,
         )
         return self._usable(Source.STORE, lambda: self._sources.store.view(limits), lambda _: None)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.ledger import REPEAT_AFTER
+from models.breakers import Breaker
 from models.lifecycle import Status
 from models.pauses import EVERYTHING, loop_target
 from models.plan import Held, SubjectKind
@@ -80,6 +81,7 @@ class Overview:
     quarantined: int
     workers: Mapping[str, Mapping[str, int]]
     pauses: tuple[Pause, ...]
+    breakers: tuple[Breaker, ...]
     held: tuple[Holding, ...]
 
 
@@ -105,6 +107,7 @@ def overview(reader: Reader, loops: Sequence[str], now: datetime) -> Overview:
         quarantined=totals["quarantined"],
         workers=_by_flavor(reader.workers()),
         pauses=pauses,
+        breakers=reader.breakers(),
         held=_holding(reader.ledger((), MOST_REASONS), now),
     )
 

@@ -60,6 +60,9 @@ PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
         actions.PurgeNode: _phrase(ENDS, "purge node {a.node_id}"),
         actions.CloseWorker: _phrase(ENDS, "close {a.subject.id}: its name is free"),
         actions.ForgetNode: _phrase(ENDS, "forget node {a.identity.name}"),
+        actions.OpenBreaker: _phrase(CHANGES, "open breaker {a.subject.id}"),
+        actions.CloseBreaker: _phrase(CHANGES, "close breaker {a.subject.id}"),
+        actions.EndAcceptance: _phrase(CHANGES, "count again what breaker {a.subject.id} named"),
     }
 )
 

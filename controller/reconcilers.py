@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from controller.loop import Reconciler
+from models.plan import Decision
+from models.settings import Settings
 from models.sightings import SightingKind
-from models.world import Source
+from models.world import Source, World
 from reconcilers import execution, monitor, pool
+
+
+def _monitored(world: World, settings: Settings, now: datetime) -> list[Decision]:
+    return monitor.decide(world, settings.monitor, now, settings.breaker)
+
+
+def _pooled(world: World, settings: Settings, now: datetime) -> list[Decision]:
+    return pool.decide(world, settings.pool, now, settings.breaker)
+
 
 RECONCILERS: tuple[Reconciler, ...] = (
     Reconciler(
@@ -17,16 +30,16 @@ RECONCILERS: tuple[Reconciler, ...] = (
     ),
     Reconciler(
         name="monitor",
-        decide=monitor.decide,
+        decide=_monitored,
         sources=frozenset({Source.STORE, Source.NOMAD}),
-        settings_of=lambda settings: settings.monitor,
+        settings_of=lambda settings: settings,
         sightings=frozenset({SightingKind.CHILD_MISSING, SightingKind.CHILD_UNCLAIMED}),
     ),
     Reconciler(
         name="worker-pool",
-        decide=pool.decide,
+        decide=_pooled,
         sources=frozenset({Source.STORE, Source.NOMAD, Source.CLOUD}),
-        settings_of=lambda settings: settings.pool,
+        settings_of=lambda settings: settings,
         sightings=frozenset(
             {
                 SightingKind.NODE_QUIET,

@@ -25,6 +25,7 @@ from controller.loop import Loop, PassReport, Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Sources
 from controller.reconcilers import RECONCILERS
+from models.breakers import BreakerName
 from models.errors import HrsiError, System
 from models.job_types import DEFAULT_REGISTRY, TaskCommand
 from models.lifecycle import ERRORS
@@ -33,6 +34,8 @@ from models.ports import Asked
 from models.world import Site, World
 from simulator.faults import Crash, Faults
 from simulator.stillness import Look, Stillness
+from simulator.store.breakers import close
+from simulator.store.people import Asking
 from simulator.systems import Scenario, Systems, in_memory
 from simulator.truth import RESTS, Breach, Truth
 
@@ -40,6 +43,7 @@ DEPLOYMENT = "sim"
 TASK = TaskCommand(driver="raw_exec", command="simulated")
 LANE = 10_000
 SOURCES = {reconciler.name: reconciler.sources for reconciler in RECONCILERS}
+ON_CALL = Asked(actor="on-call", reason="looked at cloud and Nomad: it is as they say")
 RECENT = 50
 """How many decisions a report of a broken invariant shows."""
 
@@ -58,6 +62,9 @@ class Plan:
     controllers: int = 1
     beat: timedelta = timedelta(seconds=5)
     """How much time passes while every loop of every controller is stepped once."""
+
+    on_call: timedelta | None = timedelta(minutes=30)
+    """How long a breaker is open before a person closes it, having looked; None: nobody comes."""
 
     skipping: bool = False
     """Whether passes are left out that would see nothing new (`simulator.stillness`)."""
@@ -193,6 +200,7 @@ class Simulation:
             for name in process.loops
         ]
         self._chance.shuffle(turns)
+        self._look_at_breakers()
         for number, name in turns:
             self.step(number, name)
             self.pass_time(self.plan.beat / len(turns))
@@ -206,6 +214,18 @@ class Simulation:
                 return False
             self.round()
         return True
+
+    def _look_at_breakers(self) -> None:
+        """The person on call closes what has been open for so long. No fault keeps a person from
+        trying again.
+        """
+        tables, now = self.systems.store.tables, self.systems.timeline.now()
+        patience = self.plan.on_call
+        found = tables.open_breakers.of(*BreakerName) if patience is not None else ()
+        names = [b.name for b in found if patience is not None and now - b.opened_at >= patience]
+        if names:
+            with tables.journal:
+                close(Asking(tables=tables, asked=ON_CALL, now=now), names)
 
     # ---- questions -------------------------------------------------------------------------------
 

@@ -6,11 +6,13 @@ preceded by an intent (`models.changes`) and carried out in the bounded pool of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+from models.breakers import BreakerName
 from models.errors import System
 from models.job_types import Parent
 from models.lifecycle import Status
@@ -292,3 +294,30 @@ class ForgetNode(Action):
     """Drop the stored identity of a node that is no longer listed."""
 
     identity: NodeIdentity
+
+
+# ---- breakers ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenBreaker(Action):
+    """Open a breaker, or let the open one name more: `suspects` are server ids and worker names."""
+
+    name: BreakerName
+    suspects: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CloseBreaker(Action):
+    """Close a breaker of which everything is explained. People close theirs by `hrsi breaker`."""
+
+    name: BreakerName
+    breaker_id: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndAcceptance(Action):
+    """What a person accepted as gone or failed is over: these servers are well, or closed."""
+
+    breaker_id: int
+    server_ids: tuple[str, ...]

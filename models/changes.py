@@ -15,10 +15,12 @@ The *nodes of a worker* are those whose stored identity names its server.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from models.breakers import BreakerName
 from models.errors import FailureClass
 from models.lifecycle import Status
 from models.plan import Next
@@ -350,3 +352,36 @@ class NoteSuccess(Change):
     """It worked again for `subject`: its back-offs are over."""
 
     subject: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TripBreaker(Change):
+    """Open a breaker; one that is open names these suspects besides its own, and says the new
+    `because`.
+    """
+
+    name: BreakerName
+    because: str
+    suspects: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettleBreaker(Change):
+    """Close a breaker as explained, by the lease's name. Nothing of it is accepted.
+
+    Guard: it is open.
+    """
+
+    breaker_id: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WithdrawAcceptance(Change):
+    """A person's word about these servers is over. Guard: there is such a breaker.
+
+    Servers that were not, or are no longer, accepted are no error.
+    """
+
+    breaker_id: int
+    server_ids: tuple[str, ...]

@@ -8,7 +8,7 @@ or address.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -202,11 +202,8 @@ def children_by_run(world: World) -> Mapping[str, list[NomadJob]]:
 @remembered
 def _by_run(children: Mapping[str, NomadJob]) -> Mapping[str, list[NomadJob]]:
     found: defaultdict[str, list[NomadJob]] = defaultdict(list)
-    for child in children.values():
+    for child in sorted(children.values(), key=lambda c: c.create_index):
         found[child.meta.get(RUN_META, "")].append(child)
-    for group in found.values():
-        if len(group) > 1:
-            group.sort(key=lambda c: c.create_index)
     return dict(found)
 
 
@@ -237,9 +234,7 @@ class Live:
         claimed = self.by_id.get(run.allocation_id or "")
         if claimed is not None and claimed.job_id not in names:
             found.append(claimed)
-        if len(found) > 1:
-            found.sort(key=lambda a: (a.create_index, a.id))
-        return tuple(found)
+        return tuple(sorted(found, key=lambda a: (a.create_index, a.id)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -259,21 +254,6 @@ class Tracked:
     def claimed_is_live(self) -> bool:
         """Whether the program that claimed the run may be running."""
         return len(self.unclaimed) < len(self.live)
-
-    @property
-    def kept(self) -> NomadJob | None:
-        """Of the run's children the one that counts: it claimed, else is confirmed, else is older;
-        None while it has none.
-        """
-        if len(self.children) < 2:
-            return self.children[0] if self.children else None
-        claimed = {a.job_id for a in self.live if a.id == self.run.allocation_id}
-
-        def rank(child: NomadJob) -> tuple[bool, bool, int, str]:
-            unconfirmed = child.id != self.run.nomad_job_id
-            return child.id not in claimed, unconfirmed, child.create_index, child.id
-
-        return min(self.children, key=rank)
 
 
 def tracked(world: World, nomad: NomadSnapshot) -> tuple[Tracked, ...]:
@@ -318,27 +298,20 @@ def demands(world: World, members: Iterable[Member]) -> dict[str, Demand]:
             flavor=flavor,
             waiting=world.store.ready_total.get(flavor, 0),
             unplaced=unplaced.get(flavor, 0),
-            free=free.get(flavor, 0),
-            coming=coming.get(flavor, 0),
+            free=free[flavor],
+            coming=coming[flavor],
         )
         for flavor in world.registry.flavors
     }
 
 
 @remembered
-def _supply(members: tuple[Member, ...]) -> tuple[Mapping[str, int], Mapping[str, int]]:
+def _supply(members: tuple[Member, ...]) -> tuple[Counter[str], Counter[str]]:
     """How many of each flavor are free, and how many are coming."""
     return (
-        _by_flavor(m.worker.flavor for m in members if m.is_free),
-        _by_flavor(m.worker.flavor for m in members if m.is_coming),
+        Counter(m.worker.flavor for m in members if m.is_free),
+        Counter(m.worker.flavor for m in members if m.is_coming),
     )
-
-
-def _by_flavor(flavors: Iterable[str]) -> Mapping[str, int]:
-    counts: defaultdict[str, int] = defaultdict(int)
-    for flavor in flavors:
-        counts[flavor] += 1
-    return counts
 
 
 def _unplaced(world: World) -> Mapping[str, int]:
@@ -352,7 +325,7 @@ def _unplaced(world: World) -> Mapping[str, int]:
 def _not_placed(
     flights: tuple[Tracked, ...], live: Mapping[str, Sequence[Allocation]]
 ) -> Mapping[str, int]:
-    return _by_flavor(
+    return Counter(
         flight.job.flavor
         for flight in flights
         if _wants_a_slot(flight) and not any(child.id in live for child in flight.children)

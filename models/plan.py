@@ -29,6 +29,7 @@ class SubjectKind(StrEnum):
     CHILD = "child"
     PARENT = "parent"
     SYSTEM = "system"
+    BREAKER = "breaker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,12 @@ class Reason(StrEnum):
     ABSENCE_UNPROVED = "ABSENCE_UNPROVED"
     SERVER_GONE = "SERVER_GONE"
     NODE_GONE = "NODE_GONE"
+    # the pool, breakers
+    MANY_REMOVALS = "MANY_REMOVALS"
+    SERVERS_MISSING = "SERVERS_MISSING"
+    NODES_MISSING = "NODES_MISSING"
+    BREAKER_OPEN = "BREAKER_OPEN"
+    BREAKER_EXPLAINED = "BREAKER_EXPLAINED"
     # everywhere
     SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
     INTENT_OPEN = "INTENT_OPEN"

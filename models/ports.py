@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from models.breakers import Breaker
 from models.changes import Change
 from models.lifecycle import Status
 from models.outside import Cloud, Dispatch, Orchestrator, ServerOrder, StopSignal
@@ -80,11 +81,12 @@ class Ids(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ViewLimits:
-    """How much of the store a pass wants to see."""
+    """How much of the store a pass wants to see. `removed_since` None: no removals."""
 
     ready_per_flavor: int
     ended_since: datetime
     errors: int = 1000
+    removed_since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -323,6 +325,12 @@ class Operations(Protocol):
         in order.
         """
 
+    def close_breaker(self, names: Sequence[str], asked: Asked) -> tuple[Verdict, ...]:
+        """Close breakers and accept what they name by now: it is treated by the ordinary rules, and
+        counts for no breaker until it is well again. Refused: one that there is not, or that is not
+        open. One verdict per name, in order, about `breaker:<name>`.
+        """
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobFilter:
@@ -383,3 +391,8 @@ class Reader(Protocol):
 
     def audit(self, about: str | None = None, limit: int = 50) -> tuple[AuditLine, ...]:
         """What people did, newest first; with `about` (`job:17`) only what changed that."""
+
+    def breakers(self, *, closed: bool = False) -> tuple[Breaker, ...]:
+        """Open breakers by name; with `closed` every opening there was, newest first, at most
+        1,000.
+        """

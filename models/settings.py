@@ -216,6 +216,34 @@ class PoolSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BreakerSettings:
+    """How much may seem to be gone, or be removed, before a person has to look (`hrsi breaker`)."""
+
+    removals: int = _number(3, 0, 10_000)
+    """Workers that may be removed within `breaker.window` because they are stale, in ERROR or gone,
+    whatever their share. 3: what one bad machine of the cloud takes along. More lets a wrong list
+    delete more healthy workers before it is stopped; 0 asks a person for every single one of a
+    small pool."""
+
+    removal_share: float = _number(0.10, 0, 1)
+    """Share of the workers that may be removed so, if that is more. 1 turns this breaker off."""
+
+    window: timedelta = _wait(900, 60, 86_400)
+    """The time in which removals are counted together: as long as a boot may take, so that a fault
+    which makes all boots fail is met once. Shorter lets a slow mass removal pass; longer adds up
+    what has nothing to do with one another."""
+
+    missing: int = _number(5, 0, 10_000)
+    """Servers, or nodes, that may be missing at once though nobody took them away, whatever their
+    share. 5: one machine of the cloud that was lost. More believes a partial list for longer; 0
+    asks a person for every single one of a small pool."""
+
+    missing_share: float = _number(0.20, 0, 1)
+    """Share of the servers, or nodes, that may be missing so, if that is more. 1 turns these
+    breakers off, but for a list that shows no node at all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """All live parameters."""
 
@@ -223,6 +251,7 @@ class Settings:
     execution: ExecutionSettings = field(default_factory=ExecutionSettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
 
 DEFAULT_SETTINGS = Settings()

@@ -301,6 +301,19 @@ pauses = Table(
     *_times("until", nullable=True),
 )
 
+breakers = Table(
+    "breakers",
+    metadata,
+    _number(),
+    *_texts("name"),
+    *_times("opened_at"),
+    *_texts("because"),
+    _json("suspects"),
+    *_times("closed_at", nullable=True),
+    *_texts("closed_by", "close_reason", nullable=True),
+    Column("accepted", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+)
+
 audit = Table(
     "audit",
     metadata,

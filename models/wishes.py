@@ -1,4 +1,4 @@
-"""What becomes of a person's wish that a worker should go; both stores answer by these."""
+"""A person's wish that a worker should go, and what becomes of it; both stores answer by these."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ from models.records import (
     Worker,
     WorkerState,
 )
+
+
+def is_by_person(retirement: Retirement | None) -> bool:
+    """A person wants the worker gone."""
+    if retirement is None:
+        return False
+    return retirement.forced or retirement.cause is RetireCause.PERSON
 
 
 def why_not_retired(worker: Worker | None, *, forced: bool) -> str | None:

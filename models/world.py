@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from models.breakers import Breaker
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
 from models.lifecycle import Status
 from models.records import (
@@ -186,9 +187,8 @@ class Quota:
 class CloudSnapshot:
     """One complete server list, with quota, flavors and images from the cache (≤ 1 request/min).
 
-    `quota_servers` are the ids of servers that the quota surely counted when it was read: what it
-    counts beyond our servers among them is taken for other people's. A cloud counts a server a
-    while after its create, and no longer once it is gone: doubtful ones are not among them.
+    `quota_servers` are the ids that were listed when the quota was read: what the quota counts
+    beyond our servers among them is other people's.
     """
 
     number: int
@@ -230,7 +230,12 @@ class StoreView:
     In order: `ready` by flavor, then dispatch order; `in_flight` by job id; `errors` by when they
     are due (`not_before`, else `status_at`), then id; `ended_runs` by end, then id; `workers` and
     `orders` by id; `intents` by time of opening, then id; `backoffs` by subject and failure;
-    `counts` by type, status, priority as the enums list them; `pauses` by target.
+    `counts` by type, status, priority as the enums list them; `pauses` by target; `breakers` and
+    `removed` by id.
+
+    `breakers` are those that are open, and those that were closed with ids of which a person's word
+    still holds. `removed` are the workers, closed rows included, whose removal began lately (see
+    `models.breakers.removal_begun`).
     """
 
     requested_at: datetime
@@ -247,6 +252,8 @@ class StoreView:
     backoffs: tuple[Backoff, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     pauses: tuple[Pause, ...] = ()
+    breakers: tuple[Breaker, ...] = ()
+    removed: tuple[Worker, ...] = ()
 
 
 # ---- memory and the whole ------------------------------------------------------------------------

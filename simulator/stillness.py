@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from models.breakers import removal_begun
 from models.job_types import Registry
 from models.lifecycle import Status
 from models.parameters import Kept
@@ -84,6 +85,9 @@ def _of_run(run: Run, settings: Settings) -> Iterator[datetime]:
 
 def _of_worker(worker: Worker, settings: Settings) -> Iterator[datetime]:
     pool = settings.pool
+    removal = removal_begun(worker)
+    if removal is not None:
+        yield removal + settings.breaker.window
     if worker.state is WorkerState.CLOSED:
         return
     yield worker.created_at + pool.create_period
@@ -192,6 +196,7 @@ class Stillness:
             tables.intents.version,
             tables.parameters.version,
             tables.pauses.version,
+            tables.breakers.version,
         )
         nomad = (outside.nomad.state.index, outside.nomad.term, outside.nomad.leaderless)
         cloud = (outside.cloud.version,) if Source.CLOUD in sources else ()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from controller.act import nodes, runs, servers
+from controller.act import breakers, nodes, runs, servers
 from controller.act.effects import Acting, Effect
 from models import actions
 from models.plan import Action
@@ -46,5 +46,8 @@ HANDLERS: Mapping[type[Action], Handler] = MappingProxyType(
         actions.PurgeNode: nodes.purge_node,
         actions.CloseWorker: servers.close_worker,
         actions.ForgetNode: nodes.forget_node,
+        actions.OpenBreaker: breakers.open_breaker,
+        actions.CloseBreaker: breakers.close_breaker,
+        actions.EndAcceptance: breakers.end_acceptance,
     }
 )

@@ -10,6 +10,7 @@ import typer
 from controller.cli import (
     audit,
     bench,
+    breaker,
     demo,
     doctor,
     drain,
@@ -51,6 +52,7 @@ app.add_typer(workers.app, name="worker")
 app.add_typer(param.app, name="param")
 app.add_typer(web.app)
 app.add_typer(web.tokens, name="token")
+app.add_typer(breaker.app, name="breaker")
 app.add_typer(why.app, name="why")
 
 

@@ -50,6 +50,11 @@ def _tell(found: Overview) -> None:
     for pause in found.pauses:
         until = f"until {pause.until:%Y-%m-%d %H:%M:%S}" if pause.until else "for good"
         say(f"{pause.target} is paused by {pause.by} {until}: {pause.reason}")
+    for breaker in found.breakers:
+        say(
+            f"Breaker {breaker.name} is open since {breaker.opened_at:%Y-%m-%d %H:%M:%S}: "
+            f"{breaker.because}. See hrsi breaker list"
+        )
     print_table(
         "Held back now",
         ("since", "about", "how many", "reason", "because"),

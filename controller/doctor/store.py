@@ -9,6 +9,7 @@ from typing import Any
 
 from controller.doctor.findings import Found, checked, clock_found, failed, warning
 from controller.doctor.patients import Patients, StorePatient
+from models.breakers import BreakerName
 from models.checkup import Check, Health
 from models.errors import ConfigurationError, HrsiError, System
 from models.parameters import newest_by_key, standing
@@ -36,6 +37,9 @@ def store_checks(patient: StorePatient, patients: Patients) -> Iterator[Check]:
         return
     now = patients.clock.now()
     yield checked(ABOUT, "parameters", lambda: _parameters(patient.reader, now), _MIGRATE)
+    for name in BreakerName:
+        look = partial(_breaker, patient.reader, name)
+        yield checked(ABOUT, f"breaker {name}", look, _MIGRATE)
     for loop in patients.loops:
         yield checked(ABOUT, f"loop {loop}", partial(_loop, patient.reader, loop, now), _MIGRATE)
 
@@ -96,6 +100,18 @@ def _parameters(reader: Reader, now: datetime) -> Found:
             "the program runs on this database",
         )
     return Found(what="the live parameters are within their bounds and go together")
+
+
+def _breaker(reader: Reader, name: BreakerName) -> Found:
+    found = next((breaker for breaker in reader.breakers() if breaker.name is name), None)
+    if found is None:
+        return Found(what="closed: nothing is held back by it")
+    return failed(
+        f"open since {found.opened_at:%Y-%m-%d %H:%M:%S} UTC: {found.because}; deletions, purges "
+        "and requeues for absence are held back",
+        f"`hrsi breaker list` names the workers, docs/guide.md says what to look at; then "
+        f"`hrsi breaker close {name}`",
+    )
 
 
 # ---- who works on it -----------------------------------------------------------------------------

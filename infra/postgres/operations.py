@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from infra.postgres import pauses, people, trail, wishes
+from infra.postgres import breakers, pauses, people, trail, wishes
 from infra.postgres.sessions import Sessions
 from infra.postgres.view import clock
 from infra.postgres.wishes import Ordered, Wish
@@ -87,4 +87,12 @@ class PostgresOperations:
             wish = Wish(asked=asked, now=clock(connection))
             verdicts = pauses.resume(connection, targets, wish)
             trail.note(connection, "resume", asked, trail.done(verdicts))
+            return verdicts
+
+    def close_breaker(self, names: Sequence[str], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.close_breaker`."""
+        with self._sessions.write(f"close breaker {', '.join(names)}") as connection:
+            wish = Wish(asked=asked, now=clock(connection))
+            verdicts = breakers.close(connection, names, wish)
+            trail.note(connection, "close_breaker", asked, trail.done(verdicts))
             return verdicts

@@ -11,10 +11,12 @@ from infra.postgres import view
 from infra.postgres.ledger import DECISIONS
 from infra.postgres.pool import SERVERS_CREATED, SERVERS_DELETED
 from infra.postgres.rows import (
+    BREAKER,
     CHANGE,
     JOB,
     RUN,
     WORKER,
+    breaker_from,
     change_from,
     decision_from,
     job_from,
@@ -23,6 +25,7 @@ from infra.postgres.rows import (
 )
 from infra.postgres.sessions import Sessions
 from infra.postgres.statements import statement
+from models.breakers import Breaker
 from models.errors import NotFound
 from models.ports import AuditLine, JobFilter, JobStory
 from models.records import (
@@ -37,6 +40,7 @@ from models.records import (
 )
 from models.tables import (
     audit,
+    breakers,
     heartbeats,
     jobs,
     leases,
@@ -48,6 +52,7 @@ from models.tables import (
 
 _COUNTERS = (SERVERS_CREATED, SERVERS_DELETED, DECISIONS)
 _MOST_WORKERS = 1000
+_MOST_BREAKERS = 1000
 
 _TOTALS = text("""
 select 'jobs.' || status, sum(number)::bigint from job_counts group by status having sum(number) > 0
@@ -165,6 +170,16 @@ class PostgresReader:
                     query.order_by(did.id.desc()).limit(limit)
                 )
             )
+
+    def breakers(self, *, closed: bool = False) -> tuple[Breaker, ...]:
+        """See `models.ports.Reader.breakers`."""
+        query = select(*BREAKER)
+        if closed:
+            query = query.order_by(breakers.c.id.desc()).limit(_MOST_BREAKERS)
+        else:
+            query = query.where(breakers.c.closed_at.is_(None)).order_by(breakers.c.name)
+        with self._sessions.read("list breakers") as connection:
+            return tuple(map(breaker_from, connection.execute(query)))
 
 
 def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:

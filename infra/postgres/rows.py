@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Column, Table
 
 from models import tables
+from models.breakers import Breaker, BreakerName
 from models.errors import FailureClass
 from models.lifecycle import Status
 from models.records import (
@@ -67,6 +68,10 @@ INTENT = _of(tables.intents, "id kind subject opened_at deadline lease epoch sta
 ORDER = _of(tables.worker_orders, "id flavor ordered_by keep_until")
 IDENTITY = _of(tables.node_identities, "node_id server_id name node_class")
 BACKOFF = _of(tables.backoffs, "subject failure failures until message")
+BREAKER = _of(
+    tables.breakers,
+    "id name opened_at because suspects closed_at closed_by close_reason accepted",
+)
 PAUSE = _of(tables.pauses, "target paused_by reason since until")
 CHANGE = _of(tables.status_changes, "job_id seq at before after subtype message actor attempt")
 DECISION = _of(tables.decisions, "subject reason action because facts loop first_at last_at count")
@@ -213,6 +218,21 @@ def backoff_from(row: Row) -> Backoff:
 def pause_from(row: Row) -> Pause:
     """A pause from the columns `PAUSE`."""
     return Pause(target=row[0], by=row[1], reason=row[2], since=row[3], until=row[4])
+
+
+def breaker_from(row: Row) -> Breaker:
+    """A breaker from the columns `BREAKER`."""
+    return Breaker(
+        id=row[0],
+        name=BreakerName(row[1]),
+        opened_at=row[2],
+        because=row[3],
+        suspects=row[4],
+        closed_at=row[5],
+        closed_by=row[6],
+        close_reason=row[7],
+        accepted=frozenset(row[8]),
+    )
 
 
 def change_from(row: Row) -> StatusChange:

@@ -13,6 +13,7 @@ from sqlalchemy import TextClause, text
 
 from infra.postgres.rows import (
     BACKOFF,
+    BREAKER,
     DECISION,
     IDENTITY,
     INTENT,
@@ -46,6 +47,7 @@ _PARTS = {
     "IDENTITY": _columns(IDENTITY),
     "BACKOFF": _columns(BACKOFF),
     "PAUSE": _columns(PAUSE),
+    "BREAKER": _columns(BREAKER),
     "DECISION": _columns(DECISION),
     "ERRORS": _literals(ERRORS),
     "FINAL": _literals(FINAL),

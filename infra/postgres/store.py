@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, text
 
-from infra.postgres import intents, ledger, pool, retirement, runs
+from infra.postgres import breakers, intents, ledger, pool, retirement, runs
 from infra.postgres.sessions import Sessions
 from infra.postgres.view import Viewer
 from models import changes
@@ -51,6 +51,9 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         changes.CloseWorkerRow: pool.close_worker_row,
         changes.NoteFailure: pool.note_failure,
         changes.NoteSuccess: pool.note_success,
+        changes.TripBreaker: breakers.trip_breaker,
+        changes.SettleBreaker: breakers.settle_breaker,
+        changes.WithdrawAcceptance: breakers.withdraw_acceptance,
     }
 )
 """Which function carries out which change; a test compares it with `models.changes`."""

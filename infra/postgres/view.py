@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, text
@@ -17,6 +17,7 @@ from infra.postgres.rows import (
     JOB,
     Row,
     backoff_from,
+    breaker_from,
     identity_from,
     intent_from,
     job_from,
@@ -31,6 +32,9 @@ from models.pauses import paused_types
 from models.ports import ViewLimits
 from models.records import InFlight, NodeIdentity, Pause, Priority
 from models.world import JobCount, StoreView
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+"""Nothing has happened since then."""
 
 _JOB_WIDTH = len(JOB)
 
@@ -90,6 +94,19 @@ _BACKOFFS = statement("select $BACKOFF from backoffs order by subject, failure")
 _PAUSES = statement("""
 select $PAUSE from pauses where until is null or until > now() order by target collate "C"
 """)
+_BREAKERS = statement("""
+select $BREAKER from breakers where closed_at is null or accepted <> '{}' order by id
+""")
+# `removal_begun` of models.breakers, as two questions that have an index each.
+_REMOVED = statement("""
+select $WORKER from workers
+where retire_cause in ('stale', 'server_error') and retire_started_at >= :since
+union all
+select $WORKER from workers
+where gone_at is not null and delete_sent_at is null and gone_at >= :since
+  and (retire_cause is null or retire_cause not in ('stale', 'server_error', 'person'))
+order by id
+""")
 
 STATEMENTS = (
     _NOW_AND_PARAMETERS,
@@ -105,6 +122,8 @@ STATEMENTS = (
     _INTENTS,
     _IDENTITIES,
     _BACKOFFS,
+    _BREAKERS,
+    _REMOVED,
 )
 """Every query of a view, in order."""
 
@@ -118,6 +137,8 @@ _LISTS = {
     "orders": _ORDERS,
     "intents": _INTENTS,
     "backoffs": _BACKOFFS,
+    "breakers": _BREAKERS,
+    "removed": _REMOVED,
 }
 """Those whose rows are records, by their name in a view."""
 
@@ -163,6 +184,8 @@ class Viewer:
             backoffs=each("backoffs", backoff_from),
             parameters=parameters,
             pauses=pauses,
+            breakers=each("breakers", breaker_from),
+            removed=each("removed", worker_from, since=limits.removed_since or _NEVER),
         )
 
     def _made(self, name: str, rows: Rows, make: Callable[[Rows], Made]) -> Made:

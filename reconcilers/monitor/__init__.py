@@ -9,11 +9,13 @@ attempts; a job that has used it up rests quarantined, every other one goes on.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.restraint import restrained
-from models.settings import MonitorSettings
+from models.settings import BreakerSettings, MonitorSettings
+from models.vanishing import doubt
 from models.wording import counted
 from models.world import Source, World
 from reconcilers.monitor.runs import watch_runs
@@ -23,12 +25,18 @@ from reconcilers.monitor.sight import Sight
 RULES = (watch_runs, settle_errors)
 
 
-def decide(world: World, settings: MonitorSettings, now: datetime) -> list[Decision]:
+UNCHANGED = BreakerSettings()
+"""The limits of the breakers unless somebody changed them."""
+
+
+def decide(
+    world: World, settings: MonitorSettings, now: datetime, limits: BreakerSettings = UNCHANGED
+) -> list[Decision]:
     """Which runs are to be stopped or failed, and what becomes of every job in an error status."""
     if world.nomad is None:
         concerned = len(world.store.in_flight) + len(world.store.errors)
         return [_blind(world, concerned)] if concerned else []
-    sight = Sight.of(world, world.nomad, settings, now)
+    sight = replace(Sight.of(world, world.nomad, settings, now), doubt=doubt(world, limits))
     return list(restrained((d for rule in RULES for d in rule(sight)), world, now))
 
 

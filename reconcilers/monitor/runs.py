@@ -80,8 +80,14 @@ def _vanished(sight: Sight, case: Tracked) -> Sequence[Decision] | None:
         return ()
     if seen.count < needed:
         return [_held(case, Reason.RUN_VANISHED, f"missing in {seen.count} of {needed} lists")]
+    missing = f"its child was missing in {seen.count} lists"
+    if sight.doubt is not None:
+        return [_held(case, Reason.BREAKER_OPEN, f"{missing}, but {sight.doubt}")]
+    if sight.unheard(case.run):
+        why = f"{missing}, but so is its node {case.run.node_id}: Nomad cannot say that it ended"
+        return [_held(case, Reason.ABSENCE_UNPROVED, why)]
     failure = _Failure(reason=Reason.RUN_VANISHED, end=RunEnd.LOST)
-    because = f"{_run(case)} is lost, its child was missing in {seen.count} lists"
+    because = f"{_run(case)} is lost, {missing}"
     return [_failed(sight, case, failure, because)]
 
 

@@ -20,7 +20,8 @@ class Sight:
     """One world, and what the rules ask of it.
 
     `evaluated` and `stopping` are the Nomad jobs that an evaluation is open for, or a call to stop
-    them that this snapshot may be too old to show.
+    them that this snapshot may be too old to show. `doubt` is why nothing may be requeued because
+    it is absent, if so.
     """
 
     world: World
@@ -30,6 +31,7 @@ class Sight:
     live: Live
     evaluated: frozenset[str]
     stopping: frozenset[str]
+    doubt: str | None = None
 
     @classmethod
     def of(
@@ -63,6 +65,15 @@ class Sight:
         job_type = self.world.registry.types.get(job.type)
         own = job_type.limits.get(status) if job_type else None
         return own or _limits(self.settings)[status]
+
+    def unheard(self, run: Run) -> bool:
+        """Whether Nomad does not even list the node that the run was claimed on, while its server
+        has not been proved gone: a Nomad that has forgotten both cannot say that the run ended.
+        """
+        if run.node_id is None or any(node.id == run.node_id for node in self.nomad.nodes):
+            return False
+        open_rows = (w for w in self.world.store.workers if w.server_id and not w.gone_at)
+        return any(worker.server_id == run.server_id for worker in open_rows)
 
     def machine_gone(self, run: Run) -> bool:
         """Whether the machine that the run was claimed on is lost: its node or its server."""

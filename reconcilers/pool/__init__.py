@@ -1,24 +1,26 @@
 """The worker pool: enough workers for the waiting jobs, none without work, never above the caps.
 
-`decide` surveys the world once (`survey`, `roster`) and asks, in this order: who is who
-(`identity`), what to create (`grow`, with `capacity`, `limits` and `backoffs`), what failed
-(`stale`), whom to take back (`undo`), who is not needed (`shrink`); and then of each worker not
-chosen its own next step: `identity`, `admit`, `protocol` with its `barrier`, or `removal`. No
-worker gets two.
+`decide` surveys the world once (`survey`) and asks, in this order: who is who (`identity`), what
+to create (`grow`, with `capacity`, `limits` and `backoffs`), what failed (`stale`), whom to take
+back (`undo`), who is not needed (`shrink`); and then of each worker not chosen its own next step:
+`identity`, `admit`, `protocol` with its `barrier`, or `removal`. No worker gets two. What a breaker
+forbids is then held back (`breaker`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 
 from models.fleet import Member
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import WorkerState
 from models.restraint import restrained
-from models.settings import PoolSettings
+from models.settings import BreakerSettings, PoolSettings
 from models.world import Source, World
 from reconcilers.pool.admit import booting, serving
+from reconcilers.pool.breaker import Alarm, breakers, guarded
 from reconcilers.pool.grow import grow
 from reconcilers.pool.identity import awaited, nodes, strangers
 from reconcilers.pool.protocol import retiring
@@ -28,14 +30,22 @@ from reconcilers.pool.stale import stale
 from reconcilers.pool.survey import Survey, worker_subject
 from reconcilers.pool.undo import taken_back
 
+UNCHANGED = BreakerSettings()
+"""The limits of the breakers unless somebody changed them."""
 
-def decide(world: World, settings: PoolSettings, now: datetime) -> list[Decision]:
+
+def decide(
+    world: World, settings: PoolSettings, now: datetime, limits: BreakerSettings = UNCHANGED
+) -> list[Decision]:
     """What the worker pool needs next. Computes only: reads no clock, calls no one.
 
     A source that is unknown holds back what needs it, and nothing else. The same world gives the
     same decisions in the same order, however its lists are ordered.
     """
-    return list(restrained(_decisions(Survey.of(world, settings, now)), world, now))
+    survey = Survey.of(world, settings, limits, now)
+    alarm = Alarm.of(survey)
+    decided = chain(breakers(survey, alarm), guarded(survey, alarm, _decisions(survey)))
+    return list(restrained(decided, world, now))
 
 
 def _decisions(survey: Survey) -> Iterator[Decision]:
@@ -49,7 +59,7 @@ def _decisions(survey: Survey) -> Iterator[Decision]:
         for decision in rule:
             chosen.setdefault(decision.subject, decision)
     yield from chosen.values()
-    for member in survey.roster.unsettled:
+    for member in survey.members:
         subject = worker_subject(member.worker)
         if subject not in chosen and not survey.is_busy(subject):
             yield from _next_step(survey, member)

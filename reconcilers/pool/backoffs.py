@@ -15,8 +15,7 @@ from models.fleet import Member
 from models.plan import Subject, SubjectKind
 from models.records import Backoff, WorkerState
 from models.wording import counted
-from reconcilers.pool.roster import is_broken
-from reconcilers.pool.survey import Survey
+from reconcilers.pool.survey import Survey, is_broken
 
 _COMING = frozenset({WorkerState.CREATING, WorkerState.BOOTING})
 

@@ -137,10 +137,8 @@ def _guarded(leaver: _Leaver, node: Node, nomad: NomadSnapshot) -> Decision | No
     worker, retirement = leaver.worker, leaver.retirement
     live = leaver.survey.live(worker)
     if live:
-        because = (
-            f"{worker.name} still runs {counted(len(live), 'allocation')}; it is deleted after "
-        )
-        "that"
+        running = counted(len(live), "allocation")
+        because = f"{worker.name} still runs {running}; it is deleted after that"
         return leaver.waits(Reason.RUNS_STILL, because, ("live", len(live)))
     if leaver.survey.is_unproved(worker):
         return leaver.waits(Reason.NODE_NEW, _unproved(worker))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from models.actions import CloseWorker, DeleteServer, ProveGone, PurgeNode
 from models.fleet import Member
 from models.plan import Decision, Reason
-from models.records import Worker
+from models.records import Worker, WorkerState
 from models.sightings import server_missing
 from reconcilers.pool.survey import Survey, held, seconds, worker_subject
 
@@ -74,19 +74,39 @@ def _tidied(survey: Survey, worker: Worker) -> Decision | None:
     )
 
 
+def is_absent(survey: Survey, member: Member) -> bool:
+    """Nobody deleted it, and it was missing from enough lists for long enough to be asked for."""
+    settings, cloud = survey.settings, survey.cloud
+    if cloud is None or member.worker.state is WorkerState.DELETING:
+        return False
+    if not survey.is_missing(member):
+        return False
+    sighting = survey.world.sightings.get(server_missing(member.worker.server_id or ""))
+    return (
+        sighting is not None
+        and sighting.count >= settings.absence_lists
+        and cloud.requested_at - sighting.first_at >= settings.absence_for
+    )
+
+
 def vanished(survey: Survey, member: Member) -> Decision:
-    """A worker whose server a complete list lacks though nobody deleted it."""
-    worker, settings, cloud = member.worker, survey.settings, survey.cloud
+    """A worker whose server a complete list lacks though nobody deleted it.
+
+    Its agent is the second witness: a machine that Nomad hears is there, whatever a list says, be
+    it that of another project. Nomad gives up one that is gone within seconds.
+    """
+    worker, cloud, node = member.worker, survey.cloud, member.node
     sighting = survey.world.sightings.get(server_missing(worker.server_id or ""))
     lists, missing_s = 0, 0
-    long_enough = False
     if sighting is not None and cloud is not None:
         lists, missing_s = sighting.count, seconds(sighting.first_at, cloud.requested_at)
-        long_enough = cloud.requested_at - sighting.first_at >= settings.absence_for
     facts = (("lists", lists), ("missing_s", missing_s))
     because = f"the server of {worker.name} is missing from {lists} lists over {missing_s} s"
-    if lists < settings.absence_lists or not long_enough:
+    if not is_absent(survey, member):
         return held(worker, Reason.ABSENCE_UNPROVED, f"{because}: no proof yet", *facts)
+    if node is not None and node.status == "ready":
+        because = f"{because}, but its node answers Nomad: it is there"
+        return held(worker, Reason.ABSENCE_UNPROVED, because, *facts)
     return ProveGone(
         subject=worker_subject(worker),
         reason=Reason.SERVER_VANISHED,

@@ -7,30 +7,23 @@ decides anything.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from models.fleet import Demand, Member, demands, join, live_by_node
 from models.job_types import Flavor
 from models.plan import Fact, Held, Reason, Subject, SubjectKind
-from models.records import (
-    Intent,
-    IntentKind,
-    NodeIdentity,
-    RetireCause,
-    RetireStep,
-    Worker,
-    WorkerState,
-)
+from models.records import Intent, IntentKind, RetireCause, RetireStep, Worker, WorkerState
 from models.remembered import remembered
-from models.settings import PoolSettings
+from models.settings import BreakerSettings, PoolSettings
+from models.vanishing import is_missing
 from models.world import Allocation, CloudSnapshot, Node, NomadSnapshot, Server, World
-from reconcilers.pool.roster import Roster, is_broken, roster
 
 POOL = "worker-pool"
 """Who retires workers when nobody asked for it."""
 
+BROKEN = frozenset({"ERROR"})
 LEAVING = frozenset({"DELETED", "SOFT_DELETED"})
 
 
@@ -40,9 +33,9 @@ class Survey:
 
     world: World
     settings: PoolSettings
+    limits: BreakerSettings
     now: datetime
     members: tuple[Member, ...]
-    roster: Roster
     demands: Mapping[str, Demand]
     node_ids: Mapping[str, frozenset[str]]
     nodes: Mapping[str, Node]
@@ -51,22 +44,29 @@ class Survey:
     strangers: frozenset[str]
 
     @classmethod
-    def of(cls, world: World, settings: PoolSettings, now: datetime) -> Survey:
+    def of(
+        cls, world: World, settings: PoolSettings, limits: BreakerSettings, now: datetime
+    ) -> Survey:
         """Index a world."""
         members = _by_name(join(world))
         nodes = world.nomad.nodes if world.nomad else ()
         return cls(
             world=world,
             settings=settings,
+            limits=limits,
             now=now,
             members=members,
-            roster=roster(members),
             demands={**_unknown_demands(world, members), **demands(world, members)},
-            node_ids=_node_ids(world.store.identities),
-            nodes=_by_id(nodes),
+            node_ids=_node_ids(world),
+            nodes={node.id: node for node in nodes},
             live_on=live_by_node(world.nomad) if world.nomad else {},
             intents=_by_target(world.store.intents),
-            strangers=_strangers(nodes, world.store.identities),
+            strangers=frozenset(
+                name
+                for node in nodes
+                if node.id not in world.store.identities
+                for name in (node.id, node.name)
+            ),
         )
 
     @property
@@ -85,10 +85,7 @@ class Survey:
 
     def is_missing(self, member: Member) -> bool:
         """A complete server list, asked for after its server was seen, lacks it."""
-        cloud, worker = self.world.cloud, member.worker
-        if cloud is None or worker.server_id is None or member.server is not None:
-            return False
-        return worker.booted_at is None or worker.booted_at < cloud.requested_at
+        return self.world.cloud is not None and is_missing(member.worker, self.world.cloud)
 
     def nodes_of(self, worker: Worker) -> tuple[Node, ...]:
         """The listed nodes that are this worker's server, by id."""
@@ -153,42 +150,26 @@ def _by_row(members: tuple[Member, ...]) -> Mapping[int, Member]:
     return {member.worker.id: member for member in members}
 
 
-@remembered
-def _by_id(nodes: tuple[Node, ...]) -> Mapping[str, Node]:
-    return {node.id: node for node in nodes}
-
-
-@remembered
-def _strangers(nodes: tuple[Node, ...], identities: Mapping[str, NodeIdentity]) -> frozenset[str]:
-    """Ids and names of the nodes that nobody has identified yet."""
-    unknown = (node for node in nodes if node.id not in identities)
-    return frozenset(name for node in unknown for name in (node.id, node.name))
-
-
-@remembered
-def _node_ids(identities: Mapping[str, NodeIdentity]) -> Mapping[str, frozenset[str]]:
+def _node_ids(world: World) -> dict[str, frozenset[str]]:
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for identity in identities.values():
+    for identity in world.store.identities.values():
         if identity.server_id is not None:
             found[identity.server_id].add(identity.node_id)
     return {server: frozenset(nodes) for server, nodes in found.items()}
 
 
-@remembered
-def _by_target(
-    intents: tuple[Intent, ...],
-) -> Mapping[tuple[IntentKind, str], tuple[Intent, ...]]:
+def _by_target(intents: Iterable[Intent]) -> dict[tuple[IntentKind, str], tuple[Intent, ...]]:
     found: defaultdict[tuple[IntentKind, str], list[Intent]] = defaultdict(list)
     for intent in intents:
         found[intent.kind, intent.subject].append(intent)
     return {target: tuple(group) for target, group in found.items()}
 
 
-def _unknown_demands(world: World, members: tuple[Member, ...]) -> dict[str, Demand]:
+def _unknown_demands(world: World, members: Sequence[Member]) -> dict[str, Demand]:
     """Flavors that jobs, orders or workers name and the registry lacks: asked for, never met."""
     waiting = world.store.ready_total
     ordered = {order.flavor for order in world.store.orders}
-    named = {*roster(members).flavors, *(f for f, n in waiting.items() if n), *ordered}
+    named = {m.worker.flavor for m in members} | {f for f, n in waiting.items() if n} | ordered
     return {
         flavor: Demand(
             flavor=flavor,
@@ -209,6 +190,11 @@ def worker_subject(worker: Worker) -> Subject:
 def held(worker: Worker, reason: Reason, because: str, *facts: tuple[str, Fact]) -> Held:
     """A refusal to act on a worker for now."""
     return Held(subject=worker_subject(worker), reason=reason, because=because, facts=facts)
+
+
+def is_broken(server: Server | None) -> bool:
+    """The cloud says that this server failed."""
+    return server is not None and server.status in BROKEN
 
 
 def is_leaving(server: Server | None) -> bool:

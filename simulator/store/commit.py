@@ -13,7 +13,7 @@ from models.changes import Change
 from models.errors import Superseded
 from models.ports import Receipt
 from models.records import Lease
-from simulator.store import intents, pool, retirement, runs
+from simulator.store import breakers, intents, pool, retirement, runs
 from simulator.store.tables import Tables
 
 Handler: TypeAlias = Callable[[Tables, Lease, Any], Receipt]
@@ -49,6 +49,9 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         changes.CloseWorkerRow: pool.close_worker_row,
         changes.NoteFailure: pool.note_failure,
         changes.NoteSuccess: pool.note_success,
+        changes.TripBreaker: breakers.trip_breaker,
+        changes.SettleBreaker: breakers.settle_breaker,
+        changes.WithdrawAcceptance: breakers.withdraw_acceptance,
     }
 )
 

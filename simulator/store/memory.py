@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+from models.breakers import Breaker
 from models.changes import Change
 from models.errors import Throttled, Unavailable, Unknown
 from models.job_types import DEFAULT_REGISTRY, Registry
@@ -43,7 +44,7 @@ from models.records import (
 )
 from models.world import StoreView
 from simulator.faults import Crash, Fault, Faults
-from simulator.store import commit, ledger, people, reports, views
+from simulator.store import breakers, commit, ledger, people, reports, views
 from simulator.store.people import Asking
 from simulator.store.tables import Note, Tables
 
@@ -185,6 +186,10 @@ class MemoryStore:
         """See `models.ports.Operations.resume`."""
         return self._write("resume", lambda: people.resume(self._asking(asked), targets))
 
+    def close_breaker(self, names: Sequence[str], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.ports.Operations.close_breaker`."""
+        return self._write("close_breaker", lambda: breakers.close(self._asking(asked), names))
+
     # ---- Reader ----------------------------------------------------------------------------------
 
     def jobs(self, wanted: JobFilter) -> tuple[Job, ...]:
@@ -226,6 +231,10 @@ class MemoryStore:
     def audit(self, about: str | None = None, limit: int = 50) -> tuple[AuditLine, ...]:
         """See `models.ports.Reader.audit`."""
         return self._read("audit", lambda: views.audit(self.tables, about, limit))
+
+    def breakers(self, *, closed: bool = False) -> tuple[Breaker, ...]:
+        """See `models.ports.Reader.breakers`."""
+        return self._read("breakers", lambda: views.breakers(self.tables, closed=closed))
 
     # ---- one call --------------------------------------------------------------------------------
 

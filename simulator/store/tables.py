@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from models import lifecycle
+from models.breakers import Breaker, removal_begun
 from models.errors import FailureClass, Superseded
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.lifecycle import Status
@@ -85,11 +86,16 @@ class Tables:
         self.identities: Rows[str, NodeIdentity] = Rows(self.journal)
         self.backoffs: Rows[tuple[str, FailureClass], Backoff] = Rows(self.journal)
         self.intents: Rows[UUID, Intent] = Rows(self.journal)
+        self.breakers: Rows[int, Breaker] = Rows(self.journal)
         self.open_workers = Index(self.workers, lambda w: is_open(w) or None, lambda w: w.id)
         self.workers_by_name = Index(
             self.workers, lambda w: w.name if is_open(w) else None, lambda w: w.id
         )
         self.workers_by_server = Index(self.workers, lambda w: w.server_id, lambda w: w.id)
+        self.removals = Index(self.workers, lambda w: removal_begun(w) and True, lambda w: w.id)
+        self.open_breakers = Index(
+            self.breakers, lambda b: b.name.value if b.closed_at is None else None, lambda b: b.id
+        )
         self.nodes_by_server = Index(self.identities, lambda i: i.server_id, lambda i: i.node_id)
         self.open_intents = Index(
             self.intents, lambda i: i.state is IntentState.OPEN or None, lambda i: i.id

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
+from models.breakers import Breaker, removal_begun
 from models.errors import NotFound
 from models.lifecycle import ERRORS, IN_FLIGHT, Status
 from models.parameters import in_force
@@ -70,6 +71,8 @@ class Views:
             backoffs=self._part("backoffs", self._backoffs, t.backoffs),
             parameters=in_force(_as_dict(t.parameters), now),
             pauses=paused,
+            breakers=self._part("breakers", self._breakers, t.breakers),
+            removed=self._removed(limits.removed_since),
         )
 
     def _part(self, name: str, make: Callable[[], T], *tables: Rows[Any, Any]) -> T:
@@ -107,6 +110,14 @@ class Views:
 
     def _intents(self) -> tuple[Intent, ...]:
         return tuple(sorted(self._tables.open_intents.of(True), key=lambda i: (i.opened_at, i.id)))
+
+    def _breakers(self) -> tuple[Breaker, ...]:
+        return tuple(b for b in self._tables.breakers.values() if b.closed_at is None or b.accepted)
+
+    def _removed(self, since: datetime | None) -> tuple[Worker, ...]:
+        begun = ((worker, removal_begun(worker)) for worker in self._tables.removals.of(True))
+        found = (worker for worker, at in begun if since is not None and at and at >= since)
+        return tuple(sorted(found, key=lambda worker: worker.id))
 
     def _backoffs(self) -> tuple[Backoff, ...]:
         return tuple(
@@ -200,6 +211,14 @@ def leases(tables: Tables) -> tuple[Lease, ...]:
     """See `models.ports.Reader.leases`."""
     held = (lease for lease in tables.leases.values() if lease.holder)
     return tuple(sorted(held, key=lambda lease: lease.name))
+
+
+def breakers(tables: Tables, *, closed: bool) -> tuple[Breaker, ...]:
+    """See `models.ports.Reader.breakers`."""
+    if closed:
+        return tuple(islice(tables.breakers.newest_first(), 1000))
+    found = (b for b in tables.breakers.values() if b.closed_at is None)
+    return tuple(sorted(found, key=lambda breaker: breaker.name))
 
 
 def pauses(tables: Tables, now: datetime) -> tuple[Pause, ...]:

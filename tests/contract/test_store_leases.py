@@ -8,13 +8,14 @@ from datetime import timedelta
 import pytest
 
 from models import changes
+from models.breakers import BreakerName
 from models.changes import Change
 from models.errors import FailureClass, Superseded
 from models.lifecycle import Status
 from models.plan import Next
 from models.records import IntentKind, IntentState, NodeIdentity, RetireCause, RunEnd
 from simulator.examples import FLAVOR
-from tests.plugins.stores import Desk, Doors
+from tests.plugins.stores import ASKED, Desk, Doors
 
 TTL = timedelta(seconds=90)
 SHORT = timedelta(milliseconds=60)
@@ -192,6 +193,24 @@ def _note_success(desk: Desk) -> Change:
     return changes.NoteSuccess(at=desk.now(), subject=FLAVOR)
 
 
+def _trip(desk: Desk) -> Change:
+    return changes.TripBreaker(
+        at=desk.now(), name=BreakerName.SERVERS, because="all", suspects={"s": "os-worker-900"}
+    )
+
+
+def _tripped(desk: Desk) -> int:
+    desk.do(_trip(desk))
+    [breaker] = desk.doors.reader.breakers()
+    return breaker.id
+
+
+def _accepted(desk: Desk) -> int:
+    breaker_id = _tripped(desk)
+    desk.doors.operations.close_breaker([BreakerName.SERVERS], ASKED)
+    return breaker_id
+
+
 VALID: dict[type[Change], Callable[[Desk], Change]] = {
     changes.QueueRun: lambda d: d.queue_change(d.submit()[0]),
     changes.ResendRun: lambda d: changes.ResendRun(
@@ -239,6 +258,13 @@ VALID: dict[type[Change], Callable[[Desk], Change]] = {
     changes.CloseWorkerRow: lambda d: changes.CloseWorkerRow(at=d.now(), worker_id=d.gone().id),
     changes.NoteFailure: _note_failure,
     changes.NoteSuccess: _note_success,
+    changes.TripBreaker: _trip,
+    changes.SettleBreaker: lambda d: changes.SettleBreaker(
+        at=d.now(), breaker_id=_tripped(d), message="they are back"
+    ),
+    changes.WithdrawAcceptance: lambda d: changes.WithdrawAcceptance(
+        at=d.now(), breaker_id=_accepted(d), server_ids=("s",)
+    ),
 }
 
 

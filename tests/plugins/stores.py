@@ -148,9 +148,10 @@ class Desk:
         return [(line.actor, subject) for line in lines for subject in line.subjects]
 
     def view(self, *, ready: int = 1000, ended_since: datetime | None = None) -> StoreView:
-        """A view of everything that is open."""
+        """A view of everything that is open; `ended_since` holds for removals too."""
         since = ended_since or self.now() - HOUR
-        return self.doors.jobs.view(ViewLimits(ready_per_flavor=ready, ended_since=since))
+        limits = ViewLimits(ready_per_flavor=ready, ended_since=since, removed_since=since)
+        return self.doors.jobs.view(limits)
 
     def story(self, job_id: int) -> JobStory:
         """One job with history and runs."""
@@ -189,6 +190,7 @@ class Desk:
             "parameters": reader.parameters(),
             "totals": reader.totals(),
             "audit": self.audit(),
+            "breakers": reader.breakers(closed=True),
         }
 
     def check_history(self) -> None:

@@ -29,6 +29,7 @@ from hypothesis.stateful import (
 
 from infra.postgres import Postgres
 from models import changes
+from models.breakers import Breaker, BreakerName
 from models.changes import Change
 from models.errors import FailureClass, HrsiError
 from models.lifecycle import ERRORS, Status
@@ -60,6 +61,7 @@ SMALL = st.integers(0, 5)
 FEW = st.integers(0, 2)
 NAMES = [f"os-worker-{number:03d}" for number in range(4)]
 PAUSABLE = ("everything", "loop:execution", "type:fsc_rlie", "type:fsc")
+SUSPECTS = st.sampled_from(["s-1", "s-2", "s-3"])
 KINDS = (IntentKind.SET_ELIGIBLE, IntentKind.SET_INELIGIBLE, IntentKind.DELETE_SERVER)
 
 
@@ -144,6 +146,9 @@ class Normal:
                 shown["id"] = self._side.number("worker", record.id)
             case Lease():
                 shown["unled"] = record.unled is not None
+            case Breaker():
+                shown["id"] = self._side.number("breaker", record.id)
+                shown["accepted"] = sorted(record.accepted)
             case WorkerOrder():
                 shown["id"] = self._side.number("order", record.id)
             case _:
@@ -528,6 +533,38 @@ class Agreement(RuleBasedStateMachine):
         asked = Asked(actor="ada", dry_run=dry_run)
         self.both(lambda side: side.desk.doors.operations.resume(what, asked))
 
+    # ---- breakers --------------------------------------------------------------------------------
+
+    @rule(name=st.sampled_from(BreakerName), suspects=st.dictionaries(SUSPECTS, SUSPECTS))
+    def trip_breaker(self, name: BreakerName, suspects: dict[str, str]) -> None:
+        change = changes.TripBreaker(
+            at=self.now(), name=name, because=f"{len(suspects)} of 3", suspects=suspects
+        )
+        self.commit(lambda _: change)
+
+    @rule(breaker=FEW)
+    def settle_breaker(self, breaker: int) -> None:
+        at = self.now()
+        self.commit(
+            lambda side: changes.SettleBreaker(
+                at=at, breaker_id=side.given("breaker", breaker), message="back"
+            )
+        )
+
+    @rule(names=st.lists(st.sampled_from([*BreakerName, "cloud"])), dry_run=st.booleans())
+    def close_breaker(self, names: list[str], *, dry_run: bool) -> None:
+        asked = Asked(actor="ada", reason="seen", dry_run=dry_run)
+        self.both(lambda side: side.desk.doors.operations.close_breaker(names, asked))
+
+    @rule(breaker=FEW, servers=st.lists(SUSPECTS))
+    def withdraw_acceptance(self, breaker: int, servers: list[str]) -> None:
+        at = self.now()
+        self.commit(
+            lambda side: changes.WithdrawAcceptance(
+                at=at, breaker_id=side.given("breaker", breaker), server_ids=tuple(servers)
+            )
+        )
+
     # ---- leases and the ledger -------------------------------------------------------------------
 
     @rule(holder=st.sampled_from(["desk", "other"]), given_back=st.booleans())
@@ -579,6 +616,8 @@ class Agreement(RuleBasedStateMachine):
         shown = [side.desk.everything() for side in self.sides]
         for side, everything in zip(self.sides, shown, strict=True):
             self._number(side, everything["view"], everything["workers"])
+            for breaker in reversed(everything["breakers"]):
+                side.number("breaker", breaker.id)
         normal = [
             Normal(side, self.moments).of(everything)
             for side, everything in zip(self.sides, shown, strict=True)

@@ -40,6 +40,8 @@ from simulator.examples import (
 )
 
 NODE = str(an_id("node", 1))
+WELL = a_machine(9)
+"""Another worker, with a node that is listed: a list without any node would prove nothing."""
 MARK, ADMIT = IntentKind.SET_INELIGIBLE, IntentKind.SET_ELIGIBLE
 LIST = NOW - timedelta(seconds=1)
 """When the node list of these worlds was asked for."""
@@ -438,7 +440,7 @@ def _nodeless(machine: Machine) -> Machine:
 def test_a_worker_whose_node_left_nomad_goes_after_a_wait(
     machine: Machine, action: type[Decision], reason: Reason
 ) -> None:
-    decision = _one(a_world(_nodeless(machine)))
+    decision = _one(a_world(_nodeless(machine), WELL))
 
     assert (type(decision), decision.reason) == (action, reason)
     if isinstance(decision, CommitDelete):
@@ -449,7 +451,7 @@ def test_a_worker_whose_node_left_nomad_goes_after_a_wait(
 def test_an_allocation_outlives_the_listing_of_its_node(*, forced: bool) -> None:
     machine = _nodeless(_seen(seen_at=_ago(999), started_at=_ago(1000), forced=forced))
 
-    decision = _one(a_world(machine, nomad={"allocations": (an_allocation(node=1),)}))
+    decision = _one(a_world(machine, WELL, nomad={"allocations": (an_allocation(node=1),)}))
 
     assert type(decision) is (CommitDelete if forced else Held)
     assert decision.reason is (Reason.ASKED_BY_PERSON if forced else Reason.RUNS_STILL)

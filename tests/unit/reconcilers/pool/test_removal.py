@@ -19,6 +19,7 @@ from simulator.examples import (
     NOW,
     Machine,
     a_machine,
+    a_node,
     a_retirement,
     a_world,
     an_id,
@@ -143,7 +144,7 @@ def test_a_missing_server_is_asked_for_only_after_lists_and_time(
         count, seconds = sighting
         first = NOW - timedelta(seconds=seconds)
         memory = {server_missing(SERVER): Sighting(count=count, first_at=first, snapshot=1)}
-    machine = replace(a_machine(1, state=state), server=None)
+    machine = replace(a_machine(1, state=state), server=None, node=a_node(1, status="down"))
 
     (decision,) = _pool(a_world(machine, sightings=memory))
 
