@@ -16,6 +16,9 @@ from uuid import UUID
 
 from models.errors import Malformed
 
+FILE = "payload.json"
+"""Where a task finds its payload, below NOMAD_TASK_DIR."""
+
 MAX_BYTES = 16_384
 """The longest payload that Nomad takes, before it is encoded for the wire."""
 

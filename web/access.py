@@ -21,7 +21,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from models.access import PREFIX, Role, digest_of
 from models.payload import run_token
 from models.ports import Asked
-from web.desk import AtDesk
+from web.desk import Desk
 from web.problems import Problem
 
 FAILURES = 10
@@ -39,6 +39,12 @@ OF_RUNS = HTTPBearer(
 )
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
+
+def _desk(request: Request) -> Desk:
+    return cast("Desk", request.app.state.desk)
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
 ForPeople = Annotated[HTTPAuthorizationCredentials | None, Depends(OF_PEOPLE)]
 ForRuns = Annotated[HTTPAuthorizationCredentials | None, Depends(OF_RUNS)]
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from web import control, jobs, pool, problems, runs, tokens
-from web.access import Failures
-from web.desk import AtDesk, Desk
+from web.access import AtDesk, Failures
+from web.desk import Desk
 
 ROOT = "/api/v1"
 

@@ -13,9 +13,8 @@ from fastapi import APIRouter, Query
 
 from models.ports import AuditLine, Verdict
 from models.records import Heartbeat, Lease, LedgerRow, ParameterChange, Pause
-from web.access import Admin, Operator, Viewer
+from web.access import Admin, AtDesk, Operator, Viewer
 from web.bodies import ParameterWish, PauseWish, ResumeWish
-from web.desk import AtDesk
 from web.problems import RESPONSES
 
 router = APIRouter(tags=["control"], responses=dict(RESPONSES))

@@ -1,11 +1,11 @@
-"""What the routes work with: the store's ports, time, and the key of the run tokens."""
+"""What the API works with: the store's ports, time, and the key of the run tokens.
+
+It knows no web framework: the composition root makes one where none is installed, too.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, cast
-
-from fastapi import Depends, Request
 
 from models.access import Tokens
 from models.ports import Clock, Operations, Reader, RunReports
@@ -22,10 +22,3 @@ class Desk:
     tokens: Tokens
     clock: Clock
     token_key: bytes = field(repr=False)
-
-
-def _desk(request: Request) -> Desk:
-    return cast("Desk", request.app.state.desk)
-
-
-AtDesk = Annotated[Desk, Depends(_desk)]

@@ -13,9 +13,8 @@ from models.lifecycle import Status
 from models.plan import Subject, SubjectKind
 from models.ports import JobFilter, Verdict
 from models.records import Job, LedgerRow, Run, StatusChange
-from web.access import Operator, Viewer
+from web.access import AtDesk, Operator, Viewer
 from web.bodies import JobsWish, Name
-from web.desk import AtDesk
 from web.problems import RESPONSES
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], responses=dict(RESPONSES))

@@ -8,9 +8,8 @@ from fastapi import APIRouter
 
 from models.ports import Verdict
 from models.records import Worker
-from web.access import Operator, Viewer
+from web.access import AtDesk, Operator, Viewer
 from web.bodies import OrderWish, RetireWish
-from web.desk import AtDesk
 from web.problems import RESPONSES
 
 router = APIRouter(prefix="/workers", tags=["workers"], responses=dict(RESPONSES))

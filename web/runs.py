@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.lifecycle import Status
 from models.ports import Claim, Placement, RunResult
-from web.access import OwnRun
-from web.desk import AtDesk
+from web.access import AtDesk, OwnRun
 from web.problems import RESPONSES
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["runs"], responses=dict(RESPONSES))

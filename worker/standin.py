@@ -3,10 +3,11 @@
 Nomad (simulated in the demo) starts it as a process for each allocation. It claims its run, plays
 the steps in order, lets a stand-in science program write plausible files, and ends the run. It
 keeps to the protocol: an outdated claim stops it with exit 0, anything unexpected ends the run as
-an error with its subtype. It speaks to the store directly, until the HTTP API stands before it.
+an error with its subtype. It speaks to the HTTP API, with the token that came in its payload.
 
-Environment: `DATABASE_URL`, `NOMAD_META_run`, `NOMAD_ALLOC_ID`, `NOMAD_TASK_DIR`, `HRSI_NODE_ID`,
-`HRSI_NODE_NAME`, `HRSI_ADDRESS`, and `HRSI_STANDIN_SECONDS`, how long the science takes.
+Environment: `HRSI_URL`, `HRSI_CACERT` where the API's certificate is of our own making,
+`NOMAD_META_run`, `NOMAD_ALLOC_ID`, `NOMAD_TASK_DIR`, `HRSI_NODE_ID`, `HRSI_NODE_NAME`,
+`HRSI_ADDRESS`, and `HRSI_STANDIN_SECONDS`, how long the science takes.
 """
 
 from __future__ import annotations
@@ -15,27 +16,28 @@ import hashlib
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from uuid import UUID
 
-from infra.postgres import connect
+from infra.api import connect
 from models.errors import HrsiError, IllegalTransition, Superseded
 from models.lifecycle import Status
+from models.payload import FILE, decode
 from models.ports import Claim, Placement, RunReports, RunResult
+from worker.persistent import Persistent
 
 if TYPE_CHECKING:
     from types import FrameType
 
 EXIT_DONE = 0
 EXIT_EXTERNAL_ERROR = 2
-CALL_DEADLINE = timedelta(seconds=30)
+CALL_DEADLINE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +48,8 @@ class Assignment:
     placement: Placement
     folder: Path
     seconds: float
+    url: str
+    token: str = field(repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Assignment:
@@ -59,11 +63,16 @@ class Assignment:
                     node_name=environment.get("HRSI_NODE_NAME"),
                     address=environment.get("HRSI_ADDRESS"),
                 ),
-                folder=Path(environment.get("NOMAD_TASK_DIR") or tempfile.gettempdir()),
+                folder=Path(environment["NOMAD_TASK_DIR"]),
                 seconds=float(environment.get("HRSI_STANDIN_SECONDS", "1")),
+                url=environment["HRSI_URL"],
+                token=decode(Path(environment["NOMAD_TASK_DIR"], FILE).read_bytes()).token,
             )
         except KeyError as error:
-            raise ValueError(f"{error.args[0]} is not set: Nomad sets it for each task") from error
+            raise ValueError(
+                f"{error.args[0]} is not set: Nomad sets NOMAD_…, the settings of the controller "
+                "(web.url, runs.environment) the others"
+            ) from error
 
 
 class Terminated(Exception):
@@ -74,16 +83,16 @@ def main() -> int:
     """Play one run; the exit code tells Nomad whether the job itself failed."""
     signal.signal(signal.SIGTERM, _terminate)
     assignment = Assignment.from_environment(os.environ)
-    database = connect(
-        os.environ["DATABASE_URL"],
-        application_name="hrsi-standin",
-        pool_size=1,
+    reports = connect(
+        assignment.url,
+        assignment.token,
+        ca_cert=os.environ.get("HRSI_CACERT") or None,
         call_deadline=CALL_DEADLINE,
     )
     try:
-        return play(database.reports, assignment)
+        return play(Persistent(reports), assignment)
     finally:
-        database.dispose()
+        reports.close()
 
 
 def play(reports: RunReports, assignment: Assignment) -> int:

@@ -21,8 +21,7 @@ from controller.cli.session import (
     settings,
 )
 from models.access import Role
-from web.serve import WebServer
-from web.tokens import make
+from web.mint import make
 
 app = typer.Typer()
 tokens = typer.Typer(no_args_is_help=True, help="Tokens for the HTTP API: create, list, revoke.")
@@ -37,6 +36,8 @@ def web(
 
     Several may run at once; each works on the database alone. Programs on workers speak to it.
     """
+    from web.serve import WebServer  # noqa: PLC0415  what serves is in the extra `web`
+
     log.configure(verbose=verbose)
     config = settings(context)
     with bootstrap.desk(config) as desk:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from controller.config_groups import (
     NomadConfig,
     OpenStackConfig,
     RunConfig,
+    WebConfig,
 )
 from controller.config_values import Address, Secret
 from controller.demo.run import House, Watcher
@@ -40,6 +41,7 @@ from simulator.acquisitions import acquisitions
 from simulator.cloud.options import CloudOptions
 from simulator.served import Served, serve
 from simulator.systems import Scenario
+from web.serve import WebServer
 
 DEPLOYMENT = "demo"
 DEMO = Asked(actor="demo", reason="demo")
@@ -87,10 +89,10 @@ def stage(play: Play) -> Iterator[Watcher]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hrsi-demo-")))
         log.configure(stream=stack.enter_context((folder / "controller.log").open("w")))
         server = stack.enter_context(embedded.running(folder / "postgres", embedded.THROW_AWAY))
-        given = {"DATABASE_URL": server.url}
-        outside = stack.enter_context(serve(_scenario(play), given, folder / "nomad"))
+        outside = stack.enter_context(serve(_scenario(play), {}, folder / "nomad"))
         config = _config(server.url, outside)
         bootstrap.migrate(config)
+        config = replace(config, web=WebConfig(url=stack.enter_context(_api(config))))
         ports = bootstrap.connect(config, outside.environment())
         stack.callback(ports.close)
         _set_parameters(ports.people.operations)
@@ -107,6 +109,16 @@ def stage(play: Play) -> Iterator[Watcher]:
         watcher = Watcher(house, notes)
         watcher.submitted = _submit(ports.people.operations, play)
         yield watcher
+
+
+@contextmanager
+def _api(config: Config) -> Iterator[str]:
+    """The HTTP API, to which the programs on workers speak; its address."""
+    with bootstrap.desk(config) as desk:
+        server = WebServer(desk, "127.0.0.1", 0)
+        server.start()
+        yield server.url
+        server.stop()
 
 
 def _scenario(play: Play) -> Scenario:

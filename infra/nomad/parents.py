@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from models import payload
 from models.fleet import (
     ATTEMPT_META,
     DEPLOYMENT_META,
@@ -23,8 +24,6 @@ from models.fleet import (
 from models.job_types import Parent
 
 GROUP = "main"
-PAYLOAD_FILE = "payload.json"
-"""Where a task finds its payload, below NOMAD_TASK_DIR."""
 
 REQUIRED_META = (RUN_META, JOB_META, UNIQUE_ID_META, ATTEMPT_META, DEPLOYMENT_META)
 
@@ -77,7 +76,7 @@ def _task(parent: Parent) -> dict[str, Any]:
         "Driver": command.driver,
         "Config": {"command": command.command, "args": list(command.args)},
         "Env": {**_NODE_ENVIRONMENT, **dict(command.environment)},
-        "DispatchPayload": {"File": PAYLOAD_FILE},
+        "DispatchPayload": {"File": payload.FILE},
         "Resources": {"CPU": parent.cpu_mhz, "MemoryMB": parent.memory_mb},
         "KillTimeout": _KILL_TIMEOUT,
     }

@@ -42,13 +42,13 @@ class Postgres:
 
     def migrate(self, revision: str = "head") -> str:
         """Bring the database to the shape that this program needs; its revision now."""
-        from infra.postgres.migrate import migrate  # noqa: PLC0415  no alembic on a worker
+        from infra.postgres.migrate import migrate  # noqa: PLC0415  slow to load, seldom used
 
         return migrate(self.sessions.settings.url, revision)
 
     def downgrade(self, revision: str) -> str:
         """Undo the migrations after `revision` with all their tables hold; its revision now."""
-        from infra.postgres.migrate import downgrade  # noqa: PLC0415  no alembic on a worker
+        from infra.postgres.migrate import downgrade  # noqa: PLC0415  slow to load, seldom used
 
         return downgrade(self.sessions.settings.url, revision)
 

@@ -1,6 +1,6 @@
 """Bring a database to the shape that this program needs, or back.
 
-Apart from the rest of the adapter, because the program on a worker has no alembic.
+Apart from the rest of the adapter: alembic is slow to load and seldom used.
 """
 
 from __future__ import annotations

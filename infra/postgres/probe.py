@@ -37,7 +37,7 @@ class PostgresProbe:
 
     def newest_revision(self) -> str:
         """The migration that this program needs."""
-        from infra.postgres.migrate import head  # noqa: PLC0415  no alembic on a worker
+        from infra.postgres.migrate import head  # noqa: PLC0415  slow to load, seldom used
 
         return head()
 

@@ -16,7 +16,7 @@ from models.payload import run_token
 from tests.plugins.stores import ASKED, Desk, postgres_doors
 from tests.plugins.web import KEY, Api, serving
 from web.access import FAILURES
-from web.tokens import make
+from web.mint import make
 
 pytestmark = pytest.mark.integration
 

@@ -20,6 +20,7 @@ from simulator.cloud.options import CloudOptions
 from simulator.served import Served, serve
 from simulator.systems import Scenario
 from tests.plugins.commands import ROOT
+from tests.plugins.web import serving
 
 JOBS = 8
 TEST = Asked(actor="test", reason="test")
@@ -79,10 +80,9 @@ class Farm:
 @pytest.fixture
 def farm(own_database_url: str, folder: Path) -> Iterator[Farm]:
     environment = ", ".join(f'{name} = "{value}"' for name, value in STANDIN_ENVIRONMENT)
+    token_key = secrets.token_hex(32)
     (folder / "hrsi.toml").write_text(
-        SETTINGS.format(
-            key=secrets.token_hex(32), python=sys.executable, environment=environment, root=ROOT
-        )
+        SETTINGS.format(key=token_key, python=sys.executable, environment=environment, root=ROOT)
     )
     cloud = CloudOptions(
         boot_time=timedelta(seconds=1),
@@ -98,8 +98,11 @@ def farm(own_database_url: str, folder: Path) -> Iterator[Farm]:
             database.operations.set_parameter(key, value, TEST)
         jobs = parse_submission(acquisitions(JOBS), DEFAULT_REGISTRY).jobs
         database.operations.submit(jobs, TEST)
-        with serve(scenario, given, folder / "nomad") as outside:
-            settings = {**given, **outside.environment()}
+        with (
+            serving(database, token_key.encode()) as api,
+            serve(scenario, {}, folder / "nomad") as outside,
+        ):
+            settings = {**given, **outside.environment(), "HRSI_URL": api.url}
             yield Farm(database=database, outside=outside, settings=settings)
     finally:
         database.dispose()

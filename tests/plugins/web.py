@@ -20,8 +20,8 @@ from models.lifecycle import Status
 from models.payload import run_token
 from models.ports import Asked, Claim, Placement, RunResult
 from web.desk import Desk as Behind
+from web.mint import make
 from web.serve import WebServer
-from web.tokens import make
 
 KEY = b"0123456789abcdef0123456789abcdef"
 ASKED = Asked(actor="ada@desk", reason="a test")
@@ -107,7 +107,7 @@ class ReportsByApi:
 
 
 @contextmanager
-def serving(database: Postgres) -> Iterator[Api]:
+def serving(database: Postgres, key: bytes = KEY) -> Iterator[Api]:
     """The API over this database, for the length of a block."""
     behind = Behind(
         deployment="test",
@@ -116,7 +116,7 @@ def serving(database: Postgres) -> Iterator[Api]:
         reports=database.reports,
         tokens=database.tokens,
         clock=SystemClock(),
-        token_key=KEY,
+        token_key=key,
     )
     server = WebServer(behind, "127.0.0.1", 0)
     server.start()

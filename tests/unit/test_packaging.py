@@ -1,7 +1,10 @@
 """What is locked and shipped is what pyproject.toml asks for."""
 
 import re
+import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,27 @@ def test_every_locked_package_has_one_version_and_its_hashes() -> None:
 
 def test_the_lock_names_no_address() -> None:
     assert not re.search(r"://|^--|@ ", LOCK, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("module", "extras"),
+    [
+        pytest.param("worker.standin", ["controller", "web", "demo", "dev"], id="on-a-worker"),
+        pytest.param("controller.cli.app", ["web"], id="the-command-without-the-api"),
+    ],
+)
+def test_a_program_needs_no_extra_of_another(module: str, extras: list[str]) -> None:
+    names = {re.split(r"[\[<>=~ ;]", each)[0] for extra in extras for each in GROUPS[extra]}
+    hidden = [
+        package
+        for package, distributions in packages_distributions().items()
+        if names & {distribution.lower() for distribution in distributions}
+    ]
+    code = f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); import {module}"
+    tried = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert tried.returncode == 0, tried.stderr
 
 
 def test_every_part_is_shipped() -> None:
