@@ -41,7 +41,6 @@ from simulator.acquisitions import acquisitions
 from simulator.cloud.options import CloudOptions
 from simulator.served import Served, serve
 from simulator.systems import Scenario
-from web.serve import WebServer
 
 DEPLOYMENT = "demo"
 DEMO = Asked(actor="demo", reason="demo")
@@ -114,6 +113,8 @@ def stage(play: Play) -> Iterator[Watcher]:
 @contextmanager
 def _api(config: Config) -> Iterator[str]:
     """The HTTP API, to which the programs on workers speak; its address."""
+    from web.serve import WebServer  # noqa: PLC0415  what serves is in the extra `web`
+
     with bootstrap.desk(config) as desk:
         server = WebServer(desk, "127.0.0.1", 0)
         server.start()
