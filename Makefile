@@ -43,7 +43,7 @@ contract-openstack: setup ## Run the cloud contract on a live OpenStack as well 
 	  echo "Set OS_CLOUD to an entry of clouds.yaml, HRSI_OPENSTACK_PROJECT to the project that servers may be"; \
 	  echo "made in, and HRSI_OPENSTACK_IMAGE, _NETWORKS, _SECURITY_GROUPS where the defaults do not do."; exit 2; }
 	$(SAY) "the contract of the cloud, on $(OS_CLOUD) too"
-	@HRSI_CONTRACT_CLOUD='$(OS_CLOUD)' HRSI_OPENSTACK_PROJECT='$(HRSI_OPENSTACK_PROJECT)' \
+	@CONTRACT_OS_CLOUD='$(OS_CLOUD)' HRSI_OPENSTACK_PROJECT='$(HRSI_OPENSTACK_PROJECT)' \
 	  $(BIN)/python -m pytest tests/contract/test_cloud_*.py -n 0 --timeout 3600 $(ARGS)
 
 check: setup ## Check format, lint, types, imports between the parts and style; changes nothing

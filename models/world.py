@@ -187,8 +187,9 @@ class Quota:
 class CloudSnapshot:
     """One complete server list, with quota, flavors and images from the cache (≤ 1 request/min).
 
-    `quota_servers` are the ids that were listed when the quota was read: what the quota counts
-    beyond our servers among them is other people's.
+    `quota_servers` are the ids of servers that the quota surely counted when it was read: what it
+    counts beyond our servers among them is taken for other people's. A cloud counts a server a
+    while after its create, and no longer once it is gone: doubtful ones are not among them.
     """
 
     number: int

@@ -39,7 +39,12 @@ class _Fault(msgspec.Struct):
 
 
 class ServerEntry(
-    msgspec.Struct, rename={"task_state": "OS-EXT-STS:task_state"}, omit_defaults=True
+    msgspec.Struct,
+    rename={
+        "task_state": "OS-EXT-STS:task_state",
+        "availability_zone": "OS-EXT-AZ:availability_zone",
+    },
+    omit_defaults=True,
 ):
     """A server in a list. One in a down cell is a stub with little more than its id."""
 
@@ -48,6 +53,7 @@ class ServerEntry(
     created: datetime
     name: str = ""
     task_state: str | None = None
+    availability_zone: str | None = None
     metadata: dict[str, str] = {}
     addresses: dict[str, list[_Address]] = {}
     flavor: _Flavor | None = None
@@ -68,6 +74,14 @@ class ServerEntry(
             address=next(self._addresses(), None),
             fault=self.fault.message if self.fault else None,
         )
+
+    @property
+    def is_surely_counted(self) -> bool:
+        """Whether a quota that is read next counts it: Nova looks for a host first, which gives the
+        server a zone, and one that is being deleted may be gone by then.
+        """
+        awaits_host = self.task_state == "scheduling" and not self.availability_zone
+        return not awaits_host and self.task_state != "deleting"
 
     def _addresses(self) -> Iterator[str]:
         """IPv4 first; in a network's own order."""

@@ -80,7 +80,7 @@ class OpenStackCloud:
         with self._asking("snapshot", "list servers") as ask:
             requested_at, entries = self._list(ask)
             flavors = self._offers.flavors(ask)
-            quota = self._offers.quota(ask, lambda: frozenset(entries))
+            quota = self._offers.quota(ask, lambda: _surely_counted(entries))
             return CloudSnapshot(
                 number=next(self._numbers),
                 requested_at=requested_at,
@@ -286,6 +286,10 @@ class OpenStackCloud:
 
 def _private(order: ServerOrder, body: Mapping[str, Any]) -> tuple[str | None, ...]:
     return order.user_data, body.get("user_data")
+
+
+def _surely_counted(entries: Mapping[str, ServerEntry]) -> frozenset[str]:
+    return frozenset(entry.id for entry in entries.values() if entry.is_surely_counted)
 
 
 def _path(server_id: str) -> str:

@@ -30,7 +30,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeenQuota:
-    """The quota, and the ids of the servers that were listed right before it was read."""
+    """The quota, and the ids of the servers that it surely counts: the list is older."""
 
     quota: Quota
     servers: frozenset[str]
@@ -70,12 +70,12 @@ class Offers:
         self._images: Kept[Mapping[str, str]] = Kept(seconds, monotonic)
         self._ids: dict[tuple[str, str], str] = {}
 
-    def quota(self, ask: Reads, listed: Callable[[], frozenset[str]]) -> SeenQuota:
+    def quota(self, ask: Reads, counted: Callable[[], frozenset[str]]) -> SeenQuota:
         """The quota at most a minute old."""
 
         def load() -> SeenQuota:
             answer = ask.compute("/limits", LimitsAnswer)
-            return SeenQuota(quota=answer.as_quota(), servers=listed())
+            return SeenQuota(quota=answer.as_quota(), servers=counted())
 
         return self._quota.get(ask, load)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from models.errors import Conflict, Malformed, QuotaExceeded
 from models.job_types import Flavor
@@ -72,3 +73,18 @@ def check_quota(flavor: Flavor, quota: Quota) -> None:
             f"Quota exceeded for {names}: Requested {more}, but already used {used} of {most} "
             f"{names}"
         )
+
+
+def recheck_quota(flavor: Flavor, quota: Quota) -> None:
+    """`check_quota` when a host is looked for, where Nova never tells of more use than allowed."""
+
+    def within(used: int, most: int | None) -> int:
+        return used if most is None else min(used, most)
+
+    capped = replace(
+        quota,
+        used_servers=within(quota.used_servers, quota.max_servers),
+        used_vcpus=within(quota.used_vcpus, quota.max_vcpus),
+        used_memory_mb=within(quota.used_memory_mb, quota.max_memory_mb),
+    )
+    check_quota(flavor, capped)

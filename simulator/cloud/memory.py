@@ -76,7 +76,7 @@ class MemoryCloud:
                 self._listed = (cloud.version, tuple(s.as_listed() for s in cloud.servers()))
             servers = self._listed[1]
             if self._slow is None or now - self._slow.at >= cloud.options.quota_age:
-                self._slow = _SlowPart(cloud, now, servers)
+                self._slow = _SlowPart(cloud, now)
             self._number += 1
             return CloudSnapshot(
                 number=self._number,
@@ -142,10 +142,10 @@ class MemoryCloud:
 class _SlowPart:
     """Quota, flavors and images as they were when they were last read."""
 
-    def __init__(self, cloud: SimulatedCloud, at: datetime, servers: tuple[Server, ...]) -> None:
+    def __init__(self, cloud: SimulatedCloud, at: datetime) -> None:
         self.at = at
         self.quota: Quota = cloud.quota()
-        self.servers = frozenset(server.id for server in servers)
+        self.servers = frozenset(s.id for s in cloud.servers() if s.is_surely_counted)
         self.flavors = frozenset(flavor.name for flavor in cloud.flavors.values())
         self.images = frozenset(
             image.name for image in cloud.images.values() if image.status == "active"

@@ -58,6 +58,12 @@ class CloudServer:
     in_cell0: bool = False
     """It never reached a host: lists do not show its fault, and a delete ends it at once."""
 
+    counted: bool = False
+    """A host was looked for: from here on it counts in the quota, whatever became of it."""
+
+    over_quota: bool = False
+    """The quota was used up by the time a host was looked for: it has none, yet a real cell."""
+
     cell_down: bool = False
     doomed: bool = False
     boot_pending: bool = True
@@ -76,6 +82,11 @@ class CloudServer:
     def is_deleted(self) -> bool:
         """Shown by id for a moment, in no list, out of the quota."""
         return self.status == "DELETED"
+
+    @property
+    def is_surely_counted(self) -> bool:
+        """A list shows that the quota counts it, and will for a while."""
+        return self.counted and self.task_state != "deleting"
 
     @property
     def is_running(self) -> bool:

@@ -17,7 +17,7 @@ from datetime import timedelta
 from functools import partial
 from random import Random
 
-from models.errors import Malformed, NotFound
+from models.errors import Malformed, NotFound, QuotaExceeded
 from models.job_types import Flavor
 from models.world import Quota
 from simulator.cloud.admission import (
@@ -26,6 +26,7 @@ from simulator.cloud.admission import (
     check_network,
     check_quota,
     check_sizes,
+    recheck_quota,
 )
 from simulator.cloud.options import NO_VALID_HOST, BootFailure, CloudOptions
 from simulator.cloud.servers import CloudServer, Image, Wanted
@@ -33,6 +34,9 @@ from simulator.timeline import Timeline
 
 BOOT_STEPS = ((0.05, None), (0.1, "networking"), (0.25, "spawning"))
 """The task states of a boot and at which part of it each begins."""
+
+SCHEDULED = 0.04
+"""At which part of a boot, at the latest, a host is looked for."""
 
 Listener = Callable[[CloudServer], None]
 
@@ -87,9 +91,12 @@ class SimulatedCloud:
                 raise NotFound(f"Instance {server_id} could not be found.") from None
 
     def quota(self) -> Quota:
-        """What the project may use and uses, whoever made the servers, ERROR ones included."""
+        """What the project may use and uses, whoever made the servers, ERROR ones included.
+
+        As in Nova a server is not counted before a host was looked for.
+        """
         with self.lock:
-            counted = self.servers()
+            counted = [server for server in self.servers() if server.counted]
             return Quota(
                 max_servers=self.options.max_servers,
                 used_servers=len(counted),
@@ -158,7 +165,7 @@ class SimulatedCloud:
             if server.doomed:
                 return
             server.doomed = True
-            if server.in_cell0 or server.task_state == "scheduling":
+            if server.in_cell0 or server.over_quota or server.task_state == "scheduling":
                 self._forget(server)  # it never reached a host
             else:
                 self._change(server, task_state="deleting")
@@ -221,6 +228,7 @@ class SimulatedCloud:
             return
         spread = 1 + self.options.boot_spread * self._chance.random()
         boot = self.options.boot_time * spread
+        self._later(server, min(boot * SCHEDULED, self.options.error_time), self._schedule)
         for part, task_state in BOOT_STEPS:
             self._later(server, boot * part, partial(self._step, task_state=task_state))
         if failure is BootFailure.SPAWN:
@@ -240,13 +248,26 @@ class SimulatedCloud:
                 return planned[0]
         return None
 
+    def _schedule(self, server: CloudServer) -> None:
+        """Servers that were asked for together are only now seen to be too many together."""
+        try:
+            recheck_quota(server.flavor, self.quota())
+        except QuotaExceeded as error:
+            server.turn += 1
+            server.boot_pending = False
+            server.over_quota = True
+            self._fail(server, str(error))
+        server.counted = True
+        server.shown = None
+        self.version += 1
+
     def _step(self, server: CloudServer, task_state: str | None) -> None:
         # A delete that came meanwhile keeps its task state until the spawn ends.
         if not server.doomed:
             self._change(server, task_state=task_state)
 
     def _find_no_host(self, server: CloudServer) -> None:
-        server.in_cell0 = True
+        server.in_cell0 = server.counted = True
         server.boot_pending = False
         self._fail(server, NO_VALID_HOST, "building")
 

@@ -97,6 +97,7 @@ def test_deleting_what_is_gone_or_never_was_is_no_error(cloud: CloudInTest) -> N
 def test_servers_of_others_are_listed_and_counted(cloud: CloudInTest) -> None:
     theirs = cloud.state.create(a_wanted(cloud))
     ours = cloud.port.create(an_order())
+    cloud.wait(1)
     snapshot = cloud.port.snapshot()
     assert {server.id for server in snapshot.servers} == {theirs.id, ours}
     assert snapshot.quota.used_servers == 2
@@ -115,6 +116,7 @@ def test_a_snapshot_shows_flavors_images_and_quota(make_cloud: MakeCloud) -> Non
     cloud = make_cloud(CloudOptions(max_servers=10, max_vcpus=None, max_memory_mb=100_000))
     cloud.state.add_image("not-ready-yet", status="queued")
     cloud.port.create(an_order())
+    cloud.wait(1)
     snapshot = cloud.port.snapshot()
     assert snapshot.flavors == set(DEFAULT_REGISTRY.flavors)
     assert snapshot.images == {"os-worker-template"}

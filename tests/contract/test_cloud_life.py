@@ -197,6 +197,21 @@ def test_the_quota_refuses_in_novas_words_and_counts_error_servers(
     assert str(refused.value) == text
 
 
+def test_of_servers_that_are_asked_for_together_those_beyond_the_quota_go_to_error() -> None:
+    cloud = a_cloud(CloudOptions(max_servers=3))
+    servers = [ask(cloud, f"w-{number}") for number in range(5)]
+    assert cloud.quota().used_servers == 0, "none is counted before a host was looked for"
+    wait(cloud, 1)
+    assert [server.status for server in servers] == ["BUILD"] * 3 + ["ERROR"] * 2
+    text = "Quota exceeded for instances: Requested 1, but already used 3 of 3 instances"
+    assert {server.as_listed().fault for server in servers[3:]} == {text}
+    assert cloud.quota().used_servers == 5, "and they go on counting"
+    cloud.delete(servers[4].id)
+    wait(cloud, 100)
+    assert cloud.quota().used_servers == 4
+    assert [server.status for server in servers[:3]] == ["ACTIVE"] * 3
+
+
 def test_a_flavor_too_big_for_every_host_finds_none() -> None:
     cloud = a_cloud(CloudOptions(largest_host_vcpus=4))
     server = ask(cloud, flavor="hm.xlarge")

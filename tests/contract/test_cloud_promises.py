@@ -99,13 +99,28 @@ def test_servers_of_other_deployments_are_listed_too(any_cloud: AnyCloud) -> Non
         any_cloud.until(lambda: not any_cloud.port.exists(server_id))
 
 
-def test_a_server_counts_in_the_quota_from_its_create_on(any_cloud: AnyCloud) -> None:
+def test_no_server_is_said_to_be_counted_by_the_quota_before_it_is(any_cloud: AnyCloud) -> None:
+    made: set[str] = set()
+
+    def all_are_counted() -> bool:
+        seen = any_cloud.face.port(1000).snapshot()
+        counted = len(made & seen.quota_servers)
+        quota = seen.quota
+        assert min(quota.used_servers, quota.used_vcpus, quota.used_memory_mb) >= counted
+        return counted == 4
+
+    while len(made) < 4:
+        made.add(any_cloud.port.create(any_cloud.order()))
+        all_are_counted()
+    any_cloud.until(all_are_counted)
+
+
+def test_a_server_that_is_on_its_way_out_is_not_said_to_be_counted(any_cloud: AnyCloud) -> None:
     server_id = any_cloud.port.create(any_cloud.order())
-    seen = any_cloud.face.port(1000).snapshot()
-    assert server_id in seen.quota_servers
-    assert seen.quota.used_servers >= 1
-    assert seen.quota.used_vcpus >= 1
-    assert seen.quota.used_memory_mb >= 1
+    any_cloud.until_active(server_id)
+    assert server_id in any_cloud.face.port(1000).snapshot().quota_servers
+    any_cloud.port.delete(server_id)
+    assert server_id not in any_cloud.face.port(1000).snapshot().quota_servers
 
 
 def test_a_list_in_small_pages_is_the_list(any_cloud: AnyCloud) -> None:

@@ -121,6 +121,7 @@ def test_the_sdk_raises_the_classes_that_it_raises_on_a_real_cloud(
     assert unknown_flavor.value.details == "Flavor nope could not be found."
     for _ in range(3):
         state.create(wanted(state))
+    wait(state, 1)
     flavor = state.flavor_id("hm.medium")
     with pytest.raises(sdk.ForbiddenException) as quota:
         compute.create_server(name="w", flavor_id=flavor, image_id=image, networks="auto")

@@ -1,6 +1,6 @@
 """A cloud that may be a real one: what every cloud can be asked for, and no lever behind it.
 
-Without `HRSI_CONTRACT_CLOUD` there are the two faces of the simulated cloud. With it, an entry of
+Without `CONTRACT_OS_CLOUD` there are the two faces of the simulated cloud. With it, an entry of
 clouds.yaml, there is a third, that cloud itself, with the settings that a controller would have
 there (`HRSI_OPENSTACK_PROJECT`, `_IMAGE`, `_NETWORKS`, `_SECURITY_GROUPS`). What a test makes there
 has names and a deployment id of its own; nothing else is touched, and all of it is deleted
@@ -31,7 +31,7 @@ from simulator.cloud.options import CloudOptions
 from simulator.faults import Fault
 from tests.plugins.cloud import CloudInTest, in_memory, over_http
 
-LIVE = os.environ.get("HRSI_CONTRACT_CLOUD", "")
+LIVE = os.environ.get("CONTRACT_OS_CLOUD", "")
 FACES = ("memory", "http", *(("live",) if LIVE else ()))
 
 LOOKS = 600
@@ -184,7 +184,7 @@ class Live:
 
 @pytest.fixture(scope="session")
 def live_cloud() -> Iterator[Face]:
-    """The real cloud that `HRSI_CONTRACT_CLOUD` names, in the project that the settings name."""
+    """The real cloud that `CONTRACT_OS_CLOUD` names, in the project that the settings name."""
     config = load(None, os.environ)
     if not config.openstack.project:
         raise ConfigurationError("set HRSI_OPENSTACK_PROJECT to the project that tests may use")

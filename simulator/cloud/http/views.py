@@ -27,12 +27,13 @@ def as_json(
     }
     if server.cell_down:
         return stub
+    is_placed = server.counted and not server.in_cell0
     shown = stub | {
         "status": server.status,
         "name": server.name,
         "user_id": project_id,
         "metadata": dict(server.wanted.metadata),
-        "hostId": "" if server.in_cell0 else project_id * 2,
+        "hostId": project_id * 2 if is_placed and not server.over_quota else "",
         "image": {"id": server.wanted.image_id, "links": []},
         "flavor": _flavor(server, version),
         "updated": _whole(server.updated_at),
@@ -40,7 +41,7 @@ def as_json(
         "accessIPv4": "",
         "accessIPv6": "",
         "OS-DCF:diskConfig": "MANUAL",
-        "OS-EXT-AZ:availability_zone": "" if server.in_cell0 else "nova",
+        "OS-EXT-AZ:availability_zone": "nova" if is_placed else "",
         "config_drive": "",
         "key_name": server.wanted.key_name,
         "OS-SRV-USG:launched_at": _exact(server.launched_at),
@@ -57,7 +58,11 @@ def as_json(
         shown["progress"] = 0
     if server.fault is not None and server.status == "ERROR":
         at = server.fault_at or server.updated_at
-        shown["fault"] = {"code": 500, "message": server.fault, "created": _whole(at)}
+        shown["fault"] = {
+            "code": 413 if server.over_quota else 500,
+            "message": server.fault,
+            "created": _whole(at),
+        }
     return shown
 
 
