@@ -32,7 +32,11 @@ from simulator.faults import Fault
 from tests.plugins.cloud import CloudInTest, in_memory, over_http
 
 LIVE = os.environ.get("CONTRACT_OS_CLOUD", "")
-FACES = ("memory", "http", *(("live",) if LIVE else ()))
+FACES = (
+    "memory",
+    "http",
+    *([pytest.param("live", marks=pytest.mark.live)] if LIVE else []),
+)
 
 LOOKS = 600
 """How often a test looks at most: seconds of virtual time, or a good many minutes of real time."""

@@ -27,13 +27,13 @@ def as_json(
     }
     if server.cell_down:
         return stub
-    is_placed = server.counted and not server.in_cell0
+    has_zone = server.counted and not server.in_cell0
     shown = stub | {
         "status": server.status,
         "name": server.name,
         "user_id": project_id,
         "metadata": dict(server.wanted.metadata),
-        "hostId": project_id * 2 if is_placed and not server.over_quota else "",
+        "hostId": _host_id(server, project_id),
         "image": {"id": server.wanted.image_id, "links": []},
         "flavor": _flavor(server, version),
         "updated": _whole(server.updated_at),
@@ -41,7 +41,7 @@ def as_json(
         "accessIPv4": "",
         "accessIPv6": "",
         "OS-DCF:diskConfig": "MANUAL",
-        "OS-EXT-AZ:availability_zone": "nova" if is_placed else "",
+        "OS-EXT-AZ:availability_zone": "nova" if has_zone else "",
         "config_drive": "",
         "key_name": server.wanted.key_name,
         "OS-SRV-USG:launched_at": _exact(server.launched_at),
@@ -56,14 +56,22 @@ def as_json(
         shown["tags"] = list(server.wanted.tags)
     if server.status in {"BUILD", "ACTIVE"}:
         shown["progress"] = 0
-    if server.fault is not None and server.status == "ERROR":
-        at = server.fault_at or server.updated_at
-        shown["fault"] = {
-            "code": 413 if server.over_quota else 500,
-            "message": server.fault,
-            "created": _whole(at),
-        }
+    if server.status == "ERROR":
+        shown |= _fault(server)
     return shown
+
+
+def _host_id(server: CloudServer, project_id: str) -> str:
+    has_host = server.counted and not (server.in_cell0 or server.over_quota)
+    return project_id * 2 if has_host else ""
+
+
+def _fault(server: CloudServer) -> dict[str, Any]:
+    if server.fault is None:
+        return {}
+    at = _whole(server.fault_at or server.updated_at)
+    code = 413 if server.over_quota else 500
+    return {"fault": {"code": code, "message": server.fault, "created": at}}
 
 
 def flavor_as_json(flavor_id: str, flavor: Flavor) -> dict[str, Any]:
