@@ -22,7 +22,7 @@ from models.actions import (
     OpenBreaker,
 )
 from models.breakers import REMOVAL_CAUSES, BreakerName
-from models.fleet import Member, join
+from models.fleet import join
 from models.lifecycle import IN_FLIGHT, ON_WORKER
 from models.pauses import in_words, pause_of_loop, paused_types
 from models.plan import Action, Decision
@@ -100,9 +100,9 @@ class Violation:
 def check(world: World) -> list[Violation]:
     """What is broken in this world."""
     return [
-        *(v for member in join(world) for v in _deleted_while_busy(member)),
+        *_deleted_while_busy(world),
         *_false_flights(world.store.in_flight),
-        *_twice_in_flight(world),
+        *_twice_in_flight(world.store.in_flight),
         *_same_name(world.store.workers),
     ]
 
@@ -144,17 +144,26 @@ def check_pauses(world: World, decisions: Iterable[Decision], loop: str) -> list
     return found
 
 
-def _deleted_while_busy(member: Member) -> Iterator[Violation]:
+def _deleted_while_busy(world: World) -> list[Violation]:
     """I1. The mark, the barrier and the re-read should have kept the worker empty."""
-    retirement = member.worker.retirement
-    if member.worker.state is not WorkerState.DELETING or retirement is None:
-        return
-    if member.live and retirement.cause in _ONLY_EMPTY and not retirement.forced:
-        yield Violation(
+    if not any(_must_be_empty(worker) for worker in world.store.workers):
+        return []
+    return [
+        Violation(
             invariant="I1",
             subject=f"worker:{member.worker.name}",
             what=f"is being deleted while {len(member.live)} allocations may run on it",
         )
+        for member in join(world)
+        if member.live and _must_be_empty(member.worker)
+    ]
+
+
+def _must_be_empty(worker: Worker) -> bool:
+    retirement = worker.retirement
+    if worker.state is not WorkerState.DELETING or retirement is None:
+        return False
+    return retirement.cause in _ONLY_EMPTY and not retirement.forced
 
 
 @remembered
@@ -162,41 +171,46 @@ def _false_flights(flights: tuple[InFlight, ...]) -> tuple[Violation, ...]:
     return tuple(v for flight in flights for v in _not_current(flight))
 
 
-def _not_current(flight: InFlight) -> Iterator[Violation]:
+def _not_current(flight: InFlight) -> list[Violation]:
     """I2. A job in flight has an open run, its newest, which claimed if it is on a worker."""
     job, run = flight.job, flight.run
-    wrong: dict[str, bool] = {
-        f"its status is {job.status}": job.status not in IN_FLIGHT,
-        f"its run is that of job {run.job_id}": run.job_id != job.id,
-        f"its run is attempt {run.attempt} of {job.attempt}": run.attempt != job.attempt,
-        "its run has ended": run.ended_at is not None,
-        f"it is {job.status} and nothing claimed its run": (
-            job.status in ON_WORKER and run.claim < 1
-        ),
-    }
-    for what, holds in wrong.items():
-        if holds:
-            yield Violation(
-                invariant="I2", subject=f"job:{job.id}", what=f"is in flight but {what}"
-            )
+    wrong: list[str] = []
+    if job.status not in IN_FLIGHT:
+        wrong.append(f"its status is {job.status}")
+    if run.job_id != job.id:
+        wrong.append(f"its run is that of job {run.job_id}")
+    if run.attempt != job.attempt:
+        wrong.append(f"its run is attempt {run.attempt} of {job.attempt}")
+    if run.ended_at is not None:
+        wrong.append("its run has ended")
+    if job.status in ON_WORKER and run.claim < 1:
+        wrong.append(f"it is {job.status} and nothing claimed its run")
+    return [
+        Violation(invariant="I2", subject=f"job:{job.id}", what=f"is in flight but {what}")
+        for what in wrong
+    ]
 
 
-def _twice_in_flight(world: World) -> Iterator[Violation]:
+@remembered
+def _twice_in_flight(flights: tuple[InFlight, ...]) -> tuple[Violation, ...]:
     """I2. One job, one current run."""
-    counts = Counter(flight.job.id for flight in world.store.in_flight)
-    for job_id, count in counts.items():
-        if count > 1:
-            yield Violation(
-                invariant="I2", subject=f"job:{job_id}", what=f"is in flight {count} times"
-            )
+    counts = Counter(flight.job.id for flight in flights)
+    return tuple(
+        Violation(invariant="I2", subject=f"job:{job_id}", what=f"is in flight {count} times")
+        for job_id, count in counts.items()
+        if count > 1
+    )
 
 
-def _same_name(workers: Iterable[Worker]) -> Iterator[Violation]:
+@remembered
+def _same_name(workers: tuple[Worker, ...]) -> tuple[Violation, ...]:
     """I4. Two rows of one name would be counted as one server by those who look."""
     counts = Counter(worker.name for worker in workers)
-    for name, count in counts.items():
-        if count > 1:
-            yield Violation(invariant="I4", subject=f"worker:{name}", what=f"has {count} open rows")
+    return tuple(
+        Violation(invariant="I4", subject=f"worker:{name}", what=f"has {count} open rows")
+        for name, count in counts.items()
+        if count > 1
+    )
 
 
 def _creations_over_caps(
@@ -232,10 +246,9 @@ def _vcpus(world: World, flavors: Iterable[str]) -> int:
 
 def _deletions_of_busy(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
     """I1, before it happens."""
-    members = {member.worker.id: member for member in join(world)}
-    for decision in decisions:
-        if not isinstance(decision, CommitDelete) or decision.cause not in _ONLY_EMPTY:
-            continue
+    deletions = [d for d in decisions if isinstance(d, CommitDelete) and d.cause in _ONLY_EMPTY]
+    members = {member.worker.id: member for member in join(world)} if deletions else {}
+    for decision in deletions:
         member = members.get(decision.worker_id)
         retirement = member.worker.retirement if member else None
         forced = retirement is not None and retirement.forced

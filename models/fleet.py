@@ -8,7 +8,7 @@ or address.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -202,8 +202,11 @@ def children_by_run(world: World) -> Mapping[str, list[NomadJob]]:
 @remembered
 def _by_run(children: Mapping[str, NomadJob]) -> Mapping[str, list[NomadJob]]:
     found: defaultdict[str, list[NomadJob]] = defaultdict(list)
-    for child in sorted(children.values(), key=lambda c: c.create_index):
+    for child in children.values():
         found[child.meta.get(RUN_META, "")].append(child)
+    for group in found.values():
+        if len(group) > 1:
+            group.sort(key=lambda c: c.create_index)
     return dict(found)
 
 
@@ -234,7 +237,9 @@ class Live:
         claimed = self.by_id.get(run.allocation_id or "")
         if claimed is not None and claimed.job_id not in names:
             found.append(claimed)
-        return tuple(sorted(found, key=lambda a: (a.create_index, a.id)))
+        if len(found) > 1:
+            found.sort(key=lambda a: (a.create_index, a.id))
+        return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -254,6 +259,21 @@ class Tracked:
     def claimed_is_live(self) -> bool:
         """Whether the program that claimed the run may be running."""
         return len(self.unclaimed) < len(self.live)
+
+    @property
+    def kept(self) -> NomadJob | None:
+        """Of the run's children the one that counts: it claimed, else is confirmed, else is older;
+        None while it has none.
+        """
+        if len(self.children) < 2:
+            return self.children[0] if self.children else None
+        claimed = {a.job_id for a in self.live if a.id == self.run.allocation_id}
+
+        def rank(child: NomadJob) -> tuple[bool, bool, int, str]:
+            unconfirmed = child.id != self.run.nomad_job_id
+            return child.id not in claimed, unconfirmed, child.create_index, child.id
+
+        return min(self.children, key=rank)
 
 
 def tracked(world: World, nomad: NomadSnapshot) -> tuple[Tracked, ...]:
@@ -298,20 +318,27 @@ def demands(world: World, members: Iterable[Member]) -> dict[str, Demand]:
             flavor=flavor,
             waiting=world.store.ready_total.get(flavor, 0),
             unplaced=unplaced.get(flavor, 0),
-            free=free[flavor],
-            coming=coming[flavor],
+            free=free.get(flavor, 0),
+            coming=coming.get(flavor, 0),
         )
         for flavor in world.registry.flavors
     }
 
 
 @remembered
-def _supply(members: tuple[Member, ...]) -> tuple[Counter[str], Counter[str]]:
+def _supply(members: tuple[Member, ...]) -> tuple[Mapping[str, int], Mapping[str, int]]:
     """How many of each flavor are free, and how many are coming."""
     return (
-        Counter(m.worker.flavor for m in members if m.is_free),
-        Counter(m.worker.flavor for m in members if m.is_coming),
+        _by_flavor(m.worker.flavor for m in members if m.is_free),
+        _by_flavor(m.worker.flavor for m in members if m.is_coming),
     )
+
+
+def _by_flavor(flavors: Iterable[str]) -> Mapping[str, int]:
+    counts: defaultdict[str, int] = defaultdict(int)
+    for flavor in flavors:
+        counts[flavor] += 1
+    return counts
 
 
 def _unplaced(world: World) -> Mapping[str, int]:
@@ -325,7 +352,7 @@ def _unplaced(world: World) -> Mapping[str, int]:
 def _not_placed(
     flights: tuple[Tracked, ...], live: Mapping[str, Sequence[Allocation]]
 ) -> Mapping[str, int]:
-    return Counter(
+    return _by_flavor(
         flight.job.flavor
         for flight in flights
         if _wants_a_slot(flight) and not any(child.id in live for child in flight.children)

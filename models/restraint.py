@@ -27,12 +27,13 @@ def restrained(decisions: Iterable[Decision], world: World, now: datetime) -> It
     """Let through what may be acted on now; a refusal takes the place of what has to rest."""
     asleep = resting(world, now)
     for decision in decisions:
-        subject = str(decision.subject)
         if not isinstance(decision, Action):
             yield decision
-        elif subject in world.busy:
             continue
-        elif subject in asleep and decision.system is not System.STORE:
+        subject = str(decision.subject)
+        if subject in world.busy:
+            continue
+        if subject in asleep and decision.system is not System.STORE:
             yield backing_off(decision, asleep[subject])
         else:
             yield decision

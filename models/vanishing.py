@@ -8,7 +8,7 @@ requeue what such a list does not show, both go by this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from models.breakers import Breaker, BreakerName
@@ -75,21 +75,17 @@ def missing_servers(world: World, limits: BreakerSettings) -> Finding | None:
     """Servers that nobody took away and that the list lacks; None while the cloud is unknown."""
     if world.cloud is None:
         return None
-    known = [w for w in world.store.workers if w.server_id and not _is_asked_to_go(w)]
-    spared = accepted(world)
-    missing = {
-        worker.server_id: worker.name
-        for worker in known
-        if worker.server_id and worker.server_id not in spared and is_missing(worker, world.cloud)
-    }
-    limit = allowed(limits.missing, limits.missing_share, len(known))
+    known, unlisted = _unlisted(world.store.workers, world.cloud.servers)
+    late = (worker for worker in unlisted if is_missing(worker, world.cloud))
+    missing = _named(late, accepted(world))
+    limit = allowed(limits.missing, limits.missing_share, known)
     return Finding(
         name=BreakerName.SERVERS,
         suspects=missing,
         pending=frozenset(missing),
-        known=len(known),
+        known=known,
         limit=limit,
-        because=f"{len(missing)} of {len(known)} servers are missing from the list of the cloud "
+        because=f"{len(missing)} of {known} servers are missing from the list of the cloud "
         f"though nobody deleted them; up to {limit} are looked for one by one",
     )
 
@@ -100,7 +96,8 @@ def missing_nodes(world: World, limits: BreakerSettings) -> Finding | None:
     """
     if world.nomad is None:
         return None
-    known, missing = _away(world.store.workers, nodes_by_server(world), accepted(world))
+    known, nodeless = _nodeless(world.store.workers, nodes_by_server(world))
+    missing = _named(nodeless, accepted(world))
     limit = allowed(limits.missing, limits.missing_share, known)
     return Finding(
         name=BreakerName.NODES,
@@ -118,13 +115,28 @@ def _is_asked_to_go(worker: Worker) -> bool:
     return is_by_person(worker.retirement) or worker.state is WorkerState.DELETING
 
 
-def _away(
-    workers: tuple[Worker, ...], nodes: Mapping[str, Node], spared: frozenset[str]
-) -> tuple[int, dict[str, str]]:
-    ready = [w for w in workers if w.state is WorkerState.READY and not _is_asked_to_go(w)]
-    counted = [(w.server_id, w.name) for w in ready if w.server_id not in spared]
-    missing = {server: name for server, name in counted if server and server not in nodes}
-    return len(counted), missing
+@remembered
+def _unlisted(
+    workers: tuple[Worker, ...], servers: tuple[Server, ...]
+) -> tuple[int, tuple[Worker, ...]]:
+    """How many servers a list has to show, and the workers of those that it lacks."""
+    known = [w for w in workers if w.server_id is not None and not _is_asked_to_go(w)]
+    return len(known), tuple(w for w in known if w.server_id not in _listed(servers))
+
+
+@remembered
+def _nodeless(
+    workers: tuple[Worker, ...], nodes: Mapping[str, Node]
+) -> tuple[int, tuple[Worker, ...]]:
+    """How many nodes a list has to show, and the workers of those that it lacks."""
+    known = [w for w in workers if w.state is WorkerState.READY and not _is_asked_to_go(w)]
+    return len(known), tuple(w for w in known if w.server_id not in nodes)
+
+
+def _named(workers: Iterable[Worker], spared: frozenset[str]) -> dict[str, str]:
+    """The names of workers by server id, without those that a person accepted."""
+    found = ((worker.server_id, worker.name) for worker in workers)
+    return {server: name for server, name in found if server and server not in spared}
 
 
 def doubt(world: World, limits: BreakerSettings) -> str | None:

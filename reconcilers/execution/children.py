@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from models.actions import EvaluateChild, StopChild
-from models.fleet import JOB_META, RUN_META, our_children, run_of
+from models.fleet import JOB_META, RUN_META, Tracked, our_children, run_of
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import Run
 from models.remembered import remembered
 from models.sightings import child_unevaluated
 from models.wording import seconds
 from models.world import NomadJob
-from reconcilers.execution.sight import Flight, Sight
+from reconcilers.execution.sight import Sight
 
 WORTH_RECORDING = timedelta(minutes=1)
 """Shorter waits need no recorded reason: every program tidies up for a moment after its end."""
@@ -48,14 +48,10 @@ def _by_text(runs: tuple[Run, ...]) -> Mapping[str, Run]:
 
 
 @remembered
-def _strays(children: Mapping[str, NomadJob], flights: tuple[Flight, ...]) -> tuple[NomadJob, ...]:
+def _strays(children: Mapping[str, NomadJob], flights: tuple[Tracked, ...]) -> tuple[NomadJob, ...]:
     """The children that Nomad may still place something of and that are no current run's, by id."""
-    current = {str(flight.run.id) for flight in flights}
-    found = (
-        child
-        for child in children.values()
-        if not child.over and child.meta.get(RUN_META, "") not in current
-    )
+    current = {child.id for flight in flights for child in flight.children}
+    found = (c for c in children.values() if not c.over and c.id not in current)
     return tuple(sorted(found, key=lambda c: c.id))
 
 
@@ -86,7 +82,7 @@ def stop(child: NomadJob, reason: Reason, because: str) -> StopChild:
 def evaluate(sight: Sight) -> Iterator[Decision]:
     """Make Nomad look again at a child of a current run that it has forgotten to place."""
     evaluated = {evaluation.job_id for evaluation in sight.nomad.evaluations}
-    for flight in sight.flights:
+    for flight in sight.unsettled:
         child = flight.kept
         # A run that is being stopped is not helped on.
         if child is None or child.over or child.status != "pending" or flight.run.stop_reason:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from models.actions import AbandonDispatch, ConfirmDispatch, RegisterParent, ResendDispatch
+from models.fleet import Tracked
 from models.lifecycle import Status
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.wording import job_subject, named, seconds
 from reconcilers.execution.children import stop
-from reconcilers.execution.sight import Flight, Sight
+from reconcilers.execution.sight import Sight
 
 
 def register_parents(sight: Sight) -> Iterator[Decision]:
@@ -31,7 +32,7 @@ def register_parents(sight: Sight) -> Iterator[Decision]:
 
 def confirm(sight: Sight) -> Iterator[Decision]:
     """Adopt what the list shows of a run; a second child of one run is stopped."""
-    for flight in sight.flights:
+    for flight in sight.unsettled:
         job, run, kept = flight.job, flight.run, flight.kept
         if kept is None:
             continue
@@ -52,14 +53,14 @@ def confirm(sight: Sight) -> Iterator[Decision]:
 
 def seek(sight: Sight) -> Iterator[Decision]:
     """See to every dispatch that no list has shown and no program has claimed."""
-    for flight in sight.flights:
+    for flight in sight.unsettled:
         run = flight.run
         unseen = run.nomad_job_id is None and flight.kept is None
         if flight.job.status is Status.QUEUED and run.claim == 0 and unseen:
             yield _sought(sight, flight)
 
 
-def _sought(sight: Sight, flight: Flight) -> Decision:
+def _sought(sight: Sight, flight: Tracked) -> Decision:
     job, run, settings = flight.job, flight.run, sight.settings
     sent_at = run.sent_at or run.created_at
     waited, age = sight.now - sent_at, sight.now - run.created_at
@@ -81,7 +82,7 @@ def _sought(sight: Sight, flight: Flight) -> Decision:
     return _sent_again(sight, flight, f"{what} left {seconds(waited)} ago and is not listed")
 
 
-def _sent_again(sight: Sight, flight: Flight, what: str) -> Decision:
+def _sent_again(sight: Sight, flight: Tracked, what: str) -> Decision:
     job, obstacle = flight.job, sight.obstacle(flight.job)
     if obstacle is not None:
         return Held(

@@ -16,6 +16,7 @@ from models.lifecycle import Status
 from models.pauses import in_words, pause_of_type, paused_types
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import Job
+from models.remembered import remembered
 from models.wording import counted, job_subject, named, wait
 from reconcilers.execution.sight import Obstacle, Sight
 
@@ -40,6 +41,8 @@ def dispatch(sight: Sight) -> Iterator[Decision]:
             f"{obstacle.because}",
             facts=(("waiting", len(jobs)), ("next_job", jobs[0].id)),
         )
+    if not lines:
+        return
     members = join(sight.world)
     demand = demands(sight.world, members)
     crew = _crew(members)
@@ -68,7 +71,7 @@ def _lines(sight: Sight) -> tuple[dict[str, _Line], dict[Obstacle, list[Job]]]:
     under_way: defaultdict[str, int] = defaultdict(int)
     stuck_in: defaultdict[str, int] = defaultdict(int)
     obstructed: defaultdict[Obstacle, list[Job]] = defaultdict(list)
-    for job in in_dispatch_order(sight.world.store.ready):
+    for job in _in_order(sight.world.store.ready):
         obstacle = sight.obstacle(job)
         if str(job_subject(job)) in sight.world.busy:
             under_way[job.flavor] += 1
@@ -82,6 +85,11 @@ def _lines(sight: Sight) -> tuple[dict[str, _Line], dict[Obstacle, list[Job]]]:
         for flavor, jobs in able.items()
     }
     return lines, dict(obstructed)
+
+
+@remembered
+def _in_order(ready: tuple[Job, ...]) -> Sequence[Job]:
+    return in_dispatch_order(ready)
 
 
 def _crew(members: Sequence[Member]) -> Mapping[str, Sequence[Member]]:

@@ -5,14 +5,14 @@ Also the questions that several rules ask: is a parent fit, can a job be dispatc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from models.fleet import FINGERPRINT_META, Live, Tracked, tracked
 from models.job_types import Parent, parent_id
 from models.plan import Reason, Subject, SubjectKind
-from models.records import Backoff, Job, Run
+from models.records import Backoff, Job
 from models.remembered import remembered
 from models.restraint import resting
 from models.settings import ExecutionSettings
@@ -30,18 +30,8 @@ class Obstacle:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Flight:
-    """A job in flight and the children of its run; `kept` is the one that counts."""
-
-    job: Job
-    run: Run
-    children: Sequence[NomadJob]
-    kept: NomadJob | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Sight:
-    """One world, indexed. `flights` are the jobs in flight by id, `unfit` says of each parent that
+    """One world, indexed. `flights` are the jobs in flight by id; `unfit` says of each parent that
     cannot be dispatched to what is wrong with it.
     """
 
@@ -49,7 +39,7 @@ class Sight:
     nomad: NomadSnapshot
     settings: ExecutionSettings
     now: datetime
-    flights: tuple[Flight, ...]
+    flights: tuple[Tracked, ...]
     live: Live
     unfit: Mapping[str, str]
     parents: frozenset[str]
@@ -60,18 +50,22 @@ class Sight:
         cls, world: World, nomad: NomadSnapshot, settings: ExecutionSettings, now: datetime
     ) -> Sight:
         """Index a world."""
-        live = Live.among(nomad)
         return cls(
             world=world,
             nomad=nomad,
             settings=settings,
             now=now,
-            flights=_flights(tracked(world, nomad), live),
-            live=live,
+            flights=tracked(world, nomad),
+            live=Live.among(nomad),
             unfit=_unfit_parents(world.site.parents, nomad.jobs),
             parents=frozenset(parent.id for parent in world.site.parents),
             asleep=resting(world, now),
         )
+
+    @property
+    def unsettled(self) -> tuple[Tracked, ...]:
+        """The flights other than those whose one child is confirmed and placed or over."""
+        return _unsettled(self.flights)
 
     def parent_of(self, job: Job) -> str:
         """The parent that a job is dispatched to. Ask `obstacle` first: the type must be known."""
@@ -120,27 +114,15 @@ class Sight:
 
 
 @remembered
-def _flights(all_tracked: tuple[Tracked, ...], live: Live) -> tuple[Flight, ...]:
-    return tuple(
-        Flight(
-            job=each.job,
-            run=each.run,
-            children=each.children,
-            kept=_kept(each.run, each.children, live) if each.children else None,
-        )
-        for each in all_tracked
-    )
+def _unsettled(flights: tuple[Tracked, ...]) -> tuple[Tracked, ...]:
+    return tuple(flight for flight in flights if not _is_settled(flight))
 
 
-def _kept(run: Run, children: Iterable[NomadJob], live: Live) -> NomadJob:
-    """Of a run's children the one that counts: it claimed, else is confirmed, else is older."""
-    claimed = live.by_id.get(run.allocation_id or "")
-
-    def rank(child: NomadJob) -> tuple[bool, bool, int, str]:
-        silent = claimed is None or claimed.job_id != child.id
-        return silent, child.id != run.nomad_job_id, child.create_index, child.id
-
-    return min(children, key=rank)
+def _is_settled(flight: Tracked) -> bool:
+    if len(flight.children) != 1:
+        return False
+    child = flight.children[0]
+    return child.id == flight.run.nomad_job_id and child.status != "pending"
 
 
 @remembered

@@ -1,10 +1,10 @@
 """The worker pool: enough workers for the waiting jobs, none without work, never above the caps.
 
-`decide` surveys the world once (`survey`) and asks, in this order: who is who (`identity`), what
-to create (`grow`, with `capacity`, `limits` and `backoffs`), what failed (`stale`), whom to take
-back (`undo`), who is not needed (`shrink`); and then of each worker not chosen its own next step:
-`identity`, `admit`, `protocol` with its `barrier`, or `removal`. No worker gets two. What a breaker
-forbids is then held back (`breaker`).
+`decide` surveys the world once (`survey`, `roster`) and asks, in this order: who is who
+(`identity`), what to create (`grow`, with `capacity`, `limits` and `backoffs`), what failed
+(`stale`), whom to take back (`undo`), who is not needed (`shrink`); and then of each worker not
+chosen its own next step: `identity`, `admit`, `protocol` with its `barrier`, or `removal`. No
+worker gets two. What a breaker forbids is then held back (`breaker`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _decisions(survey: Survey) -> Iterator[Decision]:
         for decision in rule:
             chosen.setdefault(decision.subject, decision)
     yield from chosen.values()
-    for member in survey.members:
+    for member in survey.roster.unsettled:
         subject = worker_subject(member.worker)
         if subject not in chosen and not survey.is_busy(subject):
             yield from _next_step(survey, member)

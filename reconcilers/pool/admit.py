@@ -11,10 +11,10 @@ from models.fleet import Member
 from models.plan import Decision, Reason
 from models.records import IntentKind, RetireCause
 from models.world import Node
+from reconcilers.pool.roster import is_broken
 from reconcilers.pool.survey import (
     Survey,
     held,
-    is_broken,
     is_leaving,
     seconds,
     worker_subject,

@@ -15,7 +15,8 @@ from models.fleet import Member
 from models.plan import Subject, SubjectKind
 from models.records import Backoff, WorkerState
 from models.wording import counted
-from reconcilers.pool.survey import Survey, is_broken
+from reconcilers.pool.roster import is_broken
+from reconcilers.pool.survey import Survey
 
 _COMING = frozenset({WorkerState.CREATING, WorkerState.BOOTING})
 

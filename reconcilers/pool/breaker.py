@@ -34,6 +34,7 @@ from models.breakers import Breaker, BreakerName
 from models.fleet import Member
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import RetireCause, Worker
+from models.remembered import remembered
 from models.vanishing import (
     Finding,
     accepted,
@@ -46,8 +47,9 @@ from models.vanishing import (
 from models.wishes import is_by_person
 from models.wording import counted
 from reconcilers.pool.removal import is_absent
+from reconcilers.pool.roster import is_broken
 from reconcilers.pool.stale import failed
-from reconcilers.pool.survey import Survey, is_broken
+from reconcilers.pool.survey import Survey
 
 _REASONS = {
     BreakerName.REMOVALS: Reason.MANY_REMOVALS,
@@ -101,7 +103,7 @@ def _removals(survey: Survey) -> Finding | None:
     spared = accepted(world)
     begun, coming = _by_server(world.store.removed), _by_server(_to_be_removed(survey))
     suspects = {s: name for s, name in {**begun, **coming}.items() if s not in spared}
-    known = _by_server(m.worker for m in survey.members).keys() | begun.keys()
+    known = {*_servers(world.store.workers), *begun}
     limit = allowed(limits.removals, limits.removal_share, len(known))
     window_s = int(limits.window.total_seconds())
     return Finding(
@@ -118,7 +120,12 @@ def _removals(survey: Survey) -> Finding | None:
 def _to_be_removed(survey: Survey) -> Iterator[Worker]:
     """Whom the rules would remove, whether it is their turn or not."""
     yield from (member.worker for member, _ in failed(survey))
-    yield from (member.worker for member in survey.members if is_absent(survey, member))
+    yield from (member.worker for member in survey.roster.unsettled if is_absent(survey, member))
+
+
+@remembered
+def _servers(workers: tuple[Worker, ...]) -> frozenset[str]:
+    return frozenset(_by_server(workers))
 
 
 def _by_server(workers: Iterable[Worker]) -> dict[str, str]:
@@ -217,9 +224,12 @@ def _is_well(member: Member) -> bool:
 def guarded(survey: Survey, alarm: Alarm, decisions: Iterable[Decision]) -> Iterator[Decision]:
     """The decisions as far as no breaker forbids them; a refusal takes the place of the others."""
     tripped = alarm.tripped
+    if not tripped:
+        yield from decisions
+        return
     workers = {member.worker.id: member.worker for member in survey.members}
     for decision in decisions:
-        if tripped and isinstance(decision, _GUARDED) and decision.worker_id is not None:
+        if isinstance(decision, _GUARDED) and decision.worker_id is not None:
             worker = workers.get(decision.worker_id)
             name = _holder(decision, worker, tripped)
             if name is not None and (worker is None or worker.server_id not in alarm.spared):

@@ -7,7 +7,7 @@ plus what people ordered. Surplus of one flavor is never subtracted from another
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -15,14 +15,15 @@ from models.actions import CreateServer
 from models.fleet import in_dispatch_order
 from models.lifecycle import Status
 from models.plan import Decision, Fact, Held, Reason, Subject, SubjectKind
-from models.records import Backoff, WorkerOrder
+from models.records import Backoff, InFlight, Job, WorkerOrder
+from models.remembered import remembered
 from models.wording import are, counted, wait
 from models.world import CloudSnapshot
 from reconcilers.pool.backoffs import backoff_of, is_probed
 from reconcilers.pool.capacity import Claim, Limit, Share, share
 from reconcilers.pool.identity import free_names
 from reconcilers.pool.limits import limits
-from reconcilers.pool.survey import Survey, comes_back, worker_subject
+from reconcilers.pool.survey import Survey, comes_back
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +81,7 @@ def grow(survey: Survey) -> Growth:
     refusals = {wish.flavor: obstacle(survey, cloud, wish) for wish in wanting}
     claiming = [_probing(survey, wish) for wish in wanting if refusals[wish.flavor] is None]
     claims = [Claim(flavor=survey.size(w.flavor), want=w.allowed) for w in claiming]
-    shares = share(claims, limits(survey, cloud))
+    shares = share(claims, limits(survey, cloud)) if claims else ()
     served = tuple(zip(claiming, shares, strict=True))
     return Growth(
         decisions=(
@@ -105,8 +106,8 @@ def _missing(part: Share) -> Iterator[Shortage]:
 
 def wishes(survey: Survey) -> list[Wish]:
     """Flavors that are asked for anything, in dispatch order of the best job of each."""
-    back = Counter(m.worker.flavor for m in survey.members if comes_back(survey, m))
-    ranks = _ranks(survey)
+    back = Counter(m.worker.flavor for m in survey.roster.retiring if comes_back(survey, m))
+    ranks = _ranks(survey.world.store.ready, survey.world.store.in_flight)
     orders = sorted(survey.world.store.orders, key=lambda o: o.id)
     found = [
         Wish(
@@ -120,10 +121,10 @@ def wishes(survey: Survey) -> list[Wish]:
     return sorted(found, key=lambda w: (ranks.get(w.flavor, len(ranks)), w.flavor))
 
 
-def _ranks(survey: Survey) -> dict[str, int]:
-    store = survey.world.store
-    unplaced = [f.job for f in store.in_flight if f.job.status is Status.QUEUED]
-    flavors = [job.flavor for job in in_dispatch_order([*store.ready, *unplaced])]
+@remembered
+def _ranks(ready: tuple[Job, ...], in_flight: tuple[InFlight, ...]) -> Mapping[str, int]:
+    unplaced = [f.job for f in in_flight if f.job.status is Status.QUEUED]
+    flavors = [job.flavor for job in in_dispatch_order([*ready, *unplaced])]
     return {flavor: rank for rank, flavor in enumerate(dict.fromkeys(flavors))}
 
 
@@ -165,9 +166,8 @@ def _probing(survey: Survey, wish: Wish) -> Wish:
 def _unseen_creations(survey: Survey) -> list[str]:
     """Names of creations in flight whose rows the store did not show yet: nobody counts them."""
     prefix = f"{SubjectKind.WORKER}:{survey.world.site.worker_prefix}"
-    rows = {str(worker_subject(m.worker)) for m in survey.members}
-    unseen = {s for s in survey.world.busy if s.startswith(prefix)} - rows
-    return sorted(subject.partition(":")[2] for subject in unseen)
+    busy = {s.partition(":")[2] for s in survey.world.busy if s.startswith(prefix)}
+    return sorted(busy - {m.worker.name for m in survey.members}) if busy else []
 
 
 def _refused(wish: Wish, reason: Reason, why: str) -> Held:
@@ -239,7 +239,8 @@ def _covered(survey: Survey, found: Sequence[Wish]) -> Iterator[Held]:
 def _enough(survey: Survey, wish: Wish) -> Held:
     demand = survey.demands[wish.flavor]
     waiting = demand.waiting + demand.unplaced
-    back = sum(m.worker.flavor == wish.flavor and comes_back(survey, m) for m in survey.members)
+    mine = (m for m in survey.roster.retiring if m.worker.flavor == wish.flavor)
+    back = sum(comes_back(survey, m) for m in mine)
     return Held(
         subject=wish.subject,
         reason=Reason.ENOUGH_WORKERS,

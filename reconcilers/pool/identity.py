@@ -6,7 +6,7 @@ name serves people; it is free only when nothing that anybody can see still bear
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import count
 from uuid import UUID
@@ -20,9 +20,10 @@ from models.fleet import (
     Member,
 )
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
-from models.records import WorkerState
+from models.records import NodeIdentity, WorkerState
+from models.remembered import remembered
 from models.sightings import create_missing, server_unclaimed
-from models.world import CloudSnapshot, Server
+from models.world import CloudSnapshot, Node, Server
 from reconcilers.pool.survey import Survey, held, is_leaving, seconds, worker_subject
 
 _WHOLE_SECONDS = timedelta(seconds=1)
@@ -34,9 +35,9 @@ def nodes(survey: Survey) -> Iterator[Decision]:
     if survey.nomad is None:
         return
     identities = survey.world.store.identities
-    for node in sorted(survey.nomad.nodes, key=lambda n: n.id):
+    for node in _unidentified(survey.nomad.nodes, identities):
         subject = Subject(SubjectKind.NODE, node.id)
-        if node.id not in identities and not survey.is_busy(subject):
+        if not survey.is_busy(subject):
             yield IdentifyNode(
                 subject=subject,
                 reason=Reason.NODE_NEW,
@@ -45,18 +46,9 @@ def nodes(survey: Survey) -> Iterator[Decision]:
                 name=node.name,
                 node_class=node.node_class,
             )
-    yield from _forgotten(survey)
-
-
-def _forgotten(survey: Survey) -> Iterator[Decision]:
-    """An open worker needs its proof: what runs on its node may be listed when the node is not."""
-    workers = [m.worker for m in survey.members]
-    needed = {w.node_id for w in workers}
-    servers = {w.server_id for w in workers if w.server_id is not None}
-    for identity in sorted(survey.world.store.identities.values(), key=lambda i: i.node_id):
-        kept = identity.node_id in needed or identity.server_id in servers
+    for identity in _unneeded(identities, survey.nodes, survey.members):
         subject = Subject(SubjectKind.NODE, identity.node_id)
-        if identity.node_id not in survey.nodes and not kept and not survey.is_busy(subject):
+        if not survey.is_busy(subject):
             yield ForgetNode(
                 subject=subject,
                 reason=Reason.NODE_GONE,
@@ -65,12 +57,39 @@ def _forgotten(survey: Survey) -> Iterator[Decision]:
             )
 
 
+@remembered
+def _unidentified(
+    listed: tuple[Node, ...], identities: Mapping[str, NodeIdentity]
+) -> tuple[Node, ...]:
+    return tuple(sorted((n for n in listed if n.id not in identities), key=lambda n: n.id))
+
+
+@remembered
+def _unneeded(
+    identities: Mapping[str, NodeIdentity],
+    listed: Mapping[str, Node],
+    members: tuple[Member, ...],
+) -> tuple[NodeIdentity, ...]:
+    """An open worker needs its proof: what runs on its node may be listed when the node is not."""
+    needed = {m.worker.node_id for m in members}
+    servers = {m.worker.server_id for m in members if m.worker.server_id is not None}
+    found = (
+        identity
+        for identity in identities.values()
+        if identity.node_id not in listed
+        and identity.node_id not in needed
+        and identity.server_id not in servers
+    )
+    return tuple(sorted(found, key=lambda i: i.node_id))
+
+
 def awaited(survey: Survey, member: Member) -> Decision | None:
     """What becomes of a create intent: its server is seen, or it is refuted, or it still counts."""
     cloud, worker = survey.cloud, member.worker
     if cloud is None:
         return None
-    server = _answers(survey, cloud).get(str(worker.intent_id))
+    answers = _answers(cloud.servers, survey.world.site.deployment)
+    server = answers.get(str(worker.intent_id))
     if server is not None:
         return RecordServer(
             subject=worker_subject(worker),
@@ -107,9 +126,10 @@ def _unanswered(survey: Survey, cloud: CloudSnapshot, member: Member) -> Decisio
     )
 
 
-def _answers(survey: Survey, cloud: CloudSnapshot) -> dict[str, Server]:
+@remembered
+def _answers(servers: tuple[Server, ...], deployment: str) -> Mapping[str, Server]:
     """Our servers by create intent; of two with one intent the older one is the answer."""
-    ours = [s for s in cloud.servers if _is_ours(survey, s) and INTENT_METADATA in s.metadata]
+    ours = [s for s in servers if _is_ours(s, deployment) and INTENT_METADATA in s.metadata]
     newest_first = sorted(ours, key=lambda s: (s.created_at, s.id), reverse=True)
     return {s.metadata[INTENT_METADATA]: s for s in newest_first}
 
@@ -119,7 +139,7 @@ def strangers(survey: Survey) -> Iterator[Decision]:
     if survey.cloud is None:
         return
     names = {m.worker.name for m in survey.members}
-    for server in _nobodys(survey, survey.cloud):
+    for server in _nobodys(survey.members, survey.cloud.servers, survey.world.site.deployment):
         decision = _strange(survey, survey.cloud, server, names)
         if decision is not None:
             yield decision
@@ -127,20 +147,23 @@ def strangers(survey: Survey) -> Iterator[Decision]:
             names.add(server.name)
 
 
-def _nobodys(survey: Survey, cloud: CloudSnapshot) -> list[Server]:
+@remembered
+def _nobodys(
+    members: tuple[Member, ...], servers: tuple[Server, ...], deployment: str
+) -> tuple[Server, ...]:
     """The listed servers that no open worker has or waits for, by id."""
-    workers = [m.worker for m in survey.members]
-    known = {worker.server_id for worker in workers}
-    awaited_ids = {str(w.intent_id) for w in workers if w.state is WorkerState.CREATING}
-    if awaited_ids:
-        known |= {s.id for intent, s in _answers(survey, cloud).items() if intent in awaited_ids}
-    return sorted((s for s in cloud.servers if s.id not in known), key=lambda s: s.id)
+    known = {member.worker.server_id for member in members}
+    answers = _answers(servers, deployment)
+    for worker in (member.worker for member in members):
+        if worker.state is WorkerState.CREATING and str(worker.intent_id) in answers:
+            known.add(answers[str(worker.intent_id)].id)
+    return tuple(sorted((s for s in servers if s.id not in known), key=lambda s: s.id))
 
 
 def _strange(
     survey: Survey, cloud: CloudSnapshot, server: Server, names: set[str]
 ) -> Decision | None:
-    if _is_ours(survey, server):
+    if _is_ours(server, survey.world.site.deployment):
         # Read a moment later than the store, the list may show what was recorded in between.
         young = server.created_at + _WHOLE_SECONDS > survey.world.store.requested_at
         in_flight = survey.is_busy(Subject(SubjectKind.WORKER, server.name))
@@ -205,8 +228,8 @@ def _left_alone(server: Server, reason: Reason, because: str) -> Held:
     )
 
 
-def _is_ours(survey: Survey, server: Server) -> bool:
-    return server.metadata.get(DEPLOYMENT_METADATA) == survey.world.site.deployment
+def _is_ours(server: Server, deployment: str) -> bool:
+    return server.metadata.get(DEPLOYMENT_METADATA) == deployment
 
 
 def free_names(survey: Survey) -> Iterator[str]:

@@ -7,19 +7,22 @@ people's; servers that carry our metadata but have no row count as other people'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
-from models.fleet import INTENT_METADATA
+from models.fleet import INTENT_METADATA, Member
 from models.plan import Reason
-from models.world import CloudSnapshot
+from models.remembered import remembered
+from models.world import CloudSnapshot, Server
 from reconcilers.pool.capacity import Limit, cost
 from reconcilers.pool.survey import Survey
 
 
 def limits(survey: Survey, cloud: CloudSnapshot) -> tuple[Limit, ...]:
     """Every limit that holds now. The pool's own come first, then the project's, then the rate."""
-    sizes = [survey.size(m.worker.flavor) for m in survey.members]
-    workers, vcpus = len(sizes), sum(s.vcpus for s in sizes)
+    rows = survey.roster.flavors
+    workers = len(survey.members)
+    vcpus = sum(survey.size(flavor).vcpus * number for flavor, number in rows.items())
     settings = survey.settings
     return (
         Limit(reason=Reason.MAX_WORKERS, cap=settings.max_workers, ours=workers),
@@ -31,27 +34,35 @@ def limits(survey: Survey, cloud: CloudSnapshot) -> tuple[Limit, ...]:
 
 def _quota(survey: Survey, cloud: CloudSnapshot) -> Iterator[Limit]:
     quota = cloud.quota
-    rows = [survey.size(m.worker.flavor) for m in survey.members]
-    counted = [survey.size(flavor) for flavor in _counted(survey, cloud)]
+    counted = _counted(survey.members, cloud.servers, cloud.quota_servers)
     for reason, cap, used in (
         (Reason.QUOTA_SERVERS, quota.max_servers, quota.used_servers),
         (Reason.QUOTA_VCPUS, quota.max_vcpus, quota.used_vcpus),
         (Reason.QUOTA_MEMORY, quota.max_memory_mb, quota.used_memory_mb),
     ):
         if cap is not None:
-            others = max(0, used - sum(cost(reason, size) for size in counted))
-            ours = sum(cost(reason, size) for size in rows)
+            others = max(0, used - _cost(survey, reason, counted))
+            ours = _cost(survey, reason, survey.roster.flavors)
             yield Limit(reason=reason, cap=cap, ours=ours, others=others)
 
 
-def _counted(survey: Survey, cloud: CloudSnapshot) -> Iterator[str]:
+def _cost(survey: Survey, reason: Reason, flavors: Mapping[str, int]) -> int:
+    """What so many workers of each flavor take of a limit."""
+    return sum(cost(reason, survey.size(flavor)) * number for flavor, number in flavors.items())
+
+
+@remembered
+def _counted(
+    members: tuple[Member, ...], servers: tuple[Server, ...], quota_servers: frozenset[str]
+) -> Mapping[str, int]:
     """Flavors of our workers whose servers were listed when the quota was read."""
-    by_intent = {s.metadata.get(INTENT_METADATA): s.id for s in cloud.servers}
-    for member in survey.members:
-        worker = member.worker
-        server_id = worker.server_id or by_intent.get(str(worker.intent_id))
-        if server_id in cloud.quota_servers:
-            yield worker.flavor
+    by_intent = {s.metadata.get(INTENT_METADATA): s.id for s in servers}
+    workers = (member.worker for member in members)
+    return Counter(
+        worker.flavor
+        for worker in workers
+        if (worker.server_id or by_intent.get(str(worker.intent_id))) in quota_servers
+    )
 
 
 def _recent(survey: Survey) -> int:

@@ -16,7 +16,7 @@ from datetime import datetime
 from models.actions import MarkWorker
 from models.fleet import Member
 from models.plan import Decision, Fact, Held, Reason, Subject, SubjectKind
-from models.records import IntentKind, RetireCause, RetireStep, WorkerState
+from models.records import IntentKind, RetireCause
 from models.wording import are
 from reconcilers.pool.capacity import Limit
 from reconcilers.pool.grow import Growth, Shortage
@@ -33,8 +33,8 @@ def shrink(survey: Survey, growth: Growth) -> Iterator[Decision]:
     unneeded = _surplus(survey)
     idle = for_idleness(survey, unneeded)
     others = unneeded[len(idle) :]
-    leaving = [m for m in survey.members if _is_leaving(m)]
-    movers = for_room(survey, growth, [*leaving, *(idler.member for idler in idle)], others)
+    leaving = [*survey.roster.leaving, *(idler.member for idler in idle)]
+    movers = for_room(survey, growth, leaving, others)
     yield from (_retired_for_idleness(survey, idler) for idler in idle)
     yield from (_retired_for_room(survey, idler, short) for idler, short in movers)
     yield from _too_short(survey, others[len(movers) :])
@@ -52,7 +52,7 @@ def for_idleness(survey: Survey, unneeded: Sequence[Idler]) -> Sequence[Idler]:
     """Who of these, longest idle first, has been idle for long enough: the first so many that
     `min_workers` stay.
     """
-    spare = max(0, _serving(survey) - survey.settings.min_workers)
+    spare = max(0, survey.roster.serving - survey.settings.min_workers)
     long_enough = [i for i in unneeded if survey.now - i.since >= survey.settings.idle_for]
     return long_enough[:spare]
 
@@ -85,24 +85,12 @@ def _room(survey: Survey, limits: Iterable[Limit], members: Iterable[Member]) ->
     return {limit.reason: sum(limit.cost(size) for size in sizes) for limit in limits}
 
 
-def _is_leaving(member: Member) -> bool:
-    retirement = member.worker.retirement
-    going = retirement is not None and retirement.step is not RetireStep.UNDOING
-    return going or member.worker.state is WorkerState.DELETING
-
-
-def _serving(survey: Survey) -> int:
-    """Workers in all that are there to work: `min_workers` of them stay."""
-    return sum(
-        m.worker.state is WorkerState.READY and m.worker.retirement is None for m in survey.members
-    )
-
-
 def _surplus(survey: Survey) -> list[Idler]:
     """Workers that nobody needs, longest idle first, of each flavor as many as are surplus."""
     found: list[Idler] = []
     left = {flavor: demand.surplus for flavor, demand in survey.demands.items()}
-    free = [(m, since) for m in survey.members if (since := _free_since(survey, m)) is not None]
+    members = survey.roster.free
+    free = [(m, since) for m in members if (since := _free_since(survey, m)) is not None]
     for member, since in sorted(free, key=lambda pair: (pair[1], pair[0].worker.name)):
         if left[member.worker.flavor] > 0:
             left[member.worker.flavor] -= 1
@@ -111,10 +99,10 @@ def _surplus(survey: Survey) -> list[Idler]:
 
 
 def _free_since(survey: Survey, member: Member) -> datetime | None:
-    """Since when a worker could have been spared; None: it cannot be."""
+    """Since when a free worker could have been spared; None: it cannot be."""
     worker, node = member.worker, member.node
     kept = worker.keep_until is not None and worker.keep_until > survey.now
-    if kept or node is None or not member.is_free or survey.is_missing(member):
+    if kept or node is None or survey.is_missing(member):
         return None
     # Whatever may still make the node eligible would do so behind the mark's back.
     unsettled = survey.may_land(IntentKind.SET_ELIGIBLE, node.id)

@@ -15,10 +15,10 @@ from models.records import RetireCause, Worker, WorkerState
 from models.sightings import node_away
 from models.world import Server
 from reconcilers.pool.grow import Growth
+from reconcilers.pool.roster import is_broken
 from reconcilers.pool.survey import (
     POOL,
     Survey,
-    is_broken,
     is_leaving,
     seconds,
     worker_subject,
@@ -42,7 +42,7 @@ def stale(survey: Survey, growth: Growth) -> Iterator[Decision]:
 
 def failed(survey: Survey) -> Iterator[tuple[Member, RetireCause]]:
     """Failed workers, the oldest first, whether it is their turn or not."""
-    for member in sorted(survey.members, key=lambda m: (m.worker.created_at, m.worker.name)):
+    for member in survey.roster.doubtful:
         cause = _cause(survey, member)
         if cause is not None:
             yield member, cause
@@ -59,10 +59,8 @@ def _cause(survey: Survey, member: Member) -> RetireCause | None:
 
 
 def _may_be_judged(survey: Survey, worker: Worker) -> bool:
-    """Not on its way out, nothing live on it, and no node of its name that may be its own."""
-    served = worker.state in {WorkerState.BOOTING, WorkerState.READY}
-    judged = served and worker.retirement is None
-    return judged and not survey.live(worker) and not survey.is_unproved(worker)
+    """Nothing is live on it, and no node of its name may be its own."""
+    return not survey.live(worker) and not survey.is_unproved(worker)
 
 
 def _never_joined(survey: Survey, worker: Worker, server: Server) -> bool:

@@ -7,23 +7,31 @@ decides anything.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from models.fleet import Demand, Member, demands, join, live_by_node
 from models.job_types import Flavor
 from models.plan import Fact, Held, Reason, Subject, SubjectKind
-from models.records import Intent, IntentKind, RetireCause, RetireStep, Worker, WorkerState
+from models.records import (
+    Intent,
+    IntentKind,
+    NodeIdentity,
+    RetireCause,
+    RetireStep,
+    Worker,
+    WorkerState,
+)
 from models.remembered import remembered
 from models.settings import BreakerSettings, PoolSettings
 from models.vanishing import is_missing
 from models.world import Allocation, CloudSnapshot, Node, NomadSnapshot, Server, World
+from reconcilers.pool.roster import Roster, is_broken, roster
 
 POOL = "worker-pool"
 """Who retires workers when nobody asked for it."""
 
-BROKEN = frozenset({"ERROR"})
 LEAVING = frozenset({"DELETED", "SOFT_DELETED"})
 
 
@@ -36,6 +44,7 @@ class Survey:
     limits: BreakerSettings
     now: datetime
     members: tuple[Member, ...]
+    roster: Roster
     demands: Mapping[str, Demand]
     node_ids: Mapping[str, frozenset[str]]
     nodes: Mapping[str, Node]
@@ -56,17 +65,13 @@ class Survey:
             limits=limits,
             now=now,
             members=members,
+            roster=roster(members),
             demands={**_unknown_demands(world, members), **demands(world, members)},
-            node_ids=_node_ids(world),
-            nodes={node.id: node for node in nodes},
+            node_ids=_node_ids(world.store.identities),
+            nodes=_by_id(nodes),
             live_on=live_by_node(world.nomad) if world.nomad else {},
             intents=_by_target(world.store.intents),
-            strangers=frozenset(
-                name
-                for node in nodes
-                if node.id not in world.store.identities
-                for name in (node.id, node.name)
-            ),
+            strangers=_strangers(nodes, world.store.identities),
         )
 
     @property
@@ -150,26 +155,42 @@ def _by_row(members: tuple[Member, ...]) -> Mapping[int, Member]:
     return {member.worker.id: member for member in members}
 
 
-def _node_ids(world: World) -> dict[str, frozenset[str]]:
+@remembered
+def _by_id(nodes: tuple[Node, ...]) -> Mapping[str, Node]:
+    return {node.id: node for node in nodes}
+
+
+@remembered
+def _strangers(nodes: tuple[Node, ...], identities: Mapping[str, NodeIdentity]) -> frozenset[str]:
+    """Ids and names of the nodes that nobody has identified yet."""
+    unknown = (node for node in nodes if node.id not in identities)
+    return frozenset(name for node in unknown for name in (node.id, node.name))
+
+
+@remembered
+def _node_ids(identities: Mapping[str, NodeIdentity]) -> Mapping[str, frozenset[str]]:
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for identity in world.store.identities.values():
+    for identity in identities.values():
         if identity.server_id is not None:
             found[identity.server_id].add(identity.node_id)
     return {server: frozenset(nodes) for server, nodes in found.items()}
 
 
-def _by_target(intents: Iterable[Intent]) -> dict[tuple[IntentKind, str], tuple[Intent, ...]]:
+@remembered
+def _by_target(
+    intents: tuple[Intent, ...],
+) -> Mapping[tuple[IntentKind, str], tuple[Intent, ...]]:
     found: defaultdict[tuple[IntentKind, str], list[Intent]] = defaultdict(list)
     for intent in intents:
         found[intent.kind, intent.subject].append(intent)
     return {target: tuple(group) for target, group in found.items()}
 
 
-def _unknown_demands(world: World, members: Sequence[Member]) -> dict[str, Demand]:
+def _unknown_demands(world: World, members: tuple[Member, ...]) -> dict[str, Demand]:
     """Flavors that jobs, orders or workers name and the registry lacks: asked for, never met."""
     waiting = world.store.ready_total
     ordered = {order.flavor for order in world.store.orders}
-    named = {m.worker.flavor for m in members} | {f for f, n in waiting.items() if n} | ordered
+    named = {*roster(members).flavors, *(f for f, n in waiting.items() if n), *ordered}
     return {
         flavor: Demand(
             flavor=flavor,
@@ -190,11 +211,6 @@ def worker_subject(worker: Worker) -> Subject:
 def held(worker: Worker, reason: Reason, because: str, *facts: tuple[str, Fact]) -> Held:
     """A refusal to act on a worker for now."""
     return Held(subject=worker_subject(worker), reason=reason, because=because, facts=facts)
-
-
-def is_broken(server: Server | None) -> bool:
-    """The cloud says that this server failed."""
-    return server is not None and server.status in BROKEN
 
 
 def is_leaving(server: Server | None) -> bool:

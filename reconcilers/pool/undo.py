@@ -21,10 +21,10 @@ from reconcilers.pool.survey import Survey, comes_back, worker_subject
 def taken_back(survey: Survey) -> Iterator[UnmarkWorker]:
     """As many as their flavor needs, less those that are on their way back already."""
     coming = Counter(
-        m.worker.flavor for m in survey.members if comes_back(survey, m) and _is_undoing(m)
+        m.worker.flavor for m in survey.roster.retiring if comes_back(survey, m) and _is_undoing(m)
     )
     left = {f: demand.need - coming[f] for f, demand in survey.demands.items()}
-    for member in sorted(survey.members, key=lambda m: (m.worker.created_at, m.worker.name)):
+    for member in survey.roster.retiring:
         flavor, node = member.worker.flavor, member.node
         if node is None or left[flavor] <= 0 or not _can_come(survey, member):
             continue
