@@ -73,7 +73,14 @@ class OpenStackConfig:
     """Name or id of the project that we expect to be in. Another one stops the start: a mistaken
     credential must not create, or delete, in somebody else's project."""
 
-    image: str = _setting(values.text, "os-worker-template")
+    image: str | None = _setting(values.text)
+    """Name of the image that workers boot from. With it `template` counts for nothing; without, the
+    pool makes the image, replaces it with its template, and deletes it when nothing uses it."""
+
+    template: str = _setting(values.text, "tf-titi")
+    """Name of the server that the image of workers is made of. Another server of that name means
+    another image."""
+
     networks: tuple[str, ...] = _setting(values.texts, ())
     security_groups: tuple[str, ...] = _setting(values.texts, ())
     key_name: str | None = _setting(values.text)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from models.errors import ConfigurationError, PortError, Refused
-from models.ports import Cloud, ServerOrder
-from models.world import CloudSnapshot
+from models.ports import Cloud, ImageOrder, ServerOrder
+from models.world import CloudSnapshot, ImageList
 
 
 class GuardedCloud:
@@ -49,6 +49,22 @@ class GuardedCloud:
     def exists(self, server_id: str) -> bool:
         """See the port."""
         return self._opened().exists(server_id)
+
+    def worker_images(self) -> ImageList:
+        """See the port."""
+        return self._opened().worker_images()
+
+    def console(self, server_id: str) -> str:
+        """See the port."""
+        return self._opened().console(server_id)
+
+    def make_image(self, order: ImageOrder) -> str:
+        """See the port."""
+        return self._opened().make_image(order)
+
+    def delete_image(self, image_id: str) -> None:
+        """See the port."""
+        self._opened().delete_image(image_id)
 
     def _opened(self) -> Cloud:
         if not self._proved:

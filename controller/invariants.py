@@ -78,6 +78,9 @@ RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
         actions.OpenBreaker: _BOTH,
         actions.CloseBreaker: _BOTH,
         actions.EndAcceptance: _BOTH,
+        actions.MakeImage: _CLOUD,
+        actions.EndImageMaking: _CLOUD,
+        actions.DeleteImage: _CLOUD,
     }
 )
 """The systems that a pass must have seen to decide so, for every action there is."""

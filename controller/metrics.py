@@ -21,7 +21,7 @@ from controller.figures import Labels, figures, oldest_waits
 from controller.invariants import INVARIANTS, Violation
 from models import actions
 from models.errors import PortError, System
-from models.plan import Action, Decision, Outcome, Reason
+from models.plan import ALARMS, Action, Decision, Outcome, Reason
 from models.ports import Clock
 from models.records import Lease
 from models.world import Source, World
@@ -74,6 +74,11 @@ GAUGES = (
         "1 while the breaker is open: deletions, purges and requeues for absence are held back.",
     ),
     Metric("hrsi_breaker_suspects", ("breaker",), "Workers that an open breaker names."),
+    Metric(
+        "hrsi_alarms",
+        ("loop", "reason"),
+        "What the last pass found that does not pass by itself.",
+    ),
     Metric("hrsi_pass_age_seconds", ("loop",), "Time since a pass of the loop last ended."),
     Metric("hrsi_loop_hung", ("loop",), "1 while the watchdog reports the loop as hung."),
     Metric("hrsi_lease_held", ("loop",), "1 while this process leads the loop."),
@@ -291,6 +296,9 @@ class Metrics:
             {(loop, reason.value): seconds for reason, seconds in waits.items()},
             among=loop,
         )
+        found = [decision.reason for decision in decisions]
+        alarms: dict[Labels, float] = {(loop, r.value): found.count(r) for r in ALARMS}
+        self._fill("hrsi_alarms", alarms, among=loop)
 
     def show(self, world: World) -> None:
         """Show the figures of a world; those of one that was shown already stay."""

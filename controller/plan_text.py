@@ -63,6 +63,9 @@ PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
         actions.OpenBreaker: _phrase(CHANGES, "open breaker {a.subject.id}"),
         actions.CloseBreaker: _phrase(CHANGES, "close breaker {a.subject.id}"),
         actions.EndAcceptance: _phrase(CHANGES, "count again what breaker {a.subject.id} named"),
+        actions.MakeImage: _phrase(MAKES, "make image {a.name} of server {a.template_id}"),
+        actions.EndImageMaking: _phrase(CHANGES, "note how making {a.subject.id} ended: {a.state}"),
+        actions.DeleteImage: _phrase(ENDS, "delete image {a.name} ({a.image_id})"),
     }
 )
 

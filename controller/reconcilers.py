@@ -47,6 +47,7 @@ RECONCILERS: tuple[Reconciler, ...] = (
                 SightingKind.SERVER_MISSING,
                 SightingKind.SERVER_UNCLAIMED,
                 SightingKind.CREATE_MISSING,
+                SightingKind.IMAGE_MISSING,
             }
         ),
     ),

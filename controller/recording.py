@@ -30,6 +30,7 @@ from models.fleet import (
     RUN_META,
     UNIQUE_ID_META,
 )
+from models.images import FINISHED_METADATA
 from models.job_types import Parent
 from models.world import CloudSnapshot, NomadJob, NomadSnapshot, World
 
@@ -39,7 +40,9 @@ FORMAT = 1
 _JOB_META = frozenset(
     {RUN_META, JOB_META, UNIQUE_ID_META, ATTEMPT_META, DEPLOYMENT_META, FINGERPRINT_META}
 )
-_SERVER_METADATA = frozenset({INTENT_METADATA, FLAVOR_METADATA, DEPLOYMENT_METADATA})
+_SERVER_METADATA = frozenset(
+    {INTENT_METADATA, FLAVOR_METADATA, DEPLOYMENT_METADATA, FINISHED_METADATA}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

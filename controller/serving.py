@@ -219,6 +219,7 @@ def _serve_cloud(stage: _Stage, offer: CloudOffer, machines: Machines) -> Mappin
         **running.auth_environment(),
         "HRSI_OPENSTACK_PROJECT": running.account.project,
         "HRSI_OPENSTACK_NETWORKS": ",".join(options.networks),
+        "HRSI_OPENSTACK_IMAGE": options.images[0],
     }
 
 

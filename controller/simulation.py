@@ -104,7 +104,7 @@ class SimulatedProcess:
         )
         observer = Observer(
             Sources(store=store, orchestrator=nomad, cloud=cloud),
-            site=site(),
+            site=site(systems.scenario),
             registry=DEFAULT_REGISTRY,
             clock=clock,
             crew=crew,
@@ -117,9 +117,15 @@ class SimulatedProcess:
         self.loops = {r.name: loop_of(r, shell, holder) for r in RECONCILERS}
 
 
-def site() -> Site:
-    """The site of every simulated installation."""
-    return Site(deployment=DEPLOYMENT, parents=DEFAULT_REGISTRY.parents(DEPLOYMENT, TASK))
+def site(scenario: Scenario) -> Site:
+    """The site of a simulated installation; without a template its image is there already."""
+    cloud = scenario.cloud
+    return Site(
+        deployment=DEPLOYMENT,
+        image=None if cloud.template else cloud.images[0],
+        template=cloud.template or "",
+        parents=DEFAULT_REGISTRY.parents(DEPLOYMENT, TASK),
+    )
 
 
 class Simulation:

@@ -17,7 +17,7 @@ from models.errors import System
 from models.job_types import Parent
 from models.lifecycle import Status
 from models.plan import Action, Next
-from models.records import NodeIdentity, RetireCause, RunEnd
+from models.records import IntentState, NodeIdentity, RetireCause, RunEnd
 
 # ---- execution -----------------------------------------------------------------------------------
 
@@ -176,11 +176,15 @@ class ConfirmAdmitted(Action):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CreateServer(Action):
-    """Ask the cloud for one more server of a flavor, under a name that is free."""
+    """Ask the cloud for one more server of a flavor, under a name that is free.
+
+    `image` is what it boots from: an id, or the name that the settings give.
+    """
 
     system: ClassVar[System] = System.CLOUD
     name: str
     flavor: str
+    image: str
     order_id: int | None = None
 
 
@@ -287,6 +291,35 @@ class CloseWorker(Action):
     """End a worker's row: its server is gone and no node of it is listed. Its name is free."""
 
     worker_id: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MakeImage(Action):
+    """Make the image of a template: unless `finished` is known already its console is read first,
+    and an image is made only if its set-up has finished and nobody has made one meanwhile.
+    """
+
+    system: ClassVar[System] = System.CLOUD
+    name: str
+    template_id: str
+    finished: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndImageMaking(Action):
+    """Note how the making of an image ended: it is there, or it failed, or it never showed."""
+
+    intent_id: UUID
+    state: IntentState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeleteImage(Action):
+    """Delete an image of ours that nothing boots from any more."""
+
+    system: ClassVar[System] = System.CLOUD
+    image_id: str
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

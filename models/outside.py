@@ -11,7 +11,7 @@ from uuid import UUID
 
 from models.job_types import Parent
 from models.records import NodeIdentity
-from models.world import CloudSnapshot, NomadSnapshot
+from models.world import CloudSnapshot, ImageList, NomadSnapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,10 @@ class StopSignal(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerOrder:
-    """What a server is created from. The metadata carries deployment, flavor and intent id."""
+    """What a server is created from. The metadata carries deployment, flavor and intent id.
+
+    `image` is an id, or a name, of which the newest active one is taken.
+    """
 
     name: str
     flavor: str
@@ -96,6 +99,15 @@ class ServerOrder:
     key_name: str | None
     metadata: Mapping[str, str]
     user_data: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageOrder:
+    """What an image is made of, and what it is called. The metadata says whose it is."""
+
+    name: str
+    server_id: str
+    metadata: Mapping[str, str]
 
 
 class Cloud(Protocol):
@@ -116,3 +128,20 @@ class Cloud(Protocol):
 
     def exists(self, server_id: str) -> bool:
         """False only for a 404 (or DELETED) by id; any doubt raises."""
+
+    def worker_images(self) -> ImageList:
+        """The images that a snapshot shows as `worker_images`, asked for now."""
+
+    def console(self, server_id: str) -> str:
+        """What a server has written on its console, as much of it as the cloud keeps. `Conflict`
+        when it has none yet; raises `NotFound`.
+        """
+
+    def make_image(self, order: ImageOrder) -> str:
+        """Ask for an image of a server and return its id at once; making it takes minutes, and the
+        list of images shows how far it is. Never retried below; `Unknown` when no answer came,
+        `Conflict` while the server's state forbids it, `NotFound`, `Refused`, `Unavailable`.
+        """
+
+    def delete_image(self, image_id: str) -> None:
+        """Delete an image; one already gone is no error. `Conflict` while the cloud uses it."""

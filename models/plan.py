@@ -26,6 +26,7 @@ class SubjectKind(StrEnum):
     TYPE = "type"
     NODE = "node"
     SERVER = "server"
+    IMAGE = "image"
     CHILD = "child"
     PARENT = "parent"
     SYSTEM = "system"
@@ -91,6 +92,17 @@ class Reason(StrEnum):
     FLAVOR_UNKNOWN = "FLAVOR_UNKNOWN"
     IMAGE_MISSING = "IMAGE_MISSING"
     CREATE_REFUTED = "CREATE_REFUTED"
+    # the pool, the image that workers boot from
+    TEMPLATE_MISSING = "TEMPLATE_MISSING"
+    TEMPLATE_UNFINISHED = "TEMPLATE_UNFINISHED"
+    TEMPLATE_FROZEN = "TEMPLATE_FROZEN"
+    IMAGE_NEEDED = "IMAGE_NEEDED"
+    IMAGE_COMING = "IMAGE_COMING"
+    IMAGE_FROZEN = "IMAGE_FROZEN"
+    IMAGE_READY = "IMAGE_READY"
+    IMAGE_FAILED = "IMAGE_FAILED"
+    IMAGE_IN_USE = "IMAGE_IN_USE"
+    IMAGE_UNUSED = "IMAGE_UNUSED"
     # the pool, shrinking
     IDLE = "IDLE"
     IDLE_TOO_SHORT = "IDLE_TOO_SHORT"
@@ -123,6 +135,10 @@ class Reason(StrEnum):
     INTENT_OPEN = "INTENT_OPEN"
     BAD_PARAMETER = "BAD_PARAMETER"
     PAUSED = "PAUSED"
+
+
+ALARMS = frozenset({Reason.TEMPLATE_MISSING, Reason.TEMPLATE_FROZEN, Reason.IMAGE_FROZEN})
+"""Reasons that do not pass by themselves: a person has to do something."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,7 @@ from uuid import UUID
 from models.breakers import Breaker
 from models.changes import Change
 from models.lifecycle import Status
-from models.outside import Cloud, Dispatch, Orchestrator, ServerOrder, StopSignal
+from models.outside import Cloud, Dispatch, ImageOrder, Orchestrator, ServerOrder, StopSignal
 from models.plan import Decision
 from models.records import (
     Heartbeat,
@@ -41,6 +41,7 @@ __all__ = [
     "Dispatch",
     "Hints",
     "Ids",
+    "ImageOrder",
     "JobFilter",
     "JobStore",
     "JobStory",

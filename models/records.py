@@ -277,6 +277,8 @@ class IntentKind(StrEnum):
     SET_ELIGIBLE = "set_eligible"
     SET_INELIGIBLE = "set_ineligible"
     PURGE_NODE = "purge_node"
+    MAKE_IMAGE = "make_image"
+    DELETE_IMAGE = "delete_image"
 
 
 class IntentState(StrEnum):
@@ -292,7 +294,8 @@ class IntentState(StrEnum):
 class Intent:
     """An effect that was committed to the store before it was tried.
 
-    `subject` is the run uuid, worker name, node id or Nomad job id it acts on; `deadline` is when
+    `subject` is the run uuid, worker name, node id, Nomad job id, image name (to make) or image id
+    (to delete) it acts on; `deadline` is when
     the call itself has ended, answered or not; `epoch` is that of the lease it was written under.
     """
 

@@ -209,6 +209,19 @@ class PoolSettings:
     backoff_max: timedelta = _wait(1800, 0, 86_400)
     """Longest pause after refused creations. Longer leaves capacity unused after it came back."""
 
+    template_check: timedelta = _wait(30, 1, 3600)
+    """How long to wait before the console of a template that had not finished its set-up is read
+    again. Its set-up takes minutes; shorter reads a long text again and again, longer delays the
+    first workers of a new template."""
+
+    template_limit: timedelta = _wait(600, 1, 86_400)
+    """How old a template may be before one that has not finished is reported as frozen (the
+    original gave it 10 min). It is still looked at: longer only tells people later."""
+
+    image_limit: timedelta = _wait(1800, 1, 86_400)
+    """How long an image may be in the making before it is reported as frozen. Copying a disk takes
+    minutes. Nothing is done about it by itself; longer only tells people later."""
+
     @property
     def vcpu_budget(self) -> int:
         """How many vCPUs workers may take together."""

@@ -21,12 +21,13 @@ from models.fleet import (
     our_children,
     tracked,
 )
-from models.records import Run, Worker, WorkerState
+from models.records import IntentKind, Run, Worker, WorkerState
 from models.remembered import remembered
 from models.world import (
     Allocation,
     CloudSnapshot,
     Evaluation,
+    ImageList,
     Node,
     NomadJob,
     NomadSnapshot,
@@ -49,6 +50,7 @@ class SightingKind(StrEnum):
     SERVER_MISSING = "server-missing"
     SERVER_UNCLAIMED = "server-unclaimed"
     CREATE_MISSING = "create-missing"
+    IMAGE_MISSING = "image-missing"
 
     def of(self, identity: UUID | str) -> str:
         """The key of this kind for one thing."""
@@ -98,6 +100,11 @@ def create_missing(intent_id: UUID) -> str:
     return SightingKind.CREATE_MISSING.of(intent_id)
 
 
+def image_missing(intent_id: UUID) -> str:
+    """Key: a list of images, asked for after the deadline of its making, lacks an image."""
+    return SightingKind.IMAGE_MISSING.of(intent_id)
+
+
 def advance(
     previous: Mapping[str, Sighting], world: World, kinds: frozenset[SightingKind] = EVERY_KIND
 ) -> dict[str, Sighting]:
@@ -110,10 +117,14 @@ def advance(
         keys = (key for kind in _IN_NOMAD if kind in kinds for key in _IN_NOMAD[kind](world, nomad))
         found.update(_counted(keys, previous, nomad))
     if cloud is None:
-        found.update(_kept(previous, _IN_CLOUD))
+        found.update(_kept(previous, (*_IN_CLOUD, SightingKind.IMAGE_MISSING)))
     else:
         keys = (key for kind in _IN_CLOUD if kind in kinds for key in _IN_CLOUD[kind](world, cloud))
         found.update(_counted(keys, previous, cloud))
+        if SightingKind.IMAGE_MISSING in kinds:
+            # A list of images may be older than the list of servers that it comes with.
+            images = cloud.worker_images
+            found.update(_counted(_missing_images(world, images), previous, images))
     return found
 
 
@@ -123,7 +134,9 @@ def _kept(previous: Mapping[str, Sighting], kinds: Iterable[SightingKind]) -> di
 
 
 def _counted(
-    keys: Iterable[str], previous: Mapping[str, Sighting], seen: NomadSnapshot | CloudSnapshot
+    keys: Iterable[str],
+    previous: Mapping[str, Sighting],
+    seen: NomadSnapshot | CloudSnapshot | ImageList,
 ) -> Iterator[tuple[str, Sighting]]:
     for key in keys:
         before = previous.get(key)
@@ -257,6 +270,14 @@ def _missing_creates(world: World, cloud: CloudSnapshot) -> Iterator[str]:
         late = deadline is None or deadline < cloud.requested_at
         if late and str(worker.intent_id) not in intents:
             yield create_missing(worker.intent_id)
+
+
+def _missing_images(world: World, images: ImageList) -> Iterator[str]:
+    listed = {image.metadata.get(INTENT_METADATA) for image in images.images}
+    for intent in world.store.intents:
+        due = intent.kind is IntentKind.MAKE_IMAGE and intent.deadline < images.requested_at
+        if due and str(intent.id) not in listed:
+            yield image_missing(intent.id)
 
 
 _IN_CLOUD: Mapping[SightingKind, Callable[[World, CloudSnapshot], Iterable[str]]] = {

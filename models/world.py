@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -43,11 +43,16 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """Who we are: the names on everything that this installation makes outside."""
+    """Who we are: the names on everything that this installation makes outside.
+
+    `image` is the name of the image that workers boot from; None: one that the pool makes of the
+    server called `template` (`models.images`).
+    """
 
     deployment: str
     worker_prefix: str = "os-worker-"
-    image: str = "os-worker-template"
+    image: str | None = None
+    template: str = "tf-titi"
     networks: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     key_name: str | None = None
@@ -158,7 +163,10 @@ class NomadSnapshot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
-    """A server of our project, ours or not. `status` UNKNOWN (down cell) means present."""
+    """A server of our project, ours or not. `status` UNKNOWN (down cell) means present.
+
+    `image_id` is None where it booted from a volume, and where a list does not say.
+    """
 
     id: str
     name: str
@@ -169,6 +177,35 @@ class Server:
     metadata: Mapping[str, str] = field(default_factory=dict)
     address: str | None = None
     fault: str | None = None
+    image_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """An image of our project. `made_of` is the server that it is a snapshot of, if it is one."""
+
+    id: str
+    name: str
+    status: str
+    created_at: datetime
+    made_of: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageList:
+    """The project's own images whose names begin as those that workers boot from, in any status.
+
+    `number` counts the lists that one process read.
+    """
+
+    number: int
+    requested_at: datetime
+    images: tuple[Image, ...] = ()
+
+
+NO_IMAGES = ImageList(number=0, requested_at=datetime.min.replace(tzinfo=UTC))
+"""Before the first list of images."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,6 +227,7 @@ class CloudSnapshot:
     `quota_servers` are the ids of servers that the quota surely counted when it was read: what it
     counts beyond our servers among them is taken for other people's. A cloud counts a server a
     while after its create, and no longer once it is gone: doubtful ones are not among them.
+    `images` are the names of all active images, other people's included.
     """
 
     number: int
@@ -199,6 +237,7 @@ class CloudSnapshot:
     quota_servers: frozenset[str]
     flavors: frozenset[str]
     images: frozenset[str]
+    worker_images: ImageList = NO_IMAGES
 
 
 # ---- the store -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 
 class SeededIds:
@@ -15,3 +15,8 @@ class SeededIds:
     def uuid(self) -> UUID:
         """The next uuid of this seed."""
         return UUID(int=self._chance.getrandbits(128), version=4)
+
+
+def named_id(kind: str, name: str) -> str:
+    """The id of what a simulated cloud has by that name, the same in every world."""
+    return str(uuid5(NAMESPACE_URL, f"simulated:{kind}:{name}"))

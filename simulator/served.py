@@ -39,7 +39,9 @@ class Served:
 
     def environment(self) -> dict[str, str]:
         """The variables with which OpenStack and Nomad clients find them."""
-        return {**self.cloud.auth_environment(), "NOMAD_ADDR": self.nomad.url}
+        cloud = self.outside.cloud.options
+        image = {} if cloud.template else {"HRSI_OPENSTACK_IMAGE": cloud.images[0]}
+        return {**self.cloud.auth_environment(), "NOMAD_ADDR": self.nomad.url, **image}
 
 
 @contextmanager

@@ -180,9 +180,16 @@ class Stillness:
         return (
             now - last.at < LONGEST
             and self._systems.faults.is_calm
+            and not self._images_move(last)
             and self._stamp(sources) == last.stamp
             and not self._alarms.between(last.at, now)
         )
+
+    def _images_move(self, last: Look) -> bool:
+        """An image is being made, or a list of images that is kept may be older than the last."""
+        cloud = self._systems.outside.cloud
+        seen_by = cloud.images_changed_at + cloud.options.quota_age
+        return cloud.snapshots.is_making or last.at <= seen_by
 
     def _stamp(self, sources: frozenset[Source]) -> Stamp:
         tables, outside = self._systems.store.tables, self._systems.outside

@@ -60,6 +60,9 @@ def outside(
     nomad = NomadCluster(timeline, driver, options=scenario.nomad, seed=scenario.seed, lock=shared)
     machines = Machines(timeline, (nomad,), scenario.join_delay)
     live_on(cloud, machines)
+    if scenario.cloud.template is not None:
+        machines.never_join.add(scenario.cloud.template)
+        cloud.snapshots.add_template(scenario.cloud.template, scenario.cloud.template_setup)
     return Outside(timeline=timeline, cloud=cloud, nomad=nomad, machines=machines)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from controller.act import breakers, nodes, runs, servers
+from controller.act import breakers, images, nodes, runs, servers
 from controller.act.effects import Acting, Effect
 from models import actions
 from models.plan import Action
@@ -49,5 +49,8 @@ HANDLERS: Mapping[type[Action], Handler] = MappingProxyType(
         actions.OpenBreaker: breakers.open_breaker,
         actions.CloseBreaker: breakers.close_breaker,
         actions.EndAcceptance: breakers.end_acceptance,
+        actions.MakeImage: images.make_image,
+        actions.EndImageMaking: images.end_image_making,
+        actions.DeleteImage: images.delete_image,
     }
 )

@@ -73,7 +73,7 @@ def _order(action: CreateServer, intent_id: UUID, acting: Acting) -> ServerOrder
     return ServerOrder(
         name=action.name,
         flavor=action.flavor,
-        image=site.image,
+        image=action.image,
         networks=site.networks,
         security_groups=site.security_groups,
         key_name=site.key_name,

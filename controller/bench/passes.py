@@ -312,7 +312,9 @@ def _config(url: str, served: Served) -> Config:
         deployment=DEPLOYMENT,
         database=DatabaseConfig(url=Secret(url)),
         nomad=NomadConfig(address=served.environment["NOMAD_ADDR"], calls_per_second=10_000.0),
-        openstack=OpenStackConfig(project=served.project, networks=("farm-net",)),
+        openstack=OpenStackConfig(
+            project=served.project, image="os-worker-template", networks=("farm-net",)
+        ),
         runs=RunConfig(token_key=Secret("0" * 64), driver=TASK.driver, command=TASK.command),
         controller=ControllerConfig(health=Address("127.0.0.1", 0)),
     )

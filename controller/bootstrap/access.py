@@ -50,6 +50,7 @@ def site(config: Config) -> Site:
         deployment=config.deployment,
         worker_prefix=cloud.worker_prefix,
         image=cloud.image,
+        template=cloud.template,
         networks=cloud.networks,
         security_groups=cloud.security_groups,
         key_name=cloud.key_name,

@@ -141,6 +141,7 @@ def _config(database_url: str, outside: Served) -> Config:
         nomad=NomadConfig(address=outside.nomad.url),
         openstack=OpenStackConfig(
             project=outside.cloud.account.project,
+            image=cloud.images[0],
             networks=cloud.networks,
             security_groups=cloud.security_groups,
             calls_per_second=50,

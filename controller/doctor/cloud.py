@@ -6,18 +6,25 @@ from collections.abc import Callable, Iterator
 
 from controller.doctor.findings import Found, checked, clock_found, failed, warning
 from controller.doctor.patients import CloudPatient
+from models.actions import MakeImage
 from models.checkup import Check, Health
-from models.errors import System
+from models.errors import FailureClass, System
 from models.fleet import DEPLOYMENT_METADATA
+from models.images import FINISHED_TEXT, image_at_hand
 from models.job_types import Flavor, Registry
-from models.settings import PoolSettings
-from models.world import CloudSnapshot, Site
+from models.plan import ALARMS, Decision
+from models.records import Backoff
+from models.settings import BreakerSettings, PoolSettings
+from models.world import CloudSnapshot, Site, StoreView, World
+from reconcilers.pool.image import towards
+from reconcilers.pool.survey import Survey
 
 ABOUT = System.CLOUD.value
 
 DOWN_CELLS = (2, 69)
 """From here on a server whose cell is down is listed as a stub instead of being left out."""
 
+_TEMPLATE = "docs/images.md says how the image comes to be; openstack.image names one of your own"
 _REACH = "check OS_CLOUD, or OS_AUTH_URL and the other OS_* variables"
 _NETWORKS = "correct openstack.networks or openstack.security_groups: no worker can be created so"
 _PROJECT = "set openstack.project (HRSI_OPENSTACK_PROJECT) to the project that workers belong to"
@@ -42,7 +49,7 @@ def cloud_checks(
         ABOUT, "microversion", lambda: microversion_found(probe.agreed_microversion()), _REACH
     )
     yield checked(ABOUT, "clock", lambda: clock_found(probe.ahead(), "the cloud"), "")
-    yield checked(ABOUT, "image", lambda: image_found(snapshot, site), "")
+    yield checked(ABOUT, "image", lambda: _image(patient, snapshot, site, pool), _TEMPLATE)
     yield checked(ABOUT, "networks", lambda: _networks(patient, site), _NETWORKS)
     yield checked(ABOUT, "flavors", lambda: flavors_found(snapshot, registry), "")
     yield checked(ABOUT, "quota", lambda: quota_found(snapshot, site, registry, pool), "")
@@ -95,13 +102,47 @@ def microversion_found(agreed: tuple[int, int]) -> Found:
     return Found(what=told)
 
 
+def _image(patient: CloudPatient, snapshot: CloudSnapshot, site: Site, pool: PoolSettings) -> Found:
+    """What the pool thinks of the image, which is asked; a template's console is read for it."""
+    if site.image is not None:
+        return image_found(snapshot, site)
+    found = next(_of_the_pool(snapshot, site, pool), None)
+    if isinstance(found, MakeImage):
+        if found.finished or FINISHED_TEXT in patient.cloud.console(found.template_id):
+            return warning(f"{found.because}: it has", "a running controller makes the image")
+        unset = Backoff(
+            subject=str(found.subject),
+            failure=FailureClass.CONFLICT,
+            failures=1,
+            until=snapshot.requested_at,
+            message=f"its console does not say {FINISHED_TEXT}",
+        )
+        found = next(_of_the_pool(snapshot, site, pool, unset))
+    earlier = image_at_hand(snapshot, site)
+    if found is None and earlier is not None:
+        return Found(what=f"{earlier.name!r}, the image of the template, is there and active")
+    told = found.because if found is not None else "there is no image"
+    serious = found is not None and found.reason in ALARMS and earlier is None
+    return failed(told, _TEMPLATE) if serious else warning(told, _TEMPLATE)
+
+
+def _of_the_pool(
+    snapshot: CloudSnapshot, site: Site, pool: PoolSettings, *backoffs: Backoff
+) -> Iterator[Decision]:
+    now = snapshot.requested_at
+    store = StoreView(requested_at=now, backoffs=backoffs)
+    world = World(site=site, store=store, cloud=snapshot)
+    return towards(Survey.of(world, pool, BreakerSettings(), now), snapshot)
+
+
 def image_found(snapshot: CloudSnapshot, site: Site) -> Found:
     """Whether there is an image to boot workers from."""
     if site.image in snapshot.images:
         return Found(what=f"{site.image!r} is there and active")
     return failed(
         f"there is no active image {site.image!r}: no worker can be created",
-        "make the image of workers, or set openstack.image (HRSI_OPENSTACK_IMAGE) to its name",
+        "make the image of workers, or set openstack.image (HRSI_OPENSTACK_IMAGE) to its name, or "
+        "unset it: then the image is made of openstack.template",
     )
 
 

@@ -12,7 +12,9 @@ from typing import TypeVar
 
 import msgspec
 
-from models.world import Quota, Server
+from models.fleet import DEPLOYMENT_METADATA, INTENT_METADATA
+from models.images import TEMPLATE_METADATA
+from models.world import Image, Quota, Server
 
 
 class Link(msgspec.Struct):
@@ -38,6 +40,10 @@ class _Fault(msgspec.Struct):
     message: str = ""
 
 
+class _Image(msgspec.Struct):
+    id: str
+
+
 class ServerEntry(
     msgspec.Struct,
     rename={
@@ -58,6 +64,8 @@ class ServerEntry(
     addresses: dict[str, list[_Address]] = {}
     flavor: _Flavor | None = None
     fault: _Fault | None = None
+    image: _Image | str | None = None
+    """An empty text where it booted from a volume."""
 
     def as_server(self, flavor_names: Mapping[str, str]) -> Server:
         """Our record of it. `flavor_names` by id, for clouds that show no name."""
@@ -73,6 +81,7 @@ class ServerEntry(
             metadata=self.metadata,
             address=next(self._addresses(), None),
             fault=self.fault.message if self.fault else None,
+            image_id=self.image.id if isinstance(self.image, _Image) else None,
         )
 
     @property
@@ -110,11 +119,52 @@ class FlavorPage(msgspec.Struct):
     flavors_links: list[Link] = []
 
 
+class ImageEntry(msgspec.Struct):
+    """An image in a list; what was given to it as metadata stands beside the rest."""
+
+    id: str
+    status: str
+    created_at: datetime
+    name: str | None = None
+    visibility: str = ""
+    instance_uuid: str | None = None
+    hrsi_deployment: str | None = None
+    hrsi_template: str | None = None
+    hrsi_intent: str | None = None
+
+    def as_image(self) -> Image:
+        """Our record of it."""
+        given = {key: getattr(self, key) for key in _IMAGE_METADATA}
+        return Image(
+            id=self.id,
+            name=self.name or "",
+            status=self.status,
+            created_at=self.created_at,
+            made_of=self.instance_uuid,
+            metadata={key: value for key, value in given.items() if value is not None},
+        )
+
+
+_IMAGE_METADATA = (DEPLOYMENT_METADATA, TEMPLATE_METADATA, INTENT_METADATA)
+
+
 class ImagePage(msgspec.Struct):
     """One page of `GET /v2/images`; `next` is the path of the next."""
 
-    images: list[Named]
+    images: list[ImageEntry]
     next: str | None = None
+
+
+class ImageMade(msgspec.Struct):
+    """The answer to an order of an image, from microversion 2.45 on."""
+
+    image_id: str
+
+
+class Console(msgspec.Struct):
+    """What a server has written."""
+
+    output: str | None = None
 
 
 class Networks(msgspec.Struct):

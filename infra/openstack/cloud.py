@@ -16,15 +16,23 @@ import msgspec
 import requests
 
 from infra.openstack.access import Access
-from infra.openstack.answers import Created, ServerEntry, ServerPage, Shown, decoded
+from infra.openstack.answers import (
+    Console,
+    Created,
+    ImageMade,
+    ServerEntry,
+    ServerPage,
+    Shown,
+    decoded,
+)
 from infra.openstack.offers import Offers
 from infra.openstack.reads import Microversion, Reads, next_path
 from infra.openstack.transport import calling
 from infra.retry import Deadline, RetryPolicy
 from models.errors import ConfigurationError, Conflict, Malformed, NotFound, Unavailable, Unknown
 from models.job_types import Registry
-from models.ports import Clock, ServerOrder
-from models.world import CloudSnapshot, Server
+from models.ports import Clock, ImageOrder, ServerOrder
+from models.world import CloudSnapshot, ImageList, Server
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +67,7 @@ class OpenStackCloud:
         self._access = access
         self._clock = clock
         self._calls = calls or CloudCalls()
-        self._offers = Offers(self._calls.kept.total_seconds(), clock.monotonic)
+        self._offers = Offers(self._calls.kept.total_seconds(), clock.monotonic, clock.now)
         self._microversion = Microversion()
         self._numbers = itertools.count(1)
         self._shown: _Shown = {}, {}, ()
@@ -81,6 +89,7 @@ class OpenStackCloud:
             requested_at, entries = self._list(ask)
             flavors = self._offers.flavors(ask)
             quota = self._offers.quota(ask, lambda: _surely_counted(entries))
+            images = self._offers.images(ask)
             return CloudSnapshot(
                 number=next(self._numbers),
                 requested_at=requested_at,
@@ -88,7 +97,8 @@ class OpenStackCloud:
                 quota=quota.quota,
                 quota_servers=quota.servers,
                 flavors=frozenset(flavors),
-                images=frozenset(self._offers.images(ask)),
+                images=frozenset(images.active),
+                worker_images=images.of_workers,
             )
 
     def _servers(
@@ -144,6 +154,63 @@ class OpenStackCloud:
                 _require_named(error, server_id)
                 return False
             return shown.server.status != "DELETED"
+
+    def worker_images(self) -> ImageList:
+        """The list of images, asked for now."""
+        with self._asking("worker_images", "list images") as ask:
+            return self._offers.images_now(ask).of_workers
+
+    def console(self, server_id: str) -> str:
+        """POST, as Nova wants it, of what only reads: no answer is never `Unknown`."""
+        attempt = f"read the console of server {server_id}"
+        with self._asking("console", attempt) as ask:
+            try:
+                response = self._act(ask, server_id, {"os-getConsoleOutput": {}})
+            except Unknown as error:
+                raise Unavailable(f"{attempt}: no answer") from error
+            if response.status_code != requests.codes.ok:
+                raise self._access.translator.refusal(attempt, response, is_write=False)
+            try:
+                return decoded(response.content, Console).output or ""
+            except msgspec.DecodeError as error:
+                raise Malformed(f"{attempt}: the answer makes no sense: {error}") from error
+
+    def make_image(self, order: ImageOrder) -> str:
+        """POST once; see the port."""
+        attempt = f"make image {order.name} of server {order.server_id}"
+        with self._asking("make_image", attempt) as ask:
+            wanted = {"name": order.name, "metadata": dict(order.metadata)}
+            response = self._act(ask, order.server_id, {"createImage": wanted})
+            self._offers.forget_images()
+            if response.status_code != requests.codes.accepted:
+                raise self._access.translator.refusal(attempt, response, is_write=True)
+            try:
+                # Below microversion 2.45 the id stands in the Location alone.
+                if not response.content:
+                    return response.headers["Location"].rstrip("/").rpartition("/")[2]
+                return decoded(response.content, ImageMade).image_id
+            except (KeyError, msgspec.DecodeError) as error:
+                raise Unknown(
+                    f"{attempt}: accepted, but the answer names no id ({error}); look for it"
+                ) from error
+
+    def delete_image(self, image_id: str) -> None:
+        """DELETE once; a 404 that names the image is success."""
+        attempt = f"delete image {image_id}"
+        with self._asking("delete_image", attempt) as ask:
+            response = self._access.send(
+                self._access.image,
+                "DELETE",
+                f"/images/{quote(image_id, safe='')}",
+                ask.attempt,
+                ask.call,
+            )
+            self._offers.forget_images()
+            if response.status_code != requests.codes.no_content:
+                error = self._access.translator.refusal(attempt, response, is_write=True)
+                if not isinstance(error, NotFound):
+                    raise error
+                _require_named(error, image_id)
 
     # ---- before the start ------------------------------------------------------------------------
 
@@ -263,6 +330,9 @@ class OpenStackCloud:
             **options,
         )
 
+    def _act(self, ask: Reads, server_id: str, what: Mapping[str, Any]) -> requests.Response:
+        return self._send(ask, "POST", f"{_path(server_id)}/action", json=what)
+
     def _body(self, order: ServerOrder, ask: Reads) -> dict[str, Any]:
         networks = [{"uuid": self._offers.network_id(ask, name)} for name in order.networks]
         groups = [
@@ -296,7 +366,7 @@ def _path(server_id: str) -> str:
     return f"/servers/{quote(server_id, safe='')}"
 
 
-def _require_named(error: NotFound, server_id: str) -> None:
-    """Nova's 404 names the server; any other may be of a wrong URL, and proves nothing."""
-    if server_id not in str(error).partition(": ")[2]:
-        raise Unavailable(f"{error}; it does not name the server, so it proves nothing") from error
+def _require_named(error: NotFound, thing_id: str) -> None:
+    """A service's 404 names what it lacks; any other may be of a wrong URL, and proves nothing."""
+    if thing_id not in str(error).partition(": ")[2]:
+        raise Unavailable(f"{error}; it does not name {thing_id}, so it proves nothing") from error

@@ -6,9 +6,11 @@ Everything is looked up by name and handed to Nova by id: a name may be that of 
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -23,7 +25,8 @@ from infra.openstack.answers import (
 )
 from infra.openstack.reads import Reads, next_path
 from models.errors import Malformed, Unavailable
-from models.world import Quota
+from models.images import ACTIVE, IMAGE_PREFIX
+from models.world import Image, ImageList, Quota
 
 Value = TypeVar("Value")
 
@@ -34,6 +37,14 @@ class SeenQuota:
 
     quota: Quota
     servers: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeenImages:
+    """Ids of the active images by name (of several the newest), and the images of workers."""
+
+    active: Mapping[str, str]
+    of_workers: ImageList
 
 
 class Kept(Generic[Value]):
@@ -53,21 +64,29 @@ class Kept(Generic[Value]):
         if not self._lock.acquire(timeout=ask.deadline.require(ask.attempt)):
             raise Unavailable(f"{ask.attempt}: another call waits for the same answer for too long")
         try:
-            now = self._monotonic()
-            if self._kept is None or now - self._kept[0] >= self._seconds:
-                self._kept = (now, load())
-            return self._kept[1]
+            now, kept = self._monotonic(), self._kept
+            if kept is None or now - kept[0] >= self._seconds:
+                kept = self._kept = (now, load())
+            return kept[1]
         finally:
             self._lock.release()
+
+    def forget(self) -> None:
+        """Ask anew the next time."""
+        self._kept = None
 
 
 class Offers:
     """Quota, flavors, images, networks and security groups of the project."""
 
-    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, seconds: float, monotonic: Callable[[], float], now: Callable[[], datetime]
+    ) -> None:
+        self._now = now
+        self._lists = itertools.count(1)
         self._quota: Kept[SeenQuota] = Kept(seconds, monotonic)
         self._flavors: Kept[Mapping[str, str]] = Kept(seconds, monotonic)
-        self._images: Kept[Mapping[str, str]] = Kept(seconds, monotonic)
+        self._images: Kept[SeenImages] = Kept(seconds, monotonic)
         self._ids: dict[tuple[str, str], str] = {}
 
     def quota(self, ask: Reads, counted: Callable[[], frozenset[str]]) -> SeenQuota:
@@ -93,26 +112,45 @@ class Offers:
 
         return self._flavors.get(ask, load)
 
-    def images(self, ask: Reads) -> Mapping[str, str]:
-        """Ids of the active images by name; of several of one name the newest."""
+    def images(self, ask: Reads) -> SeenImages:
+        """The images at most a minute old."""
+        return self._images.get(ask, lambda: self.images_now(ask))
 
-        def load() -> Mapping[str, str]:
-            found: dict[str, str] = {}
-            query = "status=active&limit=1000&sort_key=created_at&sort_dir=desc"
-            path: str | None = f"/images?{query}"
-            while path:
-                page = ask.image(path, ImagePage)
-                for image in page.images:
-                    found.setdefault(image.name or "", image.id)
-                path = next_path([Link("next", page.next)] if page.next else [], path)
-            return found
+    def images_now(self, ask: Reads) -> SeenImages:
+        """All images, of which those of workers are kept whole.
 
-        return self._images.get(ask, load)
+        Only what is private to the project can be the image that we made: an image of others that
+        bears its name is none to boot from.
+        """
+        requested_at = self._now()
+        active: dict[str, str] = {}
+        of_workers: list[Image] = []
+        path: str | None = "/images?limit=1000&sort_key=created_at&sort_dir=desc"
+        while path:
+            page = ask.image(path, ImagePage)
+            for entry in page.images:
+                name = entry.name or ""
+                if entry.status == ACTIVE:
+                    active.setdefault(name, entry.id)
+                if name.startswith(IMAGE_PREFIX) and entry.visibility == "private":
+                    of_workers.append(entry.as_image())
+            path = next_path([Link("next", page.next)] if page.next else [], path)
+        listed = ImageList(
+            number=next(self._lists), requested_at=requested_at, images=tuple(of_workers)
+        )
+        return SeenImages(active=active, of_workers=listed)
 
-    def image_id(self, ask: Reads, name: str) -> str:
-        """The newest active image of a name. Raises `Malformed` when there is none."""
+    def image_id(self, ask: Reads, image: str) -> str:
+        """The image of this id, or the newest active one of this name. Raises `Malformed` when
+        there is none of the name.
+        """
+        if _is_id(image):
+            return image
+        return self._newest(ask, image)
+
+    def _newest(self, ask: Reads, name: str) -> str:
         try:
-            return self.images(ask)[name]
+            return self.images(ask).active[name]
         except KeyError:
             raise Malformed(
                 f"{ask.attempt}: there is no active image {name!r} in the project"
@@ -139,6 +177,10 @@ class Offers:
             name,
             lambda: ask.network("/security-groups", name, SecurityGroups).security_groups,
         )
+
+    def forget_images(self) -> None:
+        """List images anew: what was kept is no longer so."""
+        self._images.forget()
 
     def forget_ids(self) -> None:
         """Look networks and security groups up anew: the cloud refused what we named."""

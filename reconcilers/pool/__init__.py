@@ -1,10 +1,10 @@
 """The worker pool: enough workers for the waiting jobs, none without work, never above the caps.
 
 `decide` surveys the world once (`survey`, `roster`) and asks, in this order: who is who
-(`identity`), what to create (`grow`, with `capacity`, `limits` and `backoffs`), what failed
-(`stale`), whom to take back (`undo`), who is not needed (`shrink`); and then of each worker not
-chosen its own next step: `identity`, `admit`, `protocol` with its `barrier`, or `removal`. No
-worker gets two. What a breaker forbids is then held back (`breaker`).
+(`identity`), what workers boot from (`image`), what to create (`grow`, with `capacity`, `limits`
+and `backoffs`), what failed (`stale`), whom to take back (`undo`), who is not needed (`shrink`);
+and then of each worker not chosen its own next step: `identity`, `admit`, `protocol` with its
+`barrier`, or `removal`. No worker gets two. What a breaker forbids is then held back (`breaker`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from reconcilers.pool.admit import booting, serving
 from reconcilers.pool.breaker import Alarm, breakers, guarded
 from reconcilers.pool.grow import grow
 from reconcilers.pool.identity import awaited, nodes, strangers
+from reconcilers.pool.image import image
 from reconcilers.pool.protocol import retiring
 from reconcilers.pool.removal import deleting, vanished
 from reconcilers.pool.shrink import shrink
@@ -52,6 +53,7 @@ def _decisions(survey: Survey) -> Iterator[Decision]:
     yield from _unknown_sources(survey)
     yield from nodes(survey)
     yield from strangers(survey)
+    yield from image(survey)
     growth = grow(survey)
     yield from growth.decisions
     chosen: dict[Subject, Decision] = {}

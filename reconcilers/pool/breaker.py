@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from models.actions import (
     CloseBreaker,
     CommitDelete,
+    DeleteImage,
     DeleteServer,
     EndAcceptance,
     MarkWorker,
@@ -235,6 +236,10 @@ def guarded(survey: Survey, alarm: Alarm, decisions: Iterable[Decision]) -> Iter
             if name is not None and (worker is None or worker.server_id not in alarm.spared):
                 yield _held_back(decision, name, tripped[name])
                 continue
+        if BreakerName.SERVERS in tripped and isinstance(decision, DeleteImage):
+            # Whether anything was made from it is what the list of servers says.
+            yield _held_back(decision, BreakerName.SERVERS, tripped[BreakerName.SERVERS])
+            continue
         yield decision
 
 

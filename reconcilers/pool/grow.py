@@ -13,6 +13,7 @@ from itertools import chain
 
 from models.actions import CreateServer
 from models.fleet import in_dispatch_order
+from models.images import image_to_boot
 from models.lifecycle import Status
 from models.plan import Decision, Fact, Held, Reason, Subject, SubjectKind
 from models.records import Backoff, InFlight, Job, WorkerOrder
@@ -22,6 +23,7 @@ from models.world import CloudSnapshot
 from reconcilers.pool.backoffs import backoff_of, is_probed
 from reconcilers.pool.capacity import Claim, Limit, Share, share
 from reconcilers.pool.identity import free_names
+from reconcilers.pool.image import why_no_image
 from reconcilers.pool.limits import limits
 from reconcilers.pool.survey import Survey, comes_back
 
@@ -86,7 +88,7 @@ def grow(survey: Survey) -> Growth:
     return Growth(
         decisions=(
             *filter(None, refusals.values()),
-            *_created(survey, served),
+            *_created(survey, cloud, served),
             *_unserved(served),
             *_covered(survey, found),
         ),
@@ -130,17 +132,15 @@ def _ranks(ready: tuple[Job, ...], in_flight: tuple[InFlight, ...]) -> Mapping[s
 
 def obstacle(survey: Survey, cloud: CloudSnapshot, wish: Wish) -> Held | None:
     """Why none of a flavor can be created whatever the capacity, if there is such a reason."""
-    image = survey.world.site.image
     if wish.flavor not in survey.world.registry.flavors:
         why = f"models/job_types.py has no flavor {wish.flavor}: add it there, or cancel what asks"
         return _refused(wish, Reason.FLAVOR_UNKNOWN, why)
     if wish.flavor not in cloud.flavors:
         why = f"OpenStack offers no flavor {wish.flavor}: have it made, or shared with our project"
         return _refused(wish, Reason.FLAVOR_UNKNOWN, why)
-    if image not in cloud.images:
-        why = f"OpenStack has no active image {image}: make it, or correct openstack.image"
-        return _refused(wish, Reason.IMAGE_MISSING, why)
-    unseen = _unseen_creations(survey)
+    if image_to_boot(cloud, survey.world.site) is None:
+        return _refused(wish, Reason.IMAGE_MISSING, why_no_image(survey, cloud))
+    unseen = survey.unseen_creations()
     if unseen:
         return _refused(wish, Reason.INTENT_OPEN, f"{', '.join(unseen)} is being recorded")
     backoff = backoff_of(survey, wish.flavor)
@@ -163,13 +163,6 @@ def _probing(survey: Survey, wish: Wish) -> Wish:
     return replace(wish, backoff=backoff)
 
 
-def _unseen_creations(survey: Survey) -> list[str]:
-    """Names of creations in flight whose rows the store did not show yet: nobody counts them."""
-    prefix = f"{SubjectKind.WORKER}:{survey.world.site.worker_prefix}"
-    busy = {s.partition(":")[2] for s in survey.world.busy if s.startswith(prefix)}
-    return sorted(busy - {m.worker.name for m in survey.members}) if busy else []
-
-
 def _refused(wish: Wish, reason: Reason, why: str) -> Held:
     return Held(
         subject=wish.subject,
@@ -184,8 +177,10 @@ def _wanted(wish: Wish) -> str:
     return f"{jobs}, {are(len(wish.orders), 'worker')} ordered" if wish.orders else jobs
 
 
-def _created(survey: Survey, served: Sequence[tuple[Wish, Share]]) -> Iterator[CreateServer]:
-    names = free_names(survey)
+def _created(
+    survey: Survey, cloud: CloudSnapshot, served: Sequence[tuple[Wish, Share]]
+) -> Iterator[CreateServer]:
+    names, image = free_names(survey), image_to_boot(cloud, survey.world.site)
     for wish, granted in ((w, s.granted) for w, s in served):
         for_jobs = min(wish.need, granted)
         for order in (*[None] * for_jobs, *wish.orders[: granted - for_jobs]):
@@ -197,6 +192,7 @@ def _created(survey: Survey, served: Sequence[tuple[Wish, Share]]) -> Iterator[C
                 facts=(("flavor", wish.flavor), ("wanted", wish.want), ("created", granted)),
                 name=name,
                 flavor=wish.flavor,
+                image=image or "",
                 order_id=None if order is None else order.id,
             )
 

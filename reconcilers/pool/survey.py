@@ -131,6 +131,12 @@ class Survey:
     def _open(self, kind: IntentKind, subject: str) -> tuple[Intent, ...]:
         return self.intents.get((kind, subject), ())
 
+    def unseen_creations(self) -> list[str]:
+        """Creations in flight whose rows the store does not show yet: nobody counts them."""
+        prefix = f"{SubjectKind.WORKER}:{self.world.site.worker_prefix}"
+        busy = {s.partition(":")[2] for s in self.world.busy if s.startswith(prefix)}
+        return sorted(busy - {m.worker.name for m in self.members}) if busy else []
+
     def size(self, flavor: str) -> Flavor:
         """A flavor's size; one that the registry does not know counts as large as the largest."""
         known = self.world.registry.flavors

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from models.errors import NotFound, PortError, Throttled, Unavailable, Unknown
-from models.ports import ServerOrder
-from models.world import CloudSnapshot, Quota, Server
-from simulator.cloud.servers import CloudServer, Wanted
+from models.images import IMAGE_PREFIX
+from models.ports import ImageOrder, ServerOrder
+from models.world import CloudSnapshot, ImageList, Quota, Server
+from simulator.cloud.servers import CloudServer, Image, Wanted
 from simulator.cloud.state import SimulatedCloud
 from simulator.faults import Crash, Fault, Faults
 
@@ -22,13 +23,15 @@ Answer = TypeVar("Answer")
 
 class MemoryCloud:
     """Implements `models.ports.Cloud`. Operations: `cloud.snapshot`, `.create`, `.delete`,
-    `.exists`; each asks `faults` once per call.
+    `.exists`, `.worker_images`, `.console`, `.make_image`, `.delete_image`; each asks `faults` once
+    per call.
     """
 
     def __init__(self, cloud: SimulatedCloud, faults: Faults | None = None) -> None:
         self._cloud = cloud
         self._faults = faults or Faults()
         self._number = 0
+        self._lists = 0
         self._listed: tuple[int, tuple[Server, ...]] = (-1, ())
         self._slow: _SlowPart | None = None
 
@@ -68,6 +71,44 @@ class MemoryCloud:
 
         return self._read("cloud.exists", look)
 
+    def worker_images(self) -> ImageList:
+        """The images of workers as they are now."""
+        return self._read("cloud.worker_images", self._images)
+
+    def console(self, server_id: str) -> str:
+        """What a server has written."""
+        return self._read("cloud.console", lambda: self._cloud.snapshots.console(server_id))
+
+    def make_image(self, order: ImageOrder) -> str:
+        """Accept an image of a server."""
+        cloud = self._cloud
+
+        def effect() -> Image:
+            return cloud.snapshots.make(order.server_id, order.name, order.metadata)
+
+        made = self._write("cloud.make_image", effect, cloud.options.late_effect)
+        self._slow = None
+        return made.id
+
+    def delete_image(self, image_id: str) -> None:
+        """Delete an image; one already gone is no error."""
+        self._write("cloud.delete_image", lambda: self._cloud.remove_image(image_id), timedelta(0))
+        self._slow = None
+
+    def _images(self) -> ImageList:
+        cloud = self._cloud
+        with cloud.lock:
+            self._lists += 1
+            return ImageList(
+                number=self._lists,
+                requested_at=cloud.timeline.now(),
+                images=tuple(
+                    image.as_listed()
+                    for image in reversed(cloud.images.values())
+                    if image.name.startswith(IMAGE_PREFIX)
+                ),
+            )
+
     def _look(self) -> CloudSnapshot:
         cloud = self._cloud
         with cloud.lock:
@@ -76,7 +117,7 @@ class MemoryCloud:
                 self._listed = (cloud.version, tuple(s.as_listed() for s in cloud.servers()))
             servers = self._listed[1]
             if self._slow is None or now - self._slow.at >= cloud.options.quota_age:
-                self._slow = _SlowPart(cloud, now)
+                self._slow = _SlowPart(cloud, self._images())
             self._number += 1
             return CloudSnapshot(
                 number=self._number,
@@ -86,6 +127,7 @@ class MemoryCloud:
                 quota_servers=self._slow.servers,
                 flavors=self._slow.flavors,
                 images=self._slow.images,
+                worker_images=self._slow.worker_images,
             )
 
     def _wanted(self, order: ServerOrder) -> Wanted:
@@ -94,7 +136,7 @@ class MemoryCloud:
         return Wanted(
             name=order.name,
             flavor_id=cloud.flavor_id(order.flavor),
-            image_id=cloud.image_id(order.image),
+            image_id=order.image if order.image in cloud.images else cloud.image_id(order.image),
             networks=networks or None,
             security_groups=order.security_groups,
             key_name=order.key_name,
@@ -142,8 +184,9 @@ class MemoryCloud:
 class _SlowPart:
     """Quota, flavors and images as they were when they were last read."""
 
-    def __init__(self, cloud: SimulatedCloud, at: datetime) -> None:
-        self.at = at
+    def __init__(self, cloud: SimulatedCloud, images: ImageList) -> None:
+        self.at = images.requested_at
+        self.worker_images = images
         self.quota: Quota = cloud.quota()
         self.servers = frozenset(s.id for s in cloud.servers() if s.is_surely_counted)
         self.flavors = frozenset(flavor.name for flavor in cloud.flavors.values())

@@ -23,6 +23,17 @@ class BootFailure(StrEnum):
     """BUILD until it is deleted."""
 
 
+class SnapshotFailure(StrEnum):
+    """How the making of an image may go wrong."""
+
+    GIVEN_UP = "given_up"
+    """Nova fails half-way and deletes the image, as it does when the upload fails."""
+    KILLED = "killed"
+    """Glance refuses the data: the image stays, in a status from which nothing leads on."""
+    STUCK = "stuck"
+    """The host dies: the image is queued, and the server's task goes on, for ever."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CloudOptions:
     """What one project of the cloud has and may do. A quota of None is unlimited."""
@@ -51,8 +62,18 @@ class CloudOptions:
     deleted_shown: timedelta = timedelta(milliseconds=500)
     """How long a deleted server is shown as DELETED by id before it is a 404."""
 
+    image_time: timedelta = timedelta(seconds=90)
+    """From the order of an image of a server until it is active."""
+
+    template: str | None = None
+    """The name of a server that is there from the start for images to be made of."""
+
+    template_setup: timedelta = timedelta(minutes=3)
+    """From ACTIVE until the console of a template says that its set-up has finished."""
+
     late_effect: timedelta = timedelta(0)
-    """How long after a lost reply its create takes effect: longer than any client waits."""
+    """How long after a lost reply its create takes effect, of a server or of an image: longer than
+    any client waits."""
 
     page_limit: int = 1000
     """Most servers in one page of a list, Nova's `osapi_max_limit`."""

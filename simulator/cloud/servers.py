@@ -6,18 +6,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import models.world
 from models.job_types import Flavor
 from models.world import Server
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Image:
-    """An image. Names are not unique; a server boots from an active one only."""
+    """An image. Names are not unique; a server boots from an active one only.
+
+    A snapshot is `made_of` a server and is its project's alone.
+    """
 
     id: str
     name: str
     created_at: datetime
     status: str = "active"
+    made_of: str | None = None
+    min_disk: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def as_listed(self) -> models.world.Image:
+        """What a list shows of it, as the port tells it."""
+        return models.world.Image(
+            id=self.id,
+            name=self.name,
+            status=self.status,
+            created_at=self.created_at.replace(microsecond=0),
+            made_of=self.made_of,
+            metadata=dict(self.metadata),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +88,9 @@ class CloudServer:
     turn: int = 0
     """Grows when the future of the server changes, so that what was planned before is void."""
 
+    console: str = ""
+    """What it has written on its console since it was started last."""
+
     shown: Server | None = None
     """The record of this server in a list, until it changes."""
 
@@ -119,4 +140,5 @@ class CloudServer:
             metadata=dict(self.wanted.metadata),
             address=self.address,
             fault=None if self.in_cell0 else self.fault,
+            image_id=self.wanted.image_id,
         )

@@ -30,6 +30,8 @@ from simulator.cloud.admission import (
 )
 from simulator.cloud.options import NO_VALID_HOST, BootFailure, CloudOptions
 from simulator.cloud.servers import CloudServer, Image, Wanted
+from simulator.cloud.snapshots import Snapshots
+from simulator.ids import named_id
 from simulator.timeline import Timeline
 
 BOOT_STEPS = ((0.05, None), (0.1, "networking"), (0.25, "spawning"))
@@ -66,12 +68,14 @@ class SimulatedCloud:
         self._servers: dict[str, CloudServer] = {}
         self._boot_failures: deque[tuple[BootFailure, str | None]] = deque()
         self._delete_failures = 0
-        self.flavors = {self._named_id("flavor", f.name): f for f in self.options.flavors}
-        self.networks = {self._named_id("network", name): name for name in self.options.networks}
+        self.flavors = {named_id("flavor", f.name): f for f in self.options.flavors}
+        self.networks = {named_id("network", name): name for name in self.options.networks}
         self.security_groups = {
-            self._named_id("group", name): name for name in self.options.security_groups
+            named_id("group", name): name for name in self.options.security_groups
         }
         self.images: dict[str, Image] = {}
+        self.images_changed_at = timeline.now()
+        self.snapshots = Snapshots(self)
         for name in self.options.images:
             self.add_image(name)
 
@@ -141,7 +145,7 @@ class SimulatedCloud:
             now = self.timeline.now()
             self.created += 1
             server = CloudServer(
-                id=self._new_id(),
+                id=self.new_id(),
                 wanted=wanted,
                 flavor=flavor,
                 created_at=now,
@@ -168,9 +172,9 @@ class SimulatedCloud:
             if server.in_cell0 or server.over_quota or server.task_state == "scheduling":
                 self._forget(server)  # it never reached a host
             else:
-                self._change(server, task_state="deleting")
+                self.change(server, task_state="deleting")
                 if not server.boot_pending:
-                    self._later(server, self.options.delete_time, self._end)
+                    self.later(server, self.options.delete_time, self._end)
 
     # ---- what people and tests do to it ----------------------------------------------------------
 
@@ -178,15 +182,26 @@ class SimulatedCloud:
         """One more image, even of a name that there is."""
         with self.lock:
             image = Image(
-                id=self._new_id(), name=name, created_at=self.timeline.now(), status=status
+                id=self.new_id(), name=name, created_at=self.timeline.now(), status=status
             )
-            self.images[image.id] = image
+            self.put_image(image)
             return image
+
+    def put_image(self, image: Image) -> None:
+        """Let an image be as this says."""
+        with self.lock:
+            self.images[image.id] = image
+            self._images_changed()
 
     def remove_image(self, image_id: str) -> None:
         """Delete an image; servers made from it live on."""
         with self.lock:
             self.images.pop(image_id, None)
+            self._images_changed()
+
+    def _images_changed(self) -> None:
+        self.images_changed_at = self.timeline.now()
+        self.version += 1
 
     def fail_boots(self, how: BootFailure, times: int = 1, flavor: str | None = None) -> None:
         """Let the next `times` boots (of a flavor) fail so."""
@@ -224,19 +239,19 @@ class SimulatedCloud:
     def _boot(self, server: CloudServer) -> None:
         failure = self._failure_of(server)
         if failure is BootFailure.NO_VALID_HOST:
-            self._later(server, self.options.error_time, self._find_no_host)
+            self.later(server, self.options.error_time, self._find_no_host)
             return
         spread = 1 + self.options.boot_spread * self._chance.random()
         boot = self.options.boot_time * spread
-        self._later(server, min(boot * SCHEDULED, self.options.error_time), self._schedule)
+        self.later(server, min(boot * SCHEDULED, self.options.error_time), self._schedule)
         for part, task_state in BOOT_STEPS:
-            self._later(server, boot * part, partial(self._step, task_state=task_state))
+            self.later(server, boot * part, partial(self._step, task_state=task_state))
         if failure is BootFailure.SPAWN:
-            self._later(server, boot, self._fail_to_spawn)
+            self.later(server, boot, self._fail_to_spawn)
         elif failure is None:
-            self._later(server, boot, self._start)
+            self.later(server, boot, self._start)
         else:
-            self._later(server, boot, self._get_stuck)
+            self.later(server, boot, self._get_stuck)
 
     def _failure_of(self, server: CloudServer) -> BootFailure | None:
         largest = self.options.largest_host_vcpus
@@ -264,7 +279,7 @@ class SimulatedCloud:
     def _step(self, server: CloudServer, task_state: str | None) -> None:
         # A delete that came meanwhile keeps its task state until the spawn ends.
         if not server.doomed:
-            self._change(server, task_state=task_state)
+            self.change(server, task_state=task_state)
 
     def _find_no_host(self, server: CloudServer) -> None:
         server.in_cell0 = server.counted = True
@@ -279,12 +294,12 @@ class SimulatedCloud:
             f"build failures for instance {server.id}.",
         )
         if server.doomed:
-            self._later(server, self.options.delete_time, self._end)
+            self.later(server, self.options.delete_time, self._end)
 
     def _get_stuck(self, server: CloudServer) -> None:
         server.boot_pending = False
         if server.doomed:
-            self._later(server, self.options.delete_time, self._end)
+            self.later(server, self.options.delete_time, self._end)
 
     def _start(self, server: CloudServer) -> None:
         server.boot_pending = False
@@ -292,10 +307,10 @@ class SimulatedCloud:
         number = server.number % 65_024
         server.address = f"10.77.{number // 254}.{number % 254 + 1}"
         server.network = self._network_of(server)
-        self._change(server, status="ACTIVE", task_state=None, vm_state="active")
+        self.change(server, status="ACTIVE", task_state=None, vm_state="active")
         if server.doomed:
             # Nova shows it ACTIVE for a moment although its end has been asked for.
-            self._later(server, self.options.delete_time, self._end)
+            self.later(server, self.options.delete_time, self._end)
             return
         for listener in self.on_active:
             listener(server)
@@ -306,14 +321,14 @@ class SimulatedCloud:
             server.doomed = False
             self._fail(server, "Failed to terminate the instance on its host")
             return
-        self._change(server, status="DELETED", task_state=None, vm_state="deleted")
+        self.change(server, status="DELETED", task_state=None, vm_state="deleted")
         self._tell_gone(server)
-        self._later(server, self.options.deleted_shown, self._drop)
+        self.later(server, self.options.deleted_shown, self._drop)
 
     def _forget(self, server: CloudServer) -> None:
         server.turn += 1
         if not server.is_deleted:
-            self._change(server, status="DELETED", task_state=None, vm_state="deleted")
+            self.change(server, status="DELETED", task_state=None, vm_state="deleted")
             self._tell_gone(server)
         self._drop(server)
 
@@ -328,11 +343,12 @@ class SimulatedCloud:
 
     def _fail(self, server: CloudServer, message: str, vm_state: str = "error") -> None:
         server.fault, server.fault_at = message, self.timeline.now()
-        self._change(server, status="ERROR", task_state=None, vm_state=vm_state)
+        self.change(server, status="ERROR", task_state=None, vm_state=vm_state)
 
-    def _change(
+    def change(
         self, server: CloudServer, *, task_state: str | None, status: str = "", vm_state: str = ""
     ) -> None:
+        """Let a server be in another state; what is not named stays as it is."""
         server.task_state = task_state
         server.status = status or server.status
         server.vm_state = vm_state or server.vm_state
@@ -340,9 +356,10 @@ class SimulatedCloud:
         server.shown = None
         self.version += 1
 
-    def _later(
+    def later(
         self, server: CloudServer, delay: timedelta, event: Callable[[CloudServer], None]
     ) -> None:
+        """Let something happen to a server, unless its future changes before."""
         turn = server.turn
 
         def happen() -> None:
@@ -377,9 +394,6 @@ class SimulatedCloud:
                 server.shown = None
                 self.version += 1
 
-    def _new_id(self) -> str:
+    def new_id(self) -> str:
+        """An id nobody has had."""
         return str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
-
-    @staticmethod
-    def _named_id(kind: str, name: str) -> str:
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"simulated:{kind}:{name}"))

@@ -47,6 +47,9 @@ from simulator.examples.openstack import (
     a_cloud,
     a_quota,
     a_server,
+    a_template,
+    an_image,
+    some_images,
 )
 from simulator.examples.workers import (
     a_booting_worker,
@@ -92,6 +95,7 @@ __all__ = [
     "a_server",
     "a_site",
     "a_store",
+    "a_template",
     "a_worker",
     "a_world",
     "address_of",
@@ -99,11 +103,13 @@ __all__ = [
     "an_evaluation",
     "an_id",
     "an_identity",
+    "an_image",
     "an_intent",
     "end_run",
     "in_flight",
     "parents_in_nomad",
     "queue_run",
     "reserve_worker",
+    "some_images",
     "some_new_jobs",
 ]

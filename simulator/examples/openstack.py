@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from models.fleet import DEPLOYMENT_METADATA, FLAVOR_METADATA, INTENT_METADATA
+from models.images import TEMPLATE_METADATA, image_name
 from models.job_types import DEFAULT_REGISTRY
-from models.world import CloudSnapshot, Quota, Server
+from models.world import CloudSnapshot, Image, ImageList, Quota, Server
 from simulator.examples.base import DEPLOYMENT, FLAVOR, LONG_AGO, NOW, address_of, an_id
 
 
@@ -28,6 +29,45 @@ def a_server(number: int = 1, **changes: Any) -> Server:
         },
         address=address_of(number),
     )
+    return replace(default, **changes)
+
+
+TEMPLATE = "tf-titi"
+
+
+def a_template(number: int = 1, **changes: Any) -> Server:
+    """Template server `number`, set up long ago."""
+    default = Server(
+        id=str(an_id("template", number)),
+        name=TEMPLATE,
+        status="ACTIVE",
+        created_at=LONG_AGO,
+        flavor="eo1.xsmall",
+    )
+    return replace(default, **changes)
+
+
+def an_image(number: int = 1, **changes: Any) -> Image:
+    """The active image that we made of template `number`."""
+    template = str(an_id("template", number))
+    default = Image(
+        id=str(an_id("image", number)),
+        name=image_name(template),
+        status="active",
+        created_at=LONG_AGO,
+        made_of=template,
+        metadata={
+            DEPLOYMENT_METADATA: DEPLOYMENT,
+            TEMPLATE_METADATA: template,
+            INTENT_METADATA: str(an_id("make-image", number)),
+        },
+    )
+    return replace(default, **changes)
+
+
+def some_images(*images: Image, **changes: Any) -> ImageList:
+    """A list of these images, asked for a moment ago."""
+    default = ImageList(number=1, requested_at=NOW - timedelta(seconds=1), images=images)
     return replace(default, **changes)
 
 

@@ -76,6 +76,7 @@ def a_site(**changes: Any) -> Site:
     """The example deployment with all its parents."""
     default = Site(
         deployment=DEPLOYMENT,
+        image="os-worker-template",
         networks=("hrsi",),
         security_groups=("default",),
         key_name="hrsi",

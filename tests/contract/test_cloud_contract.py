@@ -44,6 +44,7 @@ def test_a_created_server_is_listed_at_once_with_all_that_was_asked_for(
         flavor=order.flavor,
         task_state="scheduling",
         metadata=order.metadata,
+        image_id=cloud.state.image_id(order.image),
     )
     assert cloud.port.exists(server_id)
 

@@ -196,6 +196,7 @@ def wanted(world: World) -> list[Decision]:
             because="a job waits",
             name=NAME,
             flavor="hm.medium",
+            image="os-worker-template",
         )
     ]
 

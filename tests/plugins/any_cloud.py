@@ -152,7 +152,7 @@ class Live:
     def __init__(self, config: Config, environment: Mapping[str, str], opened: ExitStack) -> None:
         cloud = config.openstack
         self.clock: Clock = SystemClock()
-        self.image = cloud.image
+        self.image = cloud.image or "os-worker-template"
         self.networks = cloud.networks
         self.security_groups = cloud.security_groups
         self._deadline = CALL

@@ -11,17 +11,27 @@ from datetime import timedelta
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from controller.cli.drain import to_drain
 from controller.simulation import Plan, Simulation
+from models.images import ACTIVE
 from models.ports import Asked
 from models.records import NewJob, Priority
 from simulator.behaviour import Behaviour, Ending, Spread
+from simulator.cloud.options import CloudOptions, SnapshotFailure
+from simulator.cloud.servers import CloudServer
 from simulator.faults import Fault
 from simulator.systems import Scenario
 
 PERSON = Asked(actor="operator", reason="drawn")
+TEMPLATE = "tf-titi"
 TYPES = ("test", "gfsc", "fsc_rlie")
 PAUSABLE = ("everything", "loop:execution", "loop:monitor", "loop:worker-pool", "type:gfsc")
 LOOPS = ("execution", "monitor", "worker-pool")
@@ -41,6 +51,10 @@ CALLS = (
     "cloud.delete",
     "cloud.exists",
     "cloud.snapshot",
+    "cloud.worker_images",
+    "cloud.console",
+    "cloud.make_image",
+    "cloud.delete_image",
     "store.claim",
     "store.report",
     "store.end",
@@ -71,9 +85,14 @@ TIGHT = {
 class LifeOfAnInstallation(RuleBasedStateMachine):
     """One deployment, one or two controllers, everything that may happen to it."""
 
-    @initialize(seed=st.integers(0, 10**6), controllers=st.sampled_from([1, 1, 2]))
-    def begin(self, seed: int, controllers: int) -> None:
-        scenario = Scenario(seed=seed, behaviours=dict.fromkeys(TYPES, MIXED))
+    @initialize(
+        seed=st.integers(0, 10**6),
+        controllers=st.sampled_from([1, 1, 2]),
+        template=st.sampled_from([None, TEMPLATE]),
+    )
+    def begin(self, seed: int, controllers: int, template: str | None) -> None:
+        cloud = CloudOptions(template=template)
+        scenario = Scenario(seed=seed, cloud=cloud, behaviours=dict.fromkeys(TYPES, MIXED))
         self.sim = Simulation(Plan(scenario=scenario, parameters=TIGHT, controllers=controllers))
         self.made = 0
 
@@ -140,6 +159,11 @@ class LifeOfAnInstallation(RuleBasedStateMachine):
         if servers:
             self.sim.systems.outside.cloud.vanish(servers[pick % len(servers)].id)
 
+    @precondition(lambda self: self.has_template)
+    @rule(how=st.sampled_from(SnapshotFailure))
+    def an_image_will_go_wrong(self, how: SnapshotFailure) -> None:
+        self.sim.systems.outside.cloud.snapshots.fail(how)
+
     # ---- people ----------------------------------------------------------------------------------
 
     @rule(pick=st.integers(0, 99), forced=st.booleans())
@@ -179,6 +203,32 @@ class LifeOfAnInstallation(RuleBasedStateMachine):
     def a_person_resumes_something(self, what: str) -> None:
         self.sim.systems.store.resume([what], PERSON)
 
+    @precondition(lambda self: self.has_template)
+    @rule(seconds=st.none() | st.integers(0, 900), deleted=st.booleans())
+    def a_person_makes_another_template(self, seconds: int | None, *, deleted: bool) -> None:
+        cloud = self.sim.systems.outside.cloud
+        if deleted:
+            for old in self.templates():
+                cloud.vanish(old.id)
+        setup = None if seconds is None else timedelta(seconds=seconds)
+        cloud.snapshots.add_template(TEMPLATE, setup)
+
+    @precondition(lambda self: self.has_template)
+    @rule(pick=st.integers(0, 99))
+    def a_person_deletes_an_image(self, pick: int) -> None:
+        cloud = self.sim.systems.outside.cloud
+        made = [image.id for image in cloud.images.values() if image.made_of]
+        if made:
+            cloud.remove_image(made[pick % len(made)])
+
+    @property
+    def has_template(self) -> bool:
+        """Workers boot from an image that the pool makes."""
+        return self.sim.systems.scenario.cloud.template is not None
+
+    def templates(self) -> list[CloudServer]:
+        return [s for s in self.sim.systems.outside.cloud.servers() if s.name == TEMPLATE]
+
     # ---- what holds ------------------------------------------------------------------------------
 
     @invariant()
@@ -192,8 +242,22 @@ class LifeOfAnInstallation(RuleBasedStateMachine):
             return
         self.sim.systems.faults.clear()
         self.sim.systems.store.resume(PAUSABLE, PERSON)
+        if self.has_template:
+            self.a_person_looks_after_the_template()
         came_to_rest = self.sim.run_until(self.sim.is_quiet, timedelta(hours=24))
         assert came_to_rest, self.left_over()
+
+    def a_person_looks_after_the_template(self) -> None:
+        """What the alarms ask for: images that hang are deleted, templates said to be good."""
+        cloud = self.sim.systems.outside.cloud
+        cloud.snapshots.fail_no_more()
+        for image in list(cloud.images.values()):
+            if image.made_of and image.status != ACTIVE:
+                cloud.remove_image(image.id)
+        for template in self.templates():
+            cloud.snapshots.say_finished(template.id)
+            if template.status == "ACTIVE":
+                cloud.change(template, task_state=None)
 
     def left_over(self) -> str:
         tables = self.sim.systems.store.tables

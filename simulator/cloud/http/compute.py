@@ -21,6 +21,7 @@ DOWN_CELLS = (2, 69)
 """From here on lists show stubs of servers in down cells; below they leave them out."""
 
 NETWORKS_REQUIRED = (2, 37)
+IMAGE_ID_IN_BODY = (2, 45)
 STRICT_FILTERS = (2, 75)
 MIN_VERSION = (2, 1)
 
@@ -47,6 +48,7 @@ class Nova:
             ("POST", "/servers", self._create),
             ("GET", "/servers/<server_id>", self._show),
             ("DELETE", "/servers/<server_id>", self._delete),
+            ("POST", "/servers/<server_id>/action", self._act),
             ("GET", "/flavors/detail", self._flavors),
             ("GET", "/limits", self._limits),
         ):
@@ -171,6 +173,33 @@ class Nova:
 
         return self._trouble.write("cloud.delete", _refusing(effect))
 
+    def _act(self, request: Request, version: tuple[int, int], server_id: str) -> Response:
+        """The actions on a server that we need: its console, and an image of it."""
+        try:
+            asked = msgspec.json.decode(request.get_data(), type=_Act)
+        except msgspec.DecodeError as error:
+            return nova_error(400, f"Invalid input for field/attribute action. {error}")
+        if asked.image is not None:
+            return self._make_image(asked.image, version, server_id)
+        if asked.console is None:
+            return nova_error(400, "There is no such action.")
+
+        def look() -> Response:
+            return reply({"output": self._cloud.snapshots.console(server_id)})
+
+        return self._trouble.read("cloud.console", _refusing(look))
+
+    def _make_image(
+        self, wanted: _CreateImage, version: tuple[int, int], server_id: str
+    ) -> Response:
+        def effect() -> Response:
+            made = self._cloud.snapshots.make(server_id, wanted.name, wanted.metadata)
+            if version >= IMAGE_ID_IN_BODY:
+                return reply({"image_id": made.id}, 202)
+            return Response(status=202, headers={"Location": f"http://glance/images/{made.id}"})
+
+        return self._trouble.write("cloud.make_image", _refusing(effect))
+
     # ---- flavors and limits ----------------------------------------------------------------------
 
     def _flavors(self, request: Request, _: tuple[int, int]) -> Response:
@@ -243,6 +272,20 @@ class _Server(
 
 class _Create(msgspec.Struct):
     server: _Server
+
+
+class _CreateImage(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    metadata: dict[str, str] = {}
+
+
+class _Console(msgspec.Struct, forbid_unknown_fields=True):
+    length: int | None = None
+
+
+class _Act(msgspec.Struct, rename={"image": "createImage", "console": "os-getConsoleOutput"}):
+    image: _CreateImage | None = None
+    console: _Console | None = None
 
 
 def _wanted(body: bytes, version: tuple[int, int]) -> Wanted:

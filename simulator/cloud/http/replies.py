@@ -42,6 +42,13 @@ def nova_error(status: int, message: str) -> Response:
     return reply({name: {"code": status, "message": message}}, status)
 
 
+def glance_error(status: int, message: str) -> Response:
+    """An error as Glance words it."""
+    title = {404: "Not Found", 409: "Conflict"}[status]
+    code = f"{status} {title}"
+    return reply({"message": f"{message}<br /><br />\n\n\n", "code": code, "title": title}, status)
+
+
 def refusal(error: PortError) -> Response:
     """Nova's status for what the cloud refused, with its text."""
     statuses = {NotFound: 404, Malformed: 400, QuotaExceeded: 403, Conflict: 409}

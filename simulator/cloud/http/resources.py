@@ -9,7 +9,7 @@ from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
 from models.errors import Malformed
-from simulator.cloud.http.replies import Troubled, nova_error, page, reply
+from simulator.cloud.http.replies import Troubled, glance_error, nova_error, page, reply
 from simulator.cloud.servers import Image
 from simulator.cloud.state import SimulatedCloud
 
@@ -25,6 +25,8 @@ class Glance:
         """Where it answers."""
         yield Rule("/image/", methods=["GET"], endpoint=self._versions)
         yield Rule("/image/v2/images", methods=["GET"], endpoint=self._list)
+        yield Rule("/image/v2/images/<image_id>", methods=["GET"], endpoint=self._show)
+        yield Rule("/image/v2/images/<image_id>", methods=["DELETE"], endpoint=self._delete)
 
     def _versions(self, request: Request) -> Response:
         version = {
@@ -57,6 +59,24 @@ class Glance:
         if marker:
             body["next"] = f"/v2/images?marker={marker}"
         return reply(body)
+
+    def _show(self, _: Request, image_id: str) -> Response:
+        def look() -> Response:
+            image = self._cloud.images.get(image_id)
+            if image is None:
+                return glance_error(404, f"No image found with ID {image_id}")
+            return reply(_image(image))
+
+        return self._trouble.read("cloud.images", look)
+
+    def _delete(self, _: Request, image_id: str) -> Response:
+        def effect() -> Response:
+            if image_id not in self._cloud.images:
+                return glance_error(404, f"Failed to find image {image_id} to delete")
+            self._cloud.remove_image(image_id)
+            return Response(status=204)
+
+        return self._trouble.write("cloud.delete_image", effect)
 
 
 class Neutron:
@@ -107,7 +127,9 @@ def _image(image: Image) -> dict[str, Any]:
         "visibility": "private",
         "created_at": created,
         "updated_at": created,
-        "min_disk": 0,
+        "min_disk": image.min_disk,
         "min_ram": 0,
         "tags": [],
+        **({"image_type": "snapshot", "instance_uuid": image.made_of} if image.made_of else {}),
+        **image.metadata,
     }

@@ -91,6 +91,7 @@ def create(name: str = NAME) -> CreateServer:
         because="a job waits",
         name=name,
         flavor=FLAVOR,
+        image="os-worker-template",
     )
 
 

@@ -104,7 +104,7 @@ def deletion(cause: RetireCause = RetireCause.IDLE) -> CommitDelete:
 def creations(count: int) -> list[Decision]:
     return [
         CreateServer(subject=WORKER, reason=Reason.JOBS_WAITING, because="wanted",
-                     name=f"os-worker-{number:03d}", flavor="hm.medium")
+                     name=f"os-worker-{number:03d}", flavor="hm.medium", image="i")
         for number in range(50, 50 + count)
     ]  # fmt: skip
 

@@ -29,6 +29,7 @@ CREATE = CreateServer(
     because="a job waits",
     name="os-worker-001",
     flavor="hm.medium",
+    image="os-worker-template",
 )
 
 

@@ -23,6 +23,7 @@ CREATE = actions.CreateServer(
     facts=(("waiting", 3), ("coming", 1)),
     name="os-worker-004",
     flavor="hm.medium",
+    image="os-worker-template",
 )
 DISPATCH = actions.DispatchRun(
     subject=Subject(SubjectKind.JOB, "17"),

@@ -54,7 +54,11 @@ def observer_of(systems: Systems) -> Observer:
             orchestrator=systems.nomad_port(DEPLOYMENT),
             cloud=systems.cloud_port(),
         ),
-        site=Site(deployment=DEPLOYMENT, parents=DEFAULT_REGISTRY.parents(DEPLOYMENT, COMMAND)),
+        site=Site(
+            deployment=DEPLOYMENT,
+            image="os-worker-template",
+            parents=DEFAULT_REGISTRY.parents(DEPLOYMENT, COMMAND),
+        ),
         registry=DEFAULT_REGISTRY,
         clock=systems.timeline,
         crew=Inline(),
