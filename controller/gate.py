@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import repeat
+from operator import lt
 from types import MappingProxyType
 
 from models.remembered import remembered
@@ -117,8 +119,11 @@ def behind(before: Mark, mark: Mark) -> str | None:
         ("modify index of node", before.modified, mark.modified),
         ("create index of job", before.created, mark.created),
     ):
-        # A list that says the same again gives the very same indexes: nothing to compare.
-        for identity, index in now.items() if now is not was else ():
+        # A list that says the same again gives the very same indexes: nothing to compare. Else all
+        # are compared at once; who is behind is asked only when somebody is.
+        if now is was or not any(map(lt, now.values(), map(was.get, now, repeat(0)))):
+            continue
+        for identity, index in now.items():
             if index < was.get(identity, 0):
                 return f"{name} {identity} is {index} after {was[identity]}"
     return None

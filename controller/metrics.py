@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib import metadata
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -155,7 +156,12 @@ RESULTS = ("done", "standby", "failed")
 
 def kind_of(action: type[Decision]) -> str:
     """The name of an action class in labels and log fields: `CreateServer` is `create_server`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", action.__name__).lower()
+    return _snake_case(action.__name__)
+
+
+@cache
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 ACTION_KINDS = tuple(

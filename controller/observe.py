@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -46,7 +46,8 @@ _NOT_WANTED: Reading[Any] = Reading(snapshot=None)
 class Feed(Generic[Snapshot]):
     """One source, read by at most one thread at a time, shared by all who wait for it."""
 
-    def __init__(self, crew: Crew, clock: Clock, read: Callable[[], Reading[Snapshot]]) -> None:
+    def __init__(self, crew: Crew, clock: Clock, read: Callable[[int], Reading[Snapshot]]) -> None:
+        """`read` is told the number of the reading that it makes."""
         self._crew = crew
         self._clock = clock
         self._read = read
@@ -66,7 +67,7 @@ class Feed(Generic[Snapshot]):
                 self._number += 1
                 self._begun_at = self._clock.monotonic()
                 number = self._number
-                self._future = self._crew.submit(lambda: replace(self._read(), number=number))
+                self._future = self._crew.submit(lambda: self._read(number))
             return None if old else self._future
 
     def under_way_since(self) -> float | None:
@@ -237,24 +238,27 @@ class Observer:
         """Begin no new read."""
         self._crew.close()
 
-    def _read_store(self) -> Reading[StoreView]:
+    def _read_store(self, number: int) -> Reading[StoreView]:
         settings = self.parameters.settings
         limits = ViewLimits(
             ready_per_flavor=settings.pool.max_workers + settings.execution.lead + READY_MARGIN,
             ended_since=self._clock.now() - settings.execution.wind_down,
             removed_since=self._clock.now() - settings.breaker.window,
         )
-        return self._usable(Source.STORE, lambda: self._sources.store.view(limits), lambda _: None)
+        view = self._sources.store.view
+        return self._usable(Source.STORE, number, lambda: view(limits), lambda _: None)
 
-    def _read_nomad(self) -> Reading[NomadSnapshot]:
-        return self._usable(Source.NOMAD, self._sources.orchestrator.snapshot, self._doubt)
+    def _read_nomad(self, number: int) -> Reading[NomadSnapshot]:
+        read = self._sources.orchestrator.snapshot
+        return self._usable(Source.NOMAD, number, read, self._doubt)
 
-    def _read_cloud(self) -> Reading[CloudSnapshot]:
-        return self._usable(Source.CLOUD, self._sources.cloud.snapshot, self._doubt)
+    def _read_cloud(self, number: int) -> Reading[CloudSnapshot]:
+        return self._usable(Source.CLOUD, number, self._sources.cloud.snapshot, self._doubt)
 
     def _usable(
         self,
         source: Source,
+        number: int,
         read: Callable[[], Snapshot],
         doubt: Callable[[Snapshot], str | None],
     ) -> Reading[Snapshot]:
@@ -264,9 +268,11 @@ class Observer:
             snapshot = read()
             unknown = doubt(snapshot)
         except PortError as error:
-            reading: Reading[Snapshot] = Reading(snapshot=None, unknown=_sentence(error))
+            why = _sentence(error)
+            reading: Reading[Snapshot] = Reading(snapshot=None, unknown=why, number=number)
         else:
-            reading = Reading(snapshot=snapshot if unknown is None else None, unknown=unknown or "")
+            believed = snapshot if unknown is None else None
+            reading = Reading(snapshot=believed, unknown=unknown or "", number=number)
         seconds = self._clock.monotonic() - began
         self._metrics.source_read(source, seconds, usable=reading.snapshot is not None)
         return reading

@@ -31,7 +31,8 @@ from models.job_types import DEFAULT_REGISTRY, TaskCommand
 from models.lifecycle import ERRORS
 from models.plan import Decision
 from models.ports import Asked
-from models.world import Site, World
+from models.records import Lease
+from models.world import Site, Source, World
 from simulator.faults import Crash, Faults
 from simulator.stillness import Look, Stillness
 from simulator.store.breakers import close
@@ -71,9 +72,16 @@ class Plan:
 
 
 class Unread(Metrics):
-    """The metrics of a process that nobody scrapes: what happens is counted, what is, is not shown,
-    which saves a fifth of a pass.
-    """
+    """The metrics of a process that nobody scrapes: what would be said in every pass is not."""
+
+    def pass_ended(self, loop: str, result: str, seconds: float) -> None:
+        """Count no pass."""
+
+    def lease(self, loop: str, lease: Lease | None) -> None:
+        """Show no lease."""
+
+    def source_read(self, source: Source, seconds: float, *, usable: bool) -> None:
+        """Count no read."""
 
     def decided(
         self, loop: str, world: World, decisions: Iterable[Decision], now: datetime

@@ -194,6 +194,18 @@ def _our_children(jobs: tuple[NomadJob, ...], deployment: str) -> Mapping[str, N
     }
 
 
+def unfinished_children(world: World) -> Sequence[NomadJob]:
+    """Our children that Nomad may still place something of, by id. It lists those that are over
+    for hours: most of the list is of no concern to whoever asks for these.
+    """
+    return _unfinished(our_children(world))
+
+
+@remembered
+def _unfinished(children: Mapping[str, NomadJob]) -> Sequence[NomadJob]:
+    return sorted((c for c in children.values() if not c.over), key=lambda c: c.id)
+
+
 def children_by_run(world: World) -> Mapping[str, list[NomadJob]]:
     """Our children by the run uuid in their meta, the oldest first."""
     return _by_run(our_children(world))

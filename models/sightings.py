@@ -175,18 +175,24 @@ def _unclaimed(flights: tuple[Tracked, ...]) -> tuple[str, ...]:
 
 
 def _unevaluated_children(world: World, nomad: NomadSnapshot) -> Iterable[str]:
-    return _unevaluated(our_children(world), live_by_job(nomad), nomad.evaluations)
+    pending = _pending(our_children(world))
+    return _unevaluated(pending, live_by_job(nomad), nomad.evaluations)
+
+
+@remembered
+def _pending(children: Mapping[str, NomadJob]) -> tuple[NomadJob, ...]:
+    return tuple(child for child in children.values() if child.status == "pending")
 
 
 @remembered
 def _unevaluated(
-    children: Mapping[str, NomadJob],
+    children: tuple[NomadJob, ...],
     placed: Mapping[str, Sequence[Allocation]],
     evaluations: tuple[Evaluation, ...],
 ) -> tuple[str, ...]:
     evaluated = {evaluation.job_id for evaluation in evaluations}
-    pending = (child.id for child in children.values() if child.status == "pending")
-    return tuple(child_unevaluated(i) for i in pending if i not in placed and i not in evaluated)
+    ids = (child.id for child in children)
+    return tuple(child_unevaluated(i) for i in ids if i not in placed and i not in evaluated)
 
 
 def _quiet_nodes(world: World, nomad: NomadSnapshot) -> Iterable[str]:

@@ -103,7 +103,7 @@ class NomadJob:
     @property
     def over(self) -> bool:
         """Nomad will place nothing more for it, though what it placed may still be running."""
-        return self.dead or self.stopped
+        return self.status == "dead" or self.stopped
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

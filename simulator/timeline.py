@@ -21,6 +21,7 @@ class Timeline:
     def __init__(self, start: datetime = EPOCH) -> None:
         self._start = start
         self._now = start
+        self._seconds = 0.0
         self._order = itertools.count()
         self._events: list[tuple[datetime, int, Callable[[], None]]] = []
 
@@ -30,7 +31,7 @@ class Timeline:
 
     def monotonic(self) -> float:
         """Virtual seconds since the world began."""
-        return (self._now - self._start).total_seconds()
+        return self._seconds
 
     def after(self, delay: timedelta, event: Callable[[], None]) -> None:
         """Let `event` happen `delay` from now; events at the same moment keep their order."""
@@ -45,11 +46,16 @@ class Timeline:
         happened = 0
         while self._events and self._events[0][0] <= moment:
             due, _, event = heapq.heappop(self._events)
-            self._now = max(self._now, due)
+            self._move(due)
             event()
             happened += 1
-        self._now = max(self._now, moment)
+        self._move(moment)
         return happened
+
+    def _move(self, moment: datetime) -> None:
+        if moment > self._now:
+            self._now = moment
+            self._seconds = (moment - self._start).total_seconds()
 
     def advance(self, step: timedelta) -> int:
         """Move on by `step`; see `advance_to`."""

@@ -166,8 +166,7 @@ class Truth:
 
     def _over_caps(self, tables: Tables) -> Iterator[Breach]:
         """I4: every server of ours, and every create that may still make one, counts."""
-        pool = self.settings().pool
-        servers = self.servers()
+        pool, servers = self.settings().pool, self.servers()
         intended = [
             w
             for w in tables.open_workers.of(True)

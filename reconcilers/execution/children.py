@@ -5,11 +5,11 @@ Only children with our deployment in their meta are ours; all others are never t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from models.actions import EvaluateChild, StopChild
-from models.fleet import JOB_META, RUN_META, Tracked, our_children, run_of
+from models.fleet import JOB_META, RUN_META, Tracked, run_of, unfinished_children
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import Run
 from models.remembered import remembered
@@ -25,7 +25,7 @@ WORTH_RECORDING = timedelta(minutes=1)
 def stop_strays(sight: Sight) -> Iterator[Decision]:
     """Stop what runs for us without a current run, but let a program tidy up after its end."""
     ended = _by_text(sight.world.store.ended_runs)
-    for child in _strays(our_children(sight.world), sight.flights):
+    for child in _strays(unfinished_children(sight.world), sight.flights):
         # A job with an action in flight may have got a run that this world does not show yet.
         if f"{SubjectKind.JOB}:{child.meta.get(JOB_META)}" in sight.world.busy:
             continue
@@ -48,11 +48,10 @@ def _by_text(runs: tuple[Run, ...]) -> Mapping[str, Run]:
 
 
 @remembered
-def _strays(children: Mapping[str, NomadJob], flights: tuple[Tracked, ...]) -> tuple[NomadJob, ...]:
-    """The children that Nomad may still place something of and that are no current run's, by id."""
+def _strays(children: Sequence[NomadJob], flights: tuple[Tracked, ...]) -> tuple[NomadJob, ...]:
+    """The children that are no current run's."""
     current = {child.id for flight in flights for child in flight.children}
-    found = (c for c in children.values() if not c.over and c.id not in current)
-    return tuple(sorted(found, key=lambda c: c.id))
+    return tuple(child for child in children if child.id not in current)
 
 
 def _tidying_for(sight: Sight, child: NomadJob, run: Run | None) -> timedelta | None:

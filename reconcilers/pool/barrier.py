@@ -75,15 +75,14 @@ def _old_evaluations(
 ) -> int:
     """Evaluations not younger than the mark, of jobs that can run here; unknown jobs can."""
     index = retirement.index or node.modify_index
-    flavors = _flavors_of_jobs(survey, nomad)
-    return sum(
-        evaluation.create_index <= index
-        and flavors.get(evaluation.job_id, node.node_class) == node.node_class
-        for evaluation in nomad.evaluations
-    )
+    old = [e.job_id for e in nomad.evaluations if e.create_index <= index]
+    flavors = _flavors_of_jobs(survey, nomad, frozenset(old)) if old else {}
+    return sum(flavors.get(job_id, node.node_class) == node.node_class for job_id in old)
 
 
-def _flavors_of_jobs(survey: Survey, nomad: NomadSnapshot) -> dict[str, str]:
+def _flavors_of_jobs(
+    survey: Survey, nomad: NomadSnapshot, wanted: frozenset[str]
+) -> dict[str, str]:
     """The flavor that each of our children runs on, by its parent: the parent constrains it."""
     deployment = survey.world.site.deployment
     parents = {
@@ -91,4 +90,5 @@ def _flavors_of_jobs(survey: Survey, nomad: NomadSnapshot) -> dict[str, str]:
         for job_type in survey.world.registry.types.values()
     }
     parents |= {parent.id: parent.flavor for parent in survey.world.site.parents}
-    return {job.id: parents[job.parent_id] for job in nomad.jobs if job.parent_id in parents}
+    jobs = (job for job in nomad.jobs if job.id in wanted)
+    return {job.id: parents[job.parent_id] for job in jobs if job.parent_id in parents}

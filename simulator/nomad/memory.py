@@ -221,18 +221,18 @@ class _Records(Generic[R, V]):
 
     def __init__(self, make: Callable[[R], V]) -> None:
         self._make = make
-        self._made: dict[str, tuple[R, V]] = {}
+        self._made: dict[int, V] = {}
+        """By the identity of the row; those of `_rows`, which are kept so that it is theirs."""
+        self._rows: list[R] = []
         self._shown: tuple[int, tuple[V, ...]] = (-1, ())
 
     def of(self, index: int, rows: Callable[[], Iterable[R]]) -> tuple[V, ...]:
         """The records of `rows`, which are those of a table at this index."""
         if self._shown[0] != index:
-            known, self._made = self._made, {}
-            for row in rows():
-                entry = known.get(row.id)
-                fresh = entry is not None and entry[0] is row
-                self._made[row.id] = entry if entry and fresh else (row, self._make(row))
-            self._shown = (index, tuple(record for _, record in self._made.values()))
+            known, listed = self._made, list(rows())
+            self._made = {id(row): known.get(id(row)) or self._make(row) for row in listed}
+            self._rows = listed
+            self._shown = (index, tuple(self._made.values()))
         return self._shown[1]
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeAlias
 from uuid import UUID
 
 from models.lifecycle import FINAL, Status
-from models.records import Job, Priority, Run
+from models.records import InFlight, Job, Priority, Run
 from models.world import JobCount
 
 Place: TypeAlias = tuple[int, datetime, datetime, int]
@@ -102,6 +102,34 @@ class EndedRuns:
         return tuple(self._runs[run_id] for _, run_id in self._places[first:])
 
 
+class Flights:
+    """Jobs in flight with their open runs. Watches the tables of jobs and runs, each row of which
+    knows its job: what either shows of it is put together anew when it is asked for next.
+    """
+
+    def __init__(self, made: Callable[[int], InFlight | None]) -> None:
+        self._made = made
+        self._flights: dict[int, InFlight] = {}
+        self._moved: set[int] = set()
+
+    def moved(self, before: Job | Run | None, after: Job | Run | None) -> None:
+        """See `Watcher`."""
+        for row in (before, after):
+            if row is not None:
+                self._moved.add(row.job_id if isinstance(row, Run) else row.id)
+
+    def by_job(self) -> tuple[InFlight, ...]:
+        """All of them, by job id."""
+        for job_id in self._moved:
+            flight = self._made(job_id)
+            if flight is None:
+                self._flights.pop(job_id, None)
+            else:
+                self._flights[job_id] = flight
+        self._moved.clear()
+        return tuple(self._flights[job_id] for job_id in sorted(self._flights))
+
+
 class OpenCounts:
     """How many jobs stand where and since when the oldest. Watches the job table.
 
@@ -113,14 +141,18 @@ class OpenCounts:
         self._members: defaultdict[Group, dict[int, datetime]] = defaultdict(dict)
         self._oldest: defaultdict[Group, list[tuple[datetime, int]]] = defaultdict(list)
         self._quarantined: defaultdict[Group, int] = defaultdict(int)
+        self._counted: dict[Group, JobCount] = {}
 
     def moved(self, before: Job | None, after: Job | None) -> None:
         """See `Watcher`."""
         if before is not None:
-            del self._members[_group(before)][before.id]
-            self._quarantined[_group(before)] -= before.quarantined
+            group = _group(before)
+            del self._members[group][before.id]
+            self._quarantined[group] -= before.quarantined
+            self._counted.pop(group, None)
         if after is not None:
             group = _group(after)
+            self._counted.pop(group, None)
             self._members[group][after.id] = after.status_at
             self._quarantined[group] += after.quarantined
             if before is None or (_group(before), before.status_at) != (group, after.status_at):
@@ -142,14 +174,14 @@ class OpenCounts:
         statuses = list(Status)
         groups = [g for g, members in self._members.items() if members and g[2] not in FINAL]
         groups.sort(key=lambda g: (g[0], g[1], statuses.index(g[2]), g[3].rank))
-        return tuple(self._count(group) for group in groups)
+        return tuple(self._counted.get(group) or self._count(group) for group in groups)
 
     def _count(self, group: Group) -> JobCount:
         members, heap = self._members[group], self._oldest[group]
         while members.get(heap[0][1]) != heap[0][0]:
             heapq.heappop(heap)
         type_name, flavor, status, priority = group
-        return JobCount(
+        self._counted[group] = JobCount(
             type=type_name,
             flavor=flavor,
             status=status,
@@ -158,6 +190,7 @@ class OpenCounts:
             oldest_at=heap[0][0],
             quarantined=self._quarantined[group],
         )
+        return self._counted[group]
 
 
 def _group(job: Job) -> Group:

@@ -18,12 +18,13 @@ from models import lifecycle
 from models.breakers import Breaker, removal_begun
 from models.errors import FailureClass, Superseded
 from models.job_types import DEFAULT_REGISTRY, Registry
-from models.lifecycle import Status
+from models.lifecycle import IN_FLIGHT, Status
 from models.parameters import Kept
 from models.ports import AuditLine
 from models.records import (
     Backoff,
     Heartbeat,
+    InFlight,
     Intent,
     IntentKind,
     IntentState,
@@ -39,7 +40,7 @@ from models.records import (
     WorkerOrder,
     WorkerState,
 )
-from simulator.store.queues import EndedRuns, OpenCounts, ReadyQueue
+from simulator.store.queues import EndedRuns, Flights, OpenCounts, ReadyQueue
 from simulator.store.rows import Index, Journal, Rows
 
 
@@ -79,6 +80,9 @@ class Tables:
         self.runs_by_job = Index(self.runs, lambda r: r.job_id, lambda r: r.id)
         self.ended_runs = EndedRuns()
         self.runs.watch(self.ended_runs)
+        self.flights = Flights(self.flight)
+        self.jobs.watch(self.flights)
+        self.runs.watch(self.flights)
 
     def _pool(self) -> None:
         self.workers: Rows[int, Worker] = Rows(self.journal)
@@ -136,6 +140,14 @@ class Tables:
         if worker is None:
             raise Superseded(f"worker {worker_id} does not exist; nothing was written")
         return worker
+
+    def flight(self, job_id: int) -> InFlight | None:
+        """A job in flight with its run; None when it is not."""
+        job = self.jobs.get(job_id)
+        if job is None or job.quarantined or job.status not in IN_FLIGHT:
+            return None
+        run = self.current_run(job)
+        return InFlight(job=job, run=run) if run is not None else None
 
     def current_run(self, job: Job) -> Run | None:
         """The open run of a job's newest attempt."""

@@ -14,14 +14,13 @@ from uuid import UUID
 
 from models.breakers import Breaker, removal_begun
 from models.errors import NotFound
-from models.lifecycle import ERRORS, IN_FLIGHT, Status
+from models.lifecycle import ERRORS, Status
 from models.parameters import in_force
 from models.pauses import paused_types
 from models.ports import AuditLine, JobFilter, JobStory, ViewLimits
 from models.records import (
     Backoff,
     Heartbeat,
-    InFlight,
     Intent,
     Job,
     Lease,
@@ -39,7 +38,6 @@ T = TypeVar("T")
 _Stamp: TypeAlias = tuple[int, int, frozenset[str], int]
 
 _WAITING = tuple((status, False) for status in Status if status in ERRORS)
-_FLYING = tuple((status, False) for status in Status if status in IN_FLIGHT)
 
 
 class Views:
@@ -61,7 +59,7 @@ class Views:
             counts=self._part("counts", t.counts.open, t.jobs),
             ready=ready,
             ready_total=ready_total,
-            in_flight=self._part("in_flight", self._in_flight, t.jobs, t.runs),
+            in_flight=self._part("in_flight", t.flights.by_job, t.jobs, t.runs),
             errors=errors[: limits.errors],
             ended_runs=t.ended_runs.since(limits.ended_since),
             workers=self._part("workers", self._workers, t.workers),
@@ -69,7 +67,9 @@ class Views:
             intents=self._part("intents", self._intents, t.intents),
             identities=self._part("identities", lambda: _as_dict(t.identities), t.identities),
             backoffs=self._part("backoffs", self._backoffs, t.backoffs),
-            parameters=in_force(_as_dict(t.parameters), now),
+            parameters=in_force(
+                self._part("parameters", lambda: _as_dict(t.parameters), t.parameters), now
+            ),
             pauses=paused,
             breakers=self._part("breakers", self._breakers, t.breakers),
             removed=self._removed(limits.removed_since),
@@ -92,11 +92,6 @@ class Views:
         if self._queue is None or self._queue[0] != stamp:
             self._queue = stamp, queue.top(most, now, paused), queue.totals(now, paused)
         return self._queue[1:]
-
-    def _in_flight(self) -> tuple[InFlight, ...]:
-        jobs = sorted(self._tables.jobs_by_status.of(*_FLYING), key=lambda job: job.id)
-        runs = ((job, self._tables.current_run(job)) for job in jobs)
-        return tuple(InFlight(job=job, run=run) for job, run in runs if run is not None)
 
     def _errors(self) -> tuple[Job, ...]:
         jobs = self._tables.jobs_by_status.of(*_WAITING)

@@ -33,11 +33,11 @@ class Gate:
         self.go = threading.Semaphore(0)
         self.began = 0
 
-    def read(self) -> Reading[int]:
+    def read(self, number: int) -> Reading[int]:
         self.began += 1
         mine = self.began
         assert self.go.acquire(timeout=PATIENCE)
-        return Reading(snapshot=mine)
+        return Reading(snapshot=mine, number=number)
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -94,7 +94,7 @@ def test_a_read_that_hangs_is_waited_for_once(crew: Threads) -> None:
 
 
 def test_what_a_read_raises_reaches_whoever_waits(crew: Threads) -> None:
-    def fail() -> Reading[int]:
+    def fail(_: int) -> Reading[int]:
         raise ZeroDivisionError
 
     clock = SystemClock()
