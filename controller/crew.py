@@ -10,29 +10,61 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Answer = TypeVar("Answer")
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+
+class Promise(Protocol[Answer_co]):
+    """What becomes of work that was begun. A `Future` is one."""
+
+    def done(self) -> bool:
+        """Whether it has come to its end."""
+
+    def cancelled(self) -> bool:
+        """Whether it was not even begun."""
+
+    def result(self, timeout: float | None = None) -> Answer_co:
+        """Its answer, after at most `timeout` seconds, or what it raised, or `TimeoutError`."""
 
 
 class Crew(Protocol):
     """Carries out what it is given, in any order."""
 
-    def submit(self, work: Callable[[], Answer]) -> Future[Answer]:
-        """Begin `work`; the future has its answer or what it raised."""
+    def submit(self, work: Callable[[], Answer]) -> Promise[Answer]:
+        """Begin `work`; the promise has its answer or what it raised."""
 
     def close(self) -> None:
         """Take nothing new; whatever is under way goes on. The threads end by themselves."""
 
 
+class Kept(Generic[Answer]):
+    """A promise that was kept at once. No thread waits for it, so it needs no lock."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def done(self) -> bool:
+        """It is."""
+        return True
+
+    def cancelled(self) -> bool:
+        """It was not."""
+        return False
+
+    def result(self, timeout: float | None = None) -> Answer:
+        """The answer."""
+        del timeout
+        return self._answer
+
+
 class Inline:
     """Carries out work at once, in the caller's thread; what it raises, it raises there."""
 
-    def submit(self, work: Callable[[], Answer]) -> Future[Answer]:
+    def submit(self, work: Callable[[], Answer]) -> Kept[Answer]:
         """Do it now."""
-        future: Future[Answer] = Future()
-        future.set_result(work())
-        return future
+        return Kept(work())
 
     def close(self) -> None:
         """Nothing ever is under way."""

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from controller.crew import Crew
+from controller.crew import Crew, Promise
 from controller.gate import Trust, judge, mark_of
 from controller.known import Knowledge
 from controller.metrics import Metrics
@@ -54,9 +53,9 @@ class Feed(Generic[Snapshot]):
         self._lock = threading.Lock()
         self._begun_at = float("-inf")
         self._number = 0
-        self._future: Future[Reading[Snapshot]] | None = None
+        self._future: Promise[Reading[Snapshot]] | None = None
 
-    def ask(self, after: float, beyond: int = 0) -> Future[Reading[Snapshot]] | None:
+    def ask(self, after: float, beyond: int = 0) -> Promise[Reading[Snapshot]] | None:
         """The read with a number above `beyond` that began at or after the monotonic moment
         `after`; begun now if need be. None while an older one is under way: it has to end first.
         """
@@ -89,7 +88,7 @@ class Feed(Generic[Snapshot]):
             return Reading(snapshot=None, unknown=f"no answer for {silent:.1f} s", number=beyond)
 
     def _wait_for(
-        self, future: Future[Reading[Snapshot]] | None, until: float
+        self, future: Promise[Reading[Snapshot]] | None, until: float
     ) -> Reading[Snapshot]:
         if future is None:
             return Reading(snapshot=None, unknown="never asked")

@@ -244,7 +244,8 @@ class Live:
         """What may be running of a run: its listed children's, and, since a purged child leaves
         its allocations behind, that of its confirmed name and the one that claimed last.
         """
-        names = {run.nomad_job_id or "", *(child.id for child in children)}
+        names = {child.id for child in children}
+        names.add(run.nomad_job_id or "")
         found = [a for name in names for a in self.by_job.get(name, ())]
         claimed = self.by_id.get(run.allocation_id or "")
         if claimed is not None and claimed.job_id not in names:
