@@ -175,10 +175,12 @@ class NoteServer(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdoptWorker(Change):
-    """Open the row of a worker in `booting` for a server that is there already.
+    """Open the row of a worker in `booting` for a server that is there already: a new one, or, when
+    a closed row has this server, that one again (`models.adoption.reopened`); then its server is no
+    longer counted as deleted.
 
-    Guard: no open row has this name; no row, open or closed, has this server; no worker that is
-    creating waits for this create intent. `max_workers` does not matter: the server is there.
+    Guard: no open row has this name or this server; no worker that is creating waits for this
+    create intent. `max_workers` does not matter: the server is there.
     """
 
     name: str
@@ -258,7 +260,9 @@ class NoteMark(Change):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoteSeen(Change):
-    """MARKING → SEEN with the frozen index. Closes open marks of the worker's nodes as done.
+    """MARKING → SEEN with the frozen index. An open mark of the worker's nodes is done if nothing
+    else can be what is seen: no other is open, and none was answered. Of several, each that was not
+    answered may still land after the others, and stays open.
 
     Guard: the worker is ready or booting, and MARKING.
     """

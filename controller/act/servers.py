@@ -15,6 +15,7 @@ from models.actions import (
     RecordServer,
     RefuteCreate,
 )
+from models.adoption import host_name
 from models.changes import (
     AdoptWorker,
     CancelCreate,
@@ -164,7 +165,7 @@ def _require_no_node(worker: Worker, acting: Acting) -> None:
     for node in nomad.nodes:
         identity = acting.world.store.identities.get(node.id)
         proved = identity is not None and identity.server_id == worker.server_id
-        perhaps = identity is None and node.name == worker.name
+        perhaps = identity is None and node.name == host_name(worker)
         if proved or perhaps or node.id == worker.node_id:
             raise Superseded(
                 f"node {node.name} ({node.id}) joined after all, {worker.name} is looked at again; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from infra.postgres.jobs import close_intent, current_run, job_of_run, locked_job, write_run
@@ -34,6 +34,16 @@ def open_one(connection: Connection, fence: Lease, intent: Intent) -> None:
     )
     if stored.one_or_none() is None:
         raise Superseded(f"intent {intent.id} exists already; nothing was written")
+
+
+def open_kind(connection: Connection, kind: IntentKind, subjects: list[str]) -> int:
+    """How many intents of this kind on these subjects are open."""
+    found = select(func.count()).where(
+        intents.c.state == IntentState.OPEN,
+        intents.c.kind == kind,
+        intents.c.subject.in_(subjects),
+    )
+    return connection.execute(found).scalar_one()
 
 
 def close_kind(

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from infra.postgres.intents import close_kind, open_one
 from infra.postgres.jobs import close_intent
 from infra.postgres.rows import WORKER, retirement_values, worker_from
+from models.adoption import reopened
 from models.changes import (
     AdmitWorker,
     AdoptWorker,
@@ -113,12 +114,16 @@ def adopt_worker(connection: Connection, _fence: Lease, change: AdoptWorker) -> 
     """See `models.changes.AdoptWorker`."""
     connection.execute(_RESERVING)
     creating = (workers.c.state == WorkerState.CREATING) & (workers.c.intent_id == change.intent_id)
-    named = (workers.c.state != WorkerState.CLOSED) & (workers.c.name == change.name)
+    served = workers.c.server_id == change.server_id
+    is_open = workers.c.state != WorkerState.CLOSED
     rival = select(workers.c.name).where(
-        (workers.c.server_id == change.server_id) | creating | named
+        creating | (is_open & (served | (workers.c.name == change.name)))
     )
     if connection.execute(rival.limit(1)).scalar_one_or_none() is not None:
         raise Superseded(f"server {change.server_id} or the name {change.name} has a worker")
+    closed = connection.execute(select(*WORKER).where(served).with_for_update()).one_or_none()
+    if closed is not None:
+        return _reopened(connection, reopened(worker_from(closed), change))
     row = {
         "name": change.name,
         "flavor": change.flavor,
@@ -132,6 +137,27 @@ def adopt_worker(connection: Connection, _fence: Lease, change: AdoptWorker) -> 
     made = connection.execute(insert(workers).values(**row).returning(*WORKER)).one()
     _count(connection, SERVERS_CREATED)
     return Receipt(worker=worker_from(made))
+
+
+def _reopened(connection: Connection, worker: Worker) -> Receipt:
+    _count(connection, SERVERS_DELETED, -1)
+    return written(
+        connection,
+        worker,
+        name=worker.name,
+        flavor=worker.flavor,
+        state=worker.state,
+        intent_id=worker.intent_id,
+        created_at=worker.created_at,
+        address=worker.address,
+        booted_at=worker.booted_at,
+        **dict.fromkeys(_OF_A_LIFE),
+        **retirement_values(worker.retirement),
+    )
+
+
+_OF_A_LIFE = ("node_id", "admitted_at", "busy_at", "keep_until", "delete_sent_at", "gone_at")
+"""Columns of a worker that say what has happened to it since it booted."""
 
 
 def cancel_create(connection: Connection, _fence: Lease, change: CancelCreate) -> Receipt:
@@ -289,11 +315,11 @@ def close_marks(connection: Connection, nodes: list[str], change: Change) -> Non
     close_kind(connection, IntentKind.SET_INELIGIBLE, nodes, IntentState.REFUTED, change.at)
 
 
-def _count(connection: Connection, name: str) -> None:
+def _count(connection: Connection, name: str, more: int = 1) -> None:
     connection.execute(
         insert(counters)
-        .values(name=name, value=1)
+        .values(name=name, value=more)
         .on_conflict_do_update(
-            index_elements=[counters.c.name], set_={"value": counters.c.value + 1}
+            index_elements=[counters.c.name], set_={"value": counters.c.value + more}
         )
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from infra.postgres.intents import close_kind, open_one
+from infra.postgres.intents import close_kind, open_kind, open_one
 from infra.postgres.jobs import close_intent
 from infra.postgres.pool import (
     close_marks,
@@ -73,13 +73,9 @@ def note_mark(connection: Connection, _fence: Lease, change: NoteMark) -> Receip
 def note_seen(connection: Connection, _fence: Lease, change: NoteSeen) -> Receipt:
     """See `models.changes.NoteSeen`."""
     worker, retirement = _at(connection, change.worker_id, RetireStep.MARKING)
-    close_kind(
-        connection,
-        IntentKind.SET_INELIGIBLE,
-        nodes_of(connection, worker),
-        IntentState.DONE,
-        change.at,
-    )
+    kind, nodes = IntentKind.SET_INELIGIBLE, nodes_of(connection, worker)
+    if retirement.index is None and open_kind(connection, kind, nodes) == 1:
+        close_kind(connection, kind, nodes, IntentState.DONE, change.at)
     seen = replace(
         retirement,
         step=RetireStep.SEEN,

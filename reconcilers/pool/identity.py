@@ -12,6 +12,7 @@ from itertools import count
 from uuid import UUID
 
 from models.actions import AdoptServer, ForgetNode, IdentifyNode, RecordServer, RefuteCreate
+from models.adoption import adopted_name
 from models.fleet import (
     DEPLOYMENT_METADATA,
     FLAVOR_METADATA,
@@ -144,7 +145,7 @@ def strangers(survey: Survey) -> Iterator[Decision]:
         if decision is not None:
             yield decision
         if isinstance(decision, AdoptServer):
-            names.add(server.name)
+            names.add(decision.name)
 
 
 @remembered
@@ -185,28 +186,28 @@ def _strange(
 
 
 def _ours(survey: Survey, cloud: CloudSnapshot, server: Server, names: set[str]) -> Decision:
-    """A server of ours without a row: the late effect of a create that was given up, or what an
-    older database does not know of. It counts from now on, works, and goes when it is idle.
+    """A server of ours that no open row knows: the late effect of a create that was given up, what
+    an older database does not know of, or one that the cloud had declared gone and that is back. It
+    counts from now on, works, and goes when it is idle. Its name is no obstacle: it must count.
     """
     settings, seen = survey.settings, survey.world.sightings.get(server_unclaimed(server.id))
     lists = seen.count if seen else 0
     missed_s = seconds(seen.first_at, cloud.requested_at) if seen else 0
     because = (
-        f"server {server.name} ({server.id}) carries our deployment id but no worker row knows it, "
+        f"server {server.name} ({server.id}) carries our deployment id but no open row knows it, "
         f"in {lists} lists over {missed_s} s"
     )
     # A list that was answered late may show what was deleted since: once is no proof here either.
     if lists < settings.absence_lists or missed_s < settings.absence_for.total_seconds():
         return _left_alone(server, Reason.SERVER_ADOPTED, f"{because}: not adopted yet")
-    if server.name in names:
-        because = f"{because}; not adopted while an open worker has its name"
-        return _left_alone(server, Reason.SERVER_ADOPTED, because)
+    name = adopted_name(server.name, server.id, names)
+    called = "" if name == server.name else f" as {name}, for another worker is called so"
     return AdoptServer(
         subject=Subject(SubjectKind.SERVER, server.id),
         reason=Reason.SERVER_ADOPTED,
-        because=f"{because}; it is adopted",
+        because=f"{because}; it is adopted{called}",
         facts=(("name", server.name), ("status", server.status), ("lists", lists)),
-        name=server.name,
+        name=name,
         flavor=server.metadata.get(FLAVOR_METADATA) or server.flavor,
         server_id=server.id,
         address=server.address,

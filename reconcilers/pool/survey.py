@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from models.adoption import host_name
 from models.fleet import Demand, Member, demands, join, live_by_node
 from models.job_types import Flavor
 from models.plan import Fact, Held, Reason, Subject, SubjectKind
@@ -117,7 +118,7 @@ class Survey:
         """A listed node that nobody has identified yet may be its node, by name or by id: its agent
         may have registered anew, and what that node runs would be overlooked.
         """
-        return worker.name in self.strangers or worker.node_id in self.strangers
+        return host_name(worker) in self.strangers or worker.node_id in self.strangers
 
     def pending(self, kind: IntentKind, node_id: str) -> Intent | None:
         """An open intent of this kind for a node, whose call may still be running."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from models.adoption import reopened
 from models.changes import (
     AdmitWorker,
     AdoptWorker,
@@ -81,11 +82,14 @@ def adopt_worker(tables: Tables, _fence: Lease, change: AdoptWorker) -> Receipt:
     """See `models.changes.AdoptWorker`."""
     creating = (w for w in tables.open_workers.of(True) if w.state is WorkerState.CREATING)
     if (
-        tables.workers_by_server.one(change.server_id) is not None
+        tables.worker_of(change.server_id) is not None
         or tables.workers_by_name.one(change.name) is not None
         or any(worker.intent_id == change.intent_id for worker in creating)
     ):
         raise Superseded(f"server {change.server_id} or the name {change.name} has a worker")
+    closed = tables.workers_by_server.one(change.server_id)
+    if closed is not None:
+        return stored(tables, reopened(closed, change))
     worker = Worker(
         id=tables.number("workers"),
         name=change.name,

@@ -69,8 +69,10 @@ def note_mark(tables: Tables, _fence: Lease, change: NoteMark) -> Receipt:
 def note_seen(tables: Tables, _fence: Lease, change: NoteSeen) -> Receipt:
     """See `models.changes.NoteSeen`."""
     worker, retirement = _at(tables, change.worker_id, RetireStep.MARKING)
-    for node in tables.nodes_of(worker):
-        tables.close_intents(IntentKind.SET_INELIGIBLE, node, IntentState.DONE)
+    kind, nodes = IntentKind.SET_INELIGIBLE, tables.nodes_of(worker)
+    marks = [mark for node in nodes for mark in tables.intents_by_subject.of((kind, node))]
+    if retirement.index is None and len(marks) == 1:
+        tables.close_intent(marks[0].id, IntentState.DONE)
     seen = replace(
         retirement,
         step=RetireStep.SEEN,

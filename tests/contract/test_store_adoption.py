@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from models.changes import AdoptWorker
+from models.changes import AdoptWorker, CloseWorkerRow, NoteGone
 from models.errors import Superseded
-from models.records import WorkerState
+from models.ports import Asked
+from models.records import RetireCause, Retirement, RetireStep, Worker, WorkerState
 from simulator.examples import FLAVOR
 from tests.plugins.stores import Desk
 
@@ -46,11 +47,58 @@ def test_an_adopted_server_has_a_booting_worker_and_is_counted(desk: Desk) -> No
     desk.refuses(replace(change, name="os-worker-901"), Superseded)
 
 
-@pytest.mark.parametrize("place", ["booting", "ready", "deleting", "closed"])
-def test_a_server_that_has_or_had_a_worker_is_not_adopted(desk: Desk, place: str) -> None:
+@pytest.mark.parametrize("place", ["booting", "ready", "deleting"])
+def test_a_server_that_has_a_worker_is_not_adopted(desk: Desk, place: str) -> None:
     worker = desk.at(place)
     assert worker.server_id is not None
     desk.refuses(replace(adoption(desk), server_id=worker.server_id), Superseded)
+
+
+def test_the_closed_row_of_a_server_that_is_back_is_opened_again(desk: Desk) -> None:
+    closed = desk.closed()
+    assert closed.server_id is not None
+    assert desk.doors.reader.totals()["servers.deleted"] == 1
+    change = replace(adoption(desk), server_id=closed.server_id)
+    adopted = desk.do(change).worker
+    assert adopted == Worker(
+        id=closed.id,
+        name=change.name,
+        flavor=change.flavor,
+        state=WorkerState.BOOTING,
+        intent_id=change.intent_id,
+        created_at=change.at,
+        server_id=closed.server_id,
+        address=change.address,
+        booted_at=change.at,
+    )
+    assert desk.view().workers == (adopted,)
+    totals = desk.doors.reader.totals()
+    assert (totals["servers.created"], totals["servers.deleted"]) == (1, 0)
+    desk.refuses(replace(change, name="os-worker-901"), Superseded)
+    desk.do(NoteGone(at=desk.now(), worker_id=closed.id))
+    desk.do(CloseWorkerRow(at=desk.now(), worker_id=closed.id))
+    assert desk.doors.reader.totals()["servers.deleted"] == 1
+
+
+def test_a_worker_that_a_person_sent_away_is_still_to_go_when_its_server_is_back(
+    desk: Desk,
+) -> None:
+    worker = desk.ready()
+    asked = Asked(actor="ada", reason="")
+    desk.doors.operations.retire([worker.name], asked, forced=True)
+    desk.do(NoteGone(at=desk.now(), worker_id=worker.id))
+    desk.do(CloseWorkerRow(at=desk.now(), worker_id=worker.id))
+    assert worker.server_id is not None
+    change = replace(adoption(desk), server_id=worker.server_id)
+    adopted = desk.do(change).worker
+    assert adopted is not None
+    assert adopted.retirement == Retirement(
+        cause=RetireCause.PERSON,
+        by="ada",
+        step=RetireStep.MARKING,
+        started_at=change.at,
+        forced=True,
+    )
 
 
 def test_a_name_that_an_open_worker_has_is_not_given_again(desk: Desk) -> None:

@@ -290,10 +290,12 @@ def test_an_answer_of_zero_leaves_the_index_of_an_earlier_one(desk: Desk) -> Non
     assert after.index == 70
 
 
-def test_a_node_seen_ineligible_freezes_the_index_and_ends_the_marks(desk: Desk) -> None:
+def test_a_node_seen_ineligible_freezes_the_index_and_ends_its_only_mark(desk: Desk) -> None:
     worker = desk.marking()
     marks(desk, "another-node")
-    opened = marks(desk, worker.node_id)
+    [mark] = [i for i in desk.view().intents if i.subject == worker.node_id]
+    unmark = desk.intent(IntentKind.SET_ELIGIBLE, worker.node_id or "")
+    desk.do(OpenIntent(at=desk.now(), intent=unmark))
     change = NoteSeen(at=desk.now(), worker_id=worker.id, index=70, modify_index=71)
     seen = desk.do(change).worker
     assert seen is not None
@@ -303,7 +305,23 @@ def test_a_node_seen_ineligible_freezes_the_index_and_ends_the_marks(desk: Desk)
     )
     kinds = [(i.kind, i.subject) for i in desk.view().intents if i.subject == worker.node_id]
     assert kinds == [(IntentKind.SET_ELIGIBLE, worker.node_id)]
-    assert opened[IntentKind.SET_ELIGIBLE].intent.id in desk.open_intents()
+    assert mark.id not in desk.open_intents()
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_of_several_marks_those_without_an_answer_may_still_land(
+    desk: Desk, *, answered: bool
+) -> None:
+    worker = desk.marking()
+    [first] = [i.id for i in desk.view().intents if i.subject == worker.node_id]
+    second = desk.intent(IntentKind.SET_INELIGIBLE, worker.node_id or "")
+    desk.do(OpenIntent(at=desk.now(), intent=second))
+    if answered:
+        note = NoteMark(at=desk.now(), worker_id=worker.id, intent_id=second.id, index=70)
+        desk.do(note)
+    desk.do(NoteSeen(at=desk.now(), worker_id=worker.id, index=70, modify_index=71))
+    assert first in desk.open_intents()
+    assert (second.id in desk.open_intents()) is not answered
 
 
 def test_a_node_that_changed_is_marked_again(desk: Desk) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from models.actions import (
     AdoptServer,
+    CommitDelete,
     CreateServer,
     ForgetNode,
     IdentifyNode,
@@ -19,7 +20,7 @@ from models.actions import (
 )
 from models.fleet import DEPLOYMENT_METADATA, FLAVOR_METADATA, INTENT_METADATA
 from models.plan import Decision, Held, Reason
-from models.records import IntentKind
+from models.records import IntentKind, WorkerState
 from models.settings import PoolSettings
 from models.sightings import create_missing, server_unclaimed
 from models.world import Server, Sighting, World
@@ -248,18 +249,19 @@ def test_an_adopted_server_has_the_flavor_and_intent_of_its_metadata(
     assert (decision.flavor, decision.intent_id) == (flavor, CREATE if has_intent else None)
 
 
-def test_a_server_waits_for_its_name_as_long_as_an_open_worker_has_it() -> None:
+def test_a_server_whose_name_an_open_worker_has_is_adopted_under_another() -> None:
     machine = a_machine(1, busy_at=NOW)
     late = a_server(9, name=machine.worker.name)
     world = _unclaimed(late, machine)
 
-    (held,) = (d for d in _pool(world) if d.reason is Reason.SERVER_ADOPTED)
+    (adopted,) = (d for d in _pool(world) if d.reason is Reason.SERVER_ADOPTED)
 
-    assert isinstance(held, Held)
-    assert "while an open worker has its name" in held.because
+    assert isinstance(adopted, AdoptServer)
+    assert adopted.name == f"os-worker-001-{late.id[:8]}"
+    assert adopted.server_id == late.id
 
 
-def test_of_two_servers_of_one_name_one_is_adopted() -> None:
+def test_of_two_servers_of_one_name_both_are_adopted_under_names_of_their_own() -> None:
     first, second = a_server(8, name="os-worker-008"), a_server(9, name="os-worker-008")
     world = _unclaimed(first)
     other = _unclaimed(second)
@@ -269,9 +271,25 @@ def test_of_two_servers_of_one_name_one_is_adopted() -> None:
         sightings={**world.sightings, **other.sightings},
     )
 
-    adopted = [d.server_id for d in _pool(both) if isinstance(d, AdoptServer)]
+    adopted = {d.server_id: d.name for d in _pool(both) if isinstance(d, AdoptServer)}
 
-    assert adopted == [min(first.id, second.id)]
+    one, two = sorted([first.id, second.id])
+    assert adopted == {one: "os-worker-008", two: f"os-worker-008-{two[:8]}"}
+
+
+def test_a_node_of_an_adopted_twin_is_known_by_the_name_of_its_machine() -> None:
+    """Until it is identified, neither of the two may be deleted: it may be the node of either."""
+    twin = a_machine(9, name=f"os-worker-001-{a_server(9).id[:8]}", state=WorkerState.BOOTING)
+    stranger = a_node(3, name="os-worker-001")
+    late = NOW - timedelta(hours=5)
+    alone = replace(twin.worker, node_id=None, created_at=late)
+    without_node = Machine(worker=alone, server=twin.server)
+    world = a_world(without_node, nomad={"nodes": (stranger,)})
+
+    known = replace(world.store, identities={stranger.id: an_identity(3)})
+    kinds = [_kinds(_pool(w)) for w in (world, replace(world, store=known))]
+
+    assert [CommitDelete in found for found in kinds] == [False, True]
 
 
 def _unclaimed(server: Server, *machines: Machine, lists: int = 3, span: int = 120) -> World:
