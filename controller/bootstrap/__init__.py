@@ -2,13 +2,18 @@
 
 `people` is for commands that ask and order, `desk` for the HTTP API, `patients` for a check-up;
 `connect` and `controller` are the whole program. The simulation builds the same loops on other
-ports (`controller.simulation`).
+ports (`controller.simulation`). Each part is loaded when it is asked for: who lists jobs should not
+wait for the client libraries of Nomad and OpenStack.
 """
 
-from controller.bootstrap.access import site
-from controller.bootstrap.patients import patients
-from controller.bootstrap.store import People, desk, migrate, people
-from controller.bootstrap.whole import Ports, connect, controller, observer, reconcilers
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from controller.bootstrap.access import site
+    from controller.bootstrap.patients import patients
+    from controller.bootstrap.store import People, desk, migrate, people
+    from controller.bootstrap.whole import Ports, connect, controller, observer, reconcilers
 
 __all__ = [
     "People",
@@ -23,3 +28,17 @@ __all__ = [
     "reconcilers",
     "site",
 ]
+
+_PARTS = {
+    "access": ("site",),
+    "patients": ("patients",),
+    "store": ("People", "desk", "migrate", "people"),
+    "whole": ("Ports", "connect", "controller", "observer", "reconcilers"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for part, names in _PARTS.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{part}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -56,8 +56,3 @@ def site(config: Config) -> Site:
         key_name=cloud.key_name,
         parents=DEFAULT_REGISTRY.parents(config.deployment, command),
     )
-
-
-def token_key(config: Config) -> bytes:
-    """The key of the run tokens."""
-    return config.runs.token_key.reveal().encode()

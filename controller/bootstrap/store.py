@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from controller.bootstrap.access import token_key
 from controller.clock import SystemClock
 from controller.config import Config, require_for_web
 from infra import postgres
@@ -85,3 +84,8 @@ def desk(config: Config) -> Iterator[Desk]:
             clock=SystemClock(),
             token_key=token_key(config),
         )
+
+
+def token_key(config: Config) -> bytes:
+    """The key of the run tokens."""
+    return config.runs.token_key.reveal().encode()

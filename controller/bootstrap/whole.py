@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry
 from controller.act.effects import Tools
 from controller.act.executor import Executor, Lane
 from controller.act.hands import Hands
-from controller.bootstrap.access import nomad_access, openstack_environment, site, token_key
-from controller.bootstrap.store import People, open_database
+from controller.bootstrap.access import nomad_access, openstack_environment, site
+from controller.bootstrap.store import People, open_database, token_key
 from controller.clock import RandomIds, StoreClock, SystemClock
 from controller.config import Config, require_for_controller
 from controller.crew import Threads

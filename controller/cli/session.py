@@ -7,7 +7,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,15 +18,6 @@ from controller.parameter_text import read_wait
 from models.errors import ConfigurationError
 from models.ports import Asked
 
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        envvar="HRSI_CONFIG",
-        help="Settings file; ./hrsi.toml is read when it exists.",
-        show_default=False,
-    ),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
+from typer.core import TyperGroup
 
-from controller.cli.app import app
+from controller.cli.places import loaded
 from controller.config import load, require_for_controller
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def test_commands_in_the_text_exist(page: str) -> None:
     told = re.findall(r"`hrsi ((?:[a-z]+(?:-[a-z]+)* ?)+)", text_of(page))
     assert told
     for words in told:
-        command: Any = get_command(app)
+        command: Any = TyperGroup(commands=loaded())
         for word in words.split():
             if not hasattr(command, "commands"):
                 break

@@ -1,14 +1,18 @@
 """The help of every command shows how it is used."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
 import pytest
-from typer.main import get_command
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from controller.cli.app import app
+from controller.cli.places import PLACES, loaded
 
 READING = {
     "list",
@@ -39,7 +43,37 @@ def commands(command: Any, name: str = "hrsi") -> Iterator[Any]:
         yield from commands(each, f"{name} {word}")
 
 
-@pytest.mark.parametrize(("name", "command"), list(commands(get_command(app))))
+HRSI = TyperGroup(name="hrsi", commands=loaded())
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_help_says_of_each_command_what_it_says_of_itself(name: str) -> None:
+    first, _, _ = (HRSI.commands[name].help or "").partition("\n\n")
+
+    assert PLACES[name].says == first.replace("\n", " ")
+
+
+def test_the_help_names_every_command_in_the_order_of_the_table() -> None:
+    told = CliRunner().invoke(app, ["--help"]).stdout
+    _, _, listed = told.partition("Commands")
+
+    assert re.findall(r"^│ (\S+)", listed, flags=re.MULTILINE) == list(PLACES)
+
+
+def test_asking_for_help_loads_no_command() -> None:
+    code = (
+        "import sys; sys.argv = ['hrsi', '--help']\n"
+        "from controller.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('sqlalchemy', 'openstack', 'requests') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands(HRSI)))
 def test_every_command_has_an_example_of_itself(name: str, command: Any) -> None:
     assert "Examples:" in command.epilog
     assert name in command.epilog
@@ -47,7 +81,7 @@ def test_every_command_has_an_example_of_itself(name: str, command: Any) -> None
 
 @pytest.mark.parametrize(
     ("name", "command"),
-    [each for each in commands(get_command(app)) if str(each.id).split("-")[-1] in READING],
+    [each for each in commands(HRSI) if str(each.id).split("-")[-1] in READING],
 )
 def test_every_command_that_reads_can_speak_json(name: str, command: Any) -> None:
     assert name
