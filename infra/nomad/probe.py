@@ -22,7 +22,12 @@ from models.errors import Malformed, NotFound, Refused, Unavailable
 Answer = TypeVar("Answer")
 
 ACL_OFF = "ACL support disabled"
-"""What Nomad says of tokens when everybody may do everything."""
+"""What older versions say of tokens when everybody may do everything."""
+
+ACL_OFF_ACCESSOR = "acls-disabled"
+"""Whose token the newer ones then show to everybody: a client token without any policy."""
+
+ANYBODY = Rights(who="anybody (access control is off)", everything_read=True, nodes_written=True)
 
 HALF_A_SECOND = timedelta(milliseconds=500)
 """The middle of the second that a Date header names."""
@@ -34,6 +39,7 @@ class _Named(Struct, frozen=True):
 
 
 class _Token(Struct, frozen=True):
+    accessor: str = field(name="AccessorID", default="")
     name: str = field(name="Name", default="")
     type: str = field(name="Type", default="")
     policies: list[str] | None = field(name="Policies", default=None)
@@ -132,12 +138,10 @@ class NomadHttpProbe:
             token = self._read(_token, "token", "self")
         except Malformed as error:
             if ACL_OFF in str(error):
-                return Rights(
-                    who="anybody (access control is off)",
-                    everything_read=True,
-                    nodes_written=True,
-                )
+                return ANYBODY
             raise
+        if token.accessor == ACL_OFF_ACCESSOR:
+            return ANYBODY
         who = f"token {token.name!r}"
         if token.type == "management":
             return Rights(who=f"{who} (management)", everything_read=True, nodes_written=True)

@@ -59,7 +59,7 @@ _NOT_FOUND = (
     "eval not found",
 )
 _NO_SUCH_HOST = ("Name or service not known", "Temporary failure in name resolution")
-_REFUSED = ("Permission denied", "ACL token not found")
+_REFUSED = ("Permission denied", "ACL token not found", "failed to parse signed token")
 _NO_LEADER = ("No cluster leader", "Not ready to serve consistent reads")
 _SENSELESS = (
     "is not a parameterized job",
@@ -73,6 +73,7 @@ _SENSELESS = (
     "errors occurred",
     "nonexistent node pool",
     "can't evaluate",
+    "UUID must be 36 characters",
 )
 
 

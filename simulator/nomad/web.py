@@ -308,8 +308,11 @@ class NomadWeb:
 
     def _own_token(self, _: Request, __: str) -> Answer:
         if self._token is None:
-            raise NomadError(400, "ACL support disabled")
-        return Answer(body={"Name": "simulated", "Type": "management", "Policies": None})
+            accessor, name, kind = "acls-disabled", "ACLs disabled token", "client"
+        else:
+            accessor, name, kind = "simulated", "simulated", "management"
+        said = {"AccessorID": accessor, "Name": name, "Type": kind, "Policies": None, "Roles": None}
+        return Answer(body=said, index=1)
 
     def _agent(self, _: Request, __: str) -> Answer:
         config = {

@@ -276,7 +276,10 @@ def a_policy(*rules: dict[str, Any]) -> dict[str, Any]:
     ("answers", "reads", "writes"),
     [
         pytest.param(
-            {"/v1/acl/token/self": (400, "ACL support disabled")}, True, True, id="no-control"
+            {"/v1/acl/token/self": (400, "ACL support disabled")}, True, True, id="no-control-once"
+        ),
+        pytest.param(
+            a_token(AccessorID="acls-disabled", Policies=None), True, True, id="no-control"
         ),
         pytest.param(a_token(Type="management", Policies=None), True, True, id="management"),
         pytest.param({**a_token(), **a_policy(READS_ALL, WRITES_NODES)}, True, True, id="read"),
@@ -307,9 +310,17 @@ def test_what_a_token_may_do_is_read_from_its_policies(
     assert (rights.everything_read, rights.nodes_written) == (reads, writes)
 
 
-def test_a_token_that_nomad_does_not_know_is_refused() -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param((403, "ACL token not found"), id="once"),
+        pytest.param((403, "Permission denied"), id="of-nobody"),
+        pytest.param((500, "failed to parse signed token: go-jose/go-jose: …"), id="no-token"),
+    ],
+)
+def test_a_token_that_nomad_does_not_know_is_refused(said: tuple[int, str]) -> None:
     with (
-        probe_of({"/v1/acl/token/self": (403, "ACL token not found")}) as probe,
+        probe_of({"/v1/acl/token/self": said}) as probe,
         pytest.raises(Refused, match="NOMAD_TOKEN"),
     ):
         probe.rights()

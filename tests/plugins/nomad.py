@@ -5,7 +5,7 @@ the adapter before a live Nomad where one can be had.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from simulator.nomad.rows import Options
 from simulator.nomad.tasks import Sleepers
 from simulator.nomad.web import serve_nomad
 from simulator.timeline import Timeline
-from tests.plugins.live_nomad import ADDRESS, BINARY, a_live_nomad, an_addressed_nomad
+from tests.plugins.live_nomad import ADDRESS, BINARY, LiveNomad, a_live_nomad, an_addressed_nomad
 from tests.plugins.nomad_in_test import (
     DEPLOYMENT,
     FLAVOR,
@@ -129,6 +129,9 @@ class SimulatedNomad(NomadWithMachines):
         return len(self.cluster.state.allocs_of(job_id))
 
 
+Wired: TypeAlias = SimulatedNomad | LiveNomad
+"""One that speaks HTTP."""
+
 MakeNomad: TypeAlias = Callable[[Options], SimulatedNomad]
 
 
@@ -173,7 +176,8 @@ def over_http(options: Options, token: str | None = None) -> Iterator[SimulatedN
 # ---- fixtures ------------------------------------------------------------------------------------
 
 SIMULATED = ["memory", "http"]
-WITH_MACHINES = [*SIMULATED, *([pytest.param("live", marks=pytest.mark.live)] if BINARY else [])]
+LIVE = [pytest.param("live", marks=pytest.mark.live)] if BINARY else []
+WITH_MACHINES = [*SIMULATED, *LIVE]
 EVERY = [
     *WITH_MACHINES,
     *([pytest.param("addressed", marks=pytest.mark.live)] if ADDRESS else []),
@@ -229,6 +233,17 @@ def guarded_nomad(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[No
     with _with_machines(request.param, GUARDED, tmp_path) as made:
         made.register()
         yield made
+
+
+@pytest.fixture(params=["http", *LIVE])
+def wired_nomad(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wired]:
+    """A Nomad that admits every node, with our parent registered, for a bare HTTP client."""
+    made: AbstractContextManager[Wired] = (
+        a_live_nomad(tmp_path) if request.param == "live" else over_http(ADMITTING)
+    )
+    with made as one:
+        one.register()
+        yield one
 
 
 @pytest.fixture(params=EVERY)

@@ -187,7 +187,11 @@ def _leads(agent: Agent) -> bool:
         response = requests.get(f"{agent.url}/v1/status/leader", timeout=5)
     except requests.ConnectionError:
         return False
-    return response.ok and bool(response.json())
+    if not response.ok or not response.json():
+        return False
+    # Before its keyring is there a leader refuses to register clients, who then wait for long.
+    keys = requests.get(f"{agent.url}/.well-known/jwks.json", timeout=5)
+    return keys.ok and bool(keys.json()["keys"])
 
 
 def _free_ports(count: int) -> list[int]:
