@@ -73,13 +73,18 @@ class Agents:
         if before is not None:
             self._end_all(before)
         self._node_of_server[machine.server_id] = node_id
-        self._agents[node_id] = Agent(machine=machine)
+        agent = self._agents[node_id] = Agent(machine=machine)
         self._nodes.register(machine)
+        self._timeline.after(self._options.registers_again, lambda: self._found_out_more(agent))
         for alloc in self._state.live_on(node_id):
             if alloc.client_status == "running":
                 self._report(alloc.id, 1)
-        self._synchronise(self._agents[node_id])
+        self._synchronise(agent)
         return node_id
+
+    def _found_out_more(self, agent: Agent) -> None:
+        if agent.alive and agent.connected:
+            self._nodes.registers_again(agent.machine.node_id)
 
     def dies(self, server_id: str) -> None:
         """A machine is gone with all that ran on it; its server id never comes back."""
@@ -248,6 +253,11 @@ class Agents:
 
         self._timeline.after(job.task.reschedule_delay, again)
 
+    def forget(self, alloc_ids: Iterable[str], grace: timedelta) -> None:
+        """The servers do not know of allocations any more: their agents end what runs for them."""
+        for alloc_id in alloc_ids:
+            self._driver.kill(alloc_id, grace)
+
     def lose(self, alloc_ids: Iterable[str]) -> None:
         """The servers give allocations up as lost, their agents end them, replacements follow."""
         for alloc_id in alloc_ids:
@@ -267,3 +277,5 @@ class Agents:
         state.put_alloc(row, "AllocationUpdated")
         # Each client update bumps the index of the nodes table too, and no node's ModifyIndex.
         state.nodes.index = max(state.nodes.index, index)
+        if (node := state.nodes.get(alloc.node_id)) is not None:
+            state.tell_of_node(node)

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from simulator.nomad.agents import Agents, Surroundings
 from simulator.nomad.gc import Collector
-from simulator.nomad.jobs import Jobs
+from simulator.nomad.jobs import Evaluated, Jobs
 from simulator.nomad.nodes import Machine, Nodes, Purged
 from simulator.nomad.rows import Options
 from simulator.nomad.scheduler import Scheduler
@@ -111,6 +111,15 @@ class NomadCluster:
         purged = self.nodes.purge(node_id)
         self._agents.notice_purge(node_id)
         return purged
+
+    def purge_job(self, job_id: str) -> Evaluated:
+        """Forget a job and its allocations; their tasks are told to end."""
+        live = [row.id for row in self.state.allocs_of(job_id) if not row.client_terminal]
+        job = self.state.jobs.get(job_id)
+        stopped = self.jobs.stop(job_id, purge=True)
+        if job is not None:
+            self._agents.forget(live, job.task.kill_timeout)
+        return stopped
 
     # ---- faults on order -------------------------------------------------------------------------
 

@@ -53,7 +53,11 @@ class _Parser:
         return [*tokens, _END]
 
     def _error(self, what: str) -> NomadError:
-        return NomadError(400, f'failed to read filter expression "{self._expression}": {what}')
+        return NomadError(
+            400,
+            "failed to create result paginator: failed to read filter expression: "
+            f"{self._expression!r}: {what}",
+        )
 
     def _next(self) -> tuple[str, str]:
         token = self._tokens[self._at]

@@ -1,4 +1,4 @@
-"""Garbage collection: dead jobs, old evaluations and long gone nodes vanish without an event."""
+"""Garbage collection: of dead jobs an event tells, old evaluations and long gone nodes vanish."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Collector:
                     state.delete_alloc(alloc, index)
                 for row in state.evals_of(job.id):
                     state.delete_eval(row, index)
-                state.delete_job(job.id, index)
+                state.delete_job(job.id, index, "JobBatchDeregistered")
 
     def _is_old(self, job: JobRow, before: datetime) -> bool:
         if job.submit_at >= before:

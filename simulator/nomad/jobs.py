@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.nomad.rows import (
     NAMESPACE,
+    POOL,
     JobRow,
     NomadError,
     Options,
@@ -16,7 +17,7 @@ from simulator.nomad.rows import (
 )
 from simulator.nomad.scheduler import Scheduler
 from simulator.nomad.specs import parameters_of, task_of
-from simulator.nomad.state import State
+from simulator.nomad.state import EVALUATED_BY_HAND, State
 
 SERVER_ERROR = 500
 Spec = Mapping[str, Any]
@@ -79,6 +80,7 @@ class Jobs:
     def register(self, spec: Spec) -> Evaluated:
         """Create a job or replace the one of this id. A parent gets no evaluation."""
         state, job_id = self._state, str(spec["ID"])
+        _check_place(spec, state.namespaces)
         task, parameters = task_of(spec), parameters_of(spec)
         before, index = state.jobs.get(job_id), state.advance()
         row = JobRow(
@@ -101,7 +103,7 @@ class Jobs:
         state.put_job(row, "JobRegistered")
         if parameters is not None:
             return Evaluated(index=index, job_modify_index=index)
-        made = self._scheduler.evaluate(row, "job-register", index)
+        made = self._scheduler.evaluate(row, "job-register", index, event_type="JobRegistered")
         return Evaluated(eval_id=made.id, index=index, job_modify_index=index)
 
     # ---- dispatch --------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ class Jobs:
         )
         # The child and its evaluation are one write since 1.10.5: no child without one.
         state.put_job(child, "JobRegistered")
-        made = self._scheduler.evaluate(child, "job-register", index)
+        made = self._scheduler.evaluate(child, "job-register", index, event_type="JobRegistered")
         return Dispatched(
             job_id=child_id, eval_id=made.id, eval_index=index, job_index=index, index=index
         )
@@ -169,6 +171,9 @@ class Jobs:
     def stop(self, job_id: str, *, purge: bool = False) -> Evaluated:
         """Deregister a job. It is dead once its allocations are told to stop, which may be well
         before they have. Children of a stopped parent go on. An unknown job: zeros.
+
+        A job that is purged takes its allocations out of every list at once, though their tasks
+        may go on for as long as their kill timeout; its evaluations are over.
         """
         state = self._state
         job = state.jobs.get(job_id)
@@ -176,13 +181,27 @@ class Jobs:
             return Evaluated()
         index = state.advance()
         if purge:
-            state.delete_job(job_id, index)
-        elif not job.stopped:
-            job = replace(job, stopped=True, modify_index=index, job_modify_index=index)
-            state.put_job(replace(job, status=state.status_of(job)), "JobDeregistered")
+            state.delete_job(job_id, index, "JobDeregistered")
+            for alloc in state.allocs_of(job_id):
+                state.delete_alloc(alloc, index)
+            for row in state.evals_of(job_id):
+                if row.is_open:
+                    state.put_eval(replace(row, status="complete", modify_index=index))
+        else:
+            job = replace(
+                job,
+                stopped=True,
+                version=job.version + 1,
+                modify_index=index,
+                job_modify_index=index,
+            )
+            job = replace(job, status=state.status_of(job))
+            state.put_job(job, "JobDeregistered")
         if job.dispatchable:
             return Evaluated(index=index, job_modify_index=index)
-        made = self._scheduler.evaluate(job, "job-deregister", index, type="service")
+        made = self._scheduler.evaluate(
+            job, "job-deregister", index, event_type="JobDeregistered", type="service"
+        )
         return Evaluated(eval_id=made.id, index=index, job_modify_index=index)
 
     def evaluate(self, job_id: str) -> Evaluated:
@@ -193,8 +212,16 @@ class Jobs:
         if job.dispatchable:
             raise NomadError(SERVER_ERROR, "can't evaluate parameterized job")
         index = self._state.advance()
-        made = self._scheduler.evaluate(job, "job-register", index)
-        return Evaluated(eval_id=made.id, index=index, job_modify_index=job.job_modify_index)
+        made = self._scheduler.evaluate(job, "job-register", index, event_type=EVALUATED_BY_HAND)
+        return Evaluated(eval_id=made.id, index=index, job_modify_index=job.modify_index)
+
+
+def _check_place(spec: Spec, namespaces: Collection[str]) -> None:
+    places = [("namespace", "Namespace", namespaces), ("node pool", "NodePool", {POOL})]
+    for what, key, known in places:
+        if (wanted := spec.get(key)) and wanted not in known:
+            said = f'job "{spec["ID"]}" is in nonexistent {what} "{wanted}"'
+            raise NomadError(SERVER_ERROR, f"1 error occurred:\n\t* {said}\n\n")
 
 
 def _check_parent(parent: JobRow) -> None:

@@ -27,6 +27,8 @@ MAX_WAIT = 300.0
 
 LOOK_AGAIN = 0.1
 
+PAGES = "Expect a number for `per_page` query string parameter"
+
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 _FALSE = {"0", "f", "F", "false", "FALSE", "False"}
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -39,9 +41,19 @@ def parse_bool(request: Request, name: str) -> bool:
     value = request.args.get(name, "")
     if value and value not in _TRUE | _FALSE:
         raise NomadError(
-            400, f'Failed to parse value of "{name}" ("{value}") as a bool: invalid syntax'
+            500,
+            f'Failed to parse value of "{name}" ({value}) as a bool: strconv.ParseBool: '
+            f'parsing "{value}": invalid syntax',
         )
     return value in _TRUE
+
+
+def parse_number(request: Request, name: str, refusal: str) -> int:
+    """A number that is not negative; absent is 0."""
+    value = request.args.get(name) or "0"
+    if not value.isdecimal():
+        raise NomadError(400, refusal)
+    return int(value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +70,7 @@ class Listing(Generic[Row]):
         wanted = self._wanted(request)
         # Only the lowercase word counts here: `reverse=True` is silently ignored.
         rows = sorted(self.rows(), key=self.key, reverse=request.args.get("reverse") == "true")
-        start, size = request.args.get("next_token", ""), request.args.get("per_page", 0, type=int)
+        start, size = request.args.get("next_token", ""), parse_number(request, "per_page", PAGES)
         shown: list[Json] = []
         for row in rows:
             if start and self.key(row) != start:
@@ -96,12 +108,22 @@ def _by_creation(row: EvalRow | AllocRow) -> str:
 def nodes(state: State, request: Request) -> Listing[NodeRow]:
     """GET /v1/nodes: by id, which says nothing of age."""
     resources = parse_bool(request, "resources")
+    _check_prefix(request.args.get("prefix", ""))
     return Listing(
         rows=state.nodes.by_id,
         stub=lambda row: node_stub(row, resources=resources),
         key=_by_id,
         namespaced=False,
     )
+
+
+def _check_prefix(prefix: str) -> None:
+    """The beginning of a uuid, of an even number of hex digits."""
+    failed, digits = "node lookup failed: index error: ", prefix.replace("-", "")
+    if len(digits) % 2:
+        raise NomadError(500, f"{failed}Input (without hyphens) must be even length")
+    if wrong := re.search(r"[^0-9a-fA-F]", digits):
+        raise NomadError(500, f"{failed}Invalid UUID: encoding/hex: invalid byte: {wrong[0]!r}")
 
 
 def jobs(state: State, request: Request) -> Listing[JobRow]:
@@ -118,7 +140,7 @@ def evaluations(state: State, request: Request) -> Listing[EvalRow]:
     """GET /v1/evaluations: by creation."""
     job, status = request.args.get("job", ""), request.args.get("status", "")
     if (job or status) and request.args.get("filter"):
-        raise NomadError(400, "query parameters `job` and `status` cannot be used with `filter`")
+        raise NomadError(400, "Filter expression cannot be used with other filter parameters")
 
     def rows() -> list[EvalRow]:
         return [
@@ -162,7 +184,7 @@ def index_of(state: State, name: str) -> int:
 
 def block(state: State, name: str, request: Request) -> None:
     """Wait, for a blocking query, until any row of the table is written or its time is over."""
-    beyond = request.args.get("index", 0, type=int)
+    beyond = parse_number(request, "index", "Invalid index")
     if not beyond:
         return
     wait = min(_duration(request.args.get("wait", "")) or MAX_WAIT, MAX_WAIT)

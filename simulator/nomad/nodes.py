@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from simulator.nomad.rows import NodeRow, NomadError, Options
 from simulator.nomad.scheduler import Scheduler
@@ -87,6 +88,15 @@ class Nodes:
         ):
             self._write(node, status="ready", event_type="NodeStreamEvent")
 
+    def registers_again(self, node_id: str) -> None:
+        """A client that is ready tells all over again what it is, because it found out more about
+        its machine: of all that is listed only the node's ModifyIndex differs.
+        """
+        node = self._state.nodes.get(node_id)
+        if node is not None and node.status == "ready":
+            again = replace(node, modify_index=self._state.advance())
+            self._state.put_node(again, "NodeRegistration")
+
     def set_eligibility(self, node_id: str, *, eligible: bool) -> int:
         """Mark a node; 0 when it was so already."""
         node = self.get(node_id, missing=500)
@@ -123,7 +133,9 @@ class Nodes:
         jobs = [job for key in job_ids if (job := self._state.jobs.get(key)) is not None]
         if not jobs:
             return []
+        about: dict[str, Any] = {"node_id": node_id, "node_modify_index": self._state.index}
         index = self._state.advance()
         return [
-            self._scheduler.evaluate(job, "node-update", index, node_id=node_id).id for job in jobs
+            self._scheduler.evaluate(job, "node-update", index, job_modify_index=0, **about).id
+            for job in jobs
         ]

@@ -73,7 +73,7 @@ def node_stub(row: NodeRow, *, resources: bool = False) -> Json:
         "Status": row.status,
         "StatusDescription": "",
         "Drivers": {"raw_exec": driver},
-        "HostVolumes": None,
+        "HostVolumes": {},
         "LastDrain": None,
         "CreateIndex": row.create_index,
         "ModifyIndex": row.modify_index,
@@ -103,12 +103,19 @@ def _resources(row: NodeRow) -> Json:
 
 def full_node(row: NodeRow) -> Json:
     """GET /v1/node/:id."""
+    stub = node_stub(row, resources=True)
     return {
-        **node_stub(row, resources=True),
+        **{key: value for key, value in stub.items() if key not in {"Address", "Version"}},
         "HTTPAddr": f"{row.address}:4646",
         "TLSEnabled": False,
+        "SecretID": "",
         "Attributes": row.attributes,
-        "Links": None,
+        "Links": {},
+        "HostNetworks": None,
+        "CSIControllerPlugins": {},
+        "CSINodePlugins": {},
+        "GCVolumesOnNodeGC": False,
+        "IdentitySigningKeyID": "",
         "Meta": row.meta,
         "ComputedClass": f"v1:{row.node_class}",
         "DrainStrategy": None,
@@ -139,7 +146,7 @@ def summary(row: JobRow, children: Iterable[JobRow] = ()) -> Json:
     return {
         "JobID": row.id,
         "Namespace": row.namespace,
-        "Summary": {} if row.dispatchable else {row.task.group: group},
+        "Summary": {row.task.group: group},
         "Children": {
             "Pending": statuses["pending"],
             "Running": statuses["running"],
@@ -227,6 +234,7 @@ def _evaluation_fields(row: EvalRow) -> Json:
         "JobID": row.job_id,
         "JobModifyIndex": row.job_modify_index,
         "NodeID": row.node_id,
+        "NodeModifyIndex": row.node_modify_index,
         "Status": row.status,
         "StatusDescription": row.description,
         "PreviousEval": row.previous_eval,
@@ -259,7 +267,7 @@ def _failure(failure: PlacementFailure | None) -> Json | None:
         "NodesFiltered": failure.filtered,
         "NodesInPool": failure.in_pool,
         "NodePool": POOL,
-        "NodesAvailable": {DATACENTER: failure.in_pool},
+        "NodesAvailable": {DATACENTER: failure.evaluated} if failure.evaluated else {},
         "ClassFiltered": dict(failure.class_filtered) or None,
         "ConstraintFiltered": dict(failure.constraint_filtered) or None,
         "NodesExhausted": failure.exhausted,

@@ -197,6 +197,7 @@ class EvalRow:
     job_modify_index: int = 0
     namespace: str = NAMESPACE
     node_id: str = ""
+    node_modify_index: int = 0
     description: str = ""
     previous_eval: str = ""
     blocked_eval: str = ""
@@ -264,6 +265,9 @@ class Options:
 
     ready_delay: timedelta = timedelta(seconds=2)
     """From a node's registration to `ready`."""
+
+    registers_again: timedelta = timedelta(seconds=7)
+    """From the start of an agent to its second registration, which moves its ModifyIndex."""
 
     start_delay: timedelta = timedelta(milliseconds=200)
     """From a placement to the task's start on its node."""

@@ -54,7 +54,14 @@ class Scheduler:
         """
         self._late.append(delay)
 
-    def evaluate(self, job: JobRow, triggered_by: str, index: int, **more: Any) -> EvalRow:
+    def evaluate(
+        self,
+        job: JobRow,
+        triggered_by: str,
+        index: int,
+        event_type: str = "EvaluationUpdated",
+        **more: Any,
+    ) -> EvalRow:
         """Write a pending evaluation of a job at this index; `more` are fields of it."""
         now = self._state.now()
         fields = {"type": job.type, "job_modify_index": job.job_modify_index, **more}
@@ -71,7 +78,7 @@ class Scheduler:
             modified_at=now,
             **fields,
         )
-        self._state.put_eval(row)
+        self._state.put_eval(row, event_type)
         return row
 
     # ---- what makes an evaluation ready ----------------------------------------------------------
@@ -125,8 +132,7 @@ class Scheduler:
         node = self._choose(job) if wanted else None
         plan = Plan(evaluation=row, job=job, node=node, lost=lost)
         if wanted and node is None:
-            self._write_lost(lost)
-            self._block(row, job)
+            self._block(row, job, lost)
         elif node is not None and self._late:
             self._at_work[job.id] = plan
             self._timeline.after(self._late.popleft(), lambda: self._commit_late(plan))
@@ -213,6 +219,7 @@ class Scheduler:
             state.put_alloc(
                 replace(last, next=alloc.id, modify_index=index, modified_at=now), "PlanResult"
             )
+        state.put_eval(replace(plan.evaluation, modify_index=index), "PlanResult")
         state.put_alloc(alloc, "PlanResult")
 
     def _write_lost(self, lost: Iterable[AllocRow]) -> None:
@@ -241,14 +248,17 @@ class Scheduler:
     def _succeed(self, row: EvalRow) -> None:
         """Complete an evaluation; its job's other blocked ones are of no use any more."""
         index = self._state.advance()
-        self._finish(row, index, status="complete", queued={}, snapshot_index=index - 1)
+        job = self._state.jobs.get(row.job_id)
+        over: dict[str, Any] = {"description": "", "failure": None, "snapshot_index": index - 1}
+        queued = {job.task.group: 0} if job else {}
+        self._finish(row, index, status="complete", queued=queued, **over)
         for other in self._state.evals_of(row.job_id):
             if other.status == "blocked":
                 self._finish(
                     other,
                     index,
                     status="canceled",
-                    description=f"evaluation {row.id!r} successful",
+                    description=f'evaluation "{row.id}" successful',
                 )
 
     def _finish(self, row: EvalRow, index: int, **fields: Any) -> None:
@@ -256,15 +266,17 @@ class Scheduler:
             replace(row, modify_index=index, modified_at=self._state.now(), **fields)
         )
 
-    def _block(self, row: EvalRow, job: JobRow) -> None:
+    def _block(self, row: EvalRow, job: JobRow, lost: Iterable[AllocRow]) -> None:
         """Nothing fits: a retried blocked evaluation stays as it is, another one gets a blocked
-        successor. A job has at most one.
+        successor, before anything is told to be lost. A job has at most one.
         """
         if row.status == "blocked":
+            self._write_lost(lost)
             self._blocked[node_class_of(job)][row.id] = None
             return
         failure, queued = self._failure(job), {job.task.group: 1}
         blocked = self._write_blocked(row, job, failure)
+        self._write_lost(lost)
         index = self._state.advance()
         self._finish(
             row,
@@ -273,7 +285,7 @@ class Scheduler:
             blocked_eval=blocked.id,
             failure=failure,
             queued=queued,
-            snapshot_index=index - 2,
+            snapshot_index=blocked.create_index - 1,
         )
         for other in self._state.evals_of(job.id):
             if other.status == "blocked" and other.id != blocked.id:

@@ -17,10 +17,15 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from models.ports import Clock
-from simulator.nomad.rows import AllocRow, EvalRow, JobRow, NodeRow, Summary
+from simulator.nomad.rows import NAMESPACE, AllocRow, EvalRow, JobRow, NodeRow, Summary
 
 FIRST_INDEX = 10
 """A new cluster has written its own configuration before anybody comes."""
+
+EVALUATED_BY_HAND = "AllocationUpdateDesiredStatus"
+"""What an evaluation comes with that somebody asked for: a job that is dead stays so meanwhile."""
+
+_APART = {"JobRegistered", "JobDeregistered"}
 
 _COUNTER = {
     "pending": "starting",
@@ -134,6 +139,7 @@ class State:
         self.evals: Table[EvalRow] = Table(lambda row: row.is_open)
         self.allocs: Table[AllocRow] = Table(lambda row: not row.client_terminal)
         self.buffer: deque[Batch] = deque(maxlen=buffer)
+        self.namespaces = {NAMESPACE}
         self.published = 0
         """How many batches there ever were."""
         self.listeners: list[Callable[[Event], None]] = []
@@ -226,7 +232,7 @@ class State:
         self.jobs.index = max(self.jobs.index, summary.modify_index)
 
     def put_eval(self, row: EvalRow, event_type: str = "EvaluationUpdated") -> None:
-        """Write an evaluation; its job's status follows."""
+        """Write an evaluation; its job's status follows, unless a person asked for it alone."""
         if self.evals.put(row) is None:
             self._evals_of_job[row.job_id][row.id] = None
         self._publish(
@@ -238,7 +244,8 @@ class State:
                 row=row,
             )
         )
-        self._refresh(row.job_id, row.modify_index, event_type)
+        if event_type != EVALUATED_BY_HAND:
+            self._refresh(row.job_id, row.modify_index, event_type)
 
     def put_alloc(self, row: AllocRow, event_type: str) -> None:
         """Write an allocation; its job's status and summary follow."""
@@ -261,15 +268,22 @@ class State:
         self._count(before, row)
         self._refresh(row.job_id, row.modify_index, event_type)
 
+    def tell_of_node(self, row: NodeRow) -> None:
+        """Say that something about a node was written, without a change of the node itself."""
+        event = Event(topic="Node", type="AllocationUpdated", key=row.id, filter_keys=(), row=row)
+        self._buffer(event)
+
     def delete_node(self, node_id: str, index: int) -> None:
         """Remove a node: its transaction is untyped, nothing is published."""
         gone = self.nodes.delete(node_id, index)
         if gone is not None:
             self._usable[gone.node_class].pop(node_id, None)
 
-    def delete_job(self, job_id: str, index: int) -> None:
-        """Remove a job and its summary without an event."""
+    def delete_job(self, job_id: str, index: int, event_type: str) -> None:
+        """Remove a job and its summary: a job is the only thing whose removal is told of."""
         gone = self.jobs.delete(job_id, index)
+        if gone is not None:
+            self._buffer(Event(topic="Job", type=event_type, key=job_id, filter_keys=(), row=gone))
         if gone is not None and gone.parent_id:
             self._children[gone.parent_id].pop(job_id, None)
             self._tokens.pop((gone.parent_id, gone.token), None)
@@ -295,15 +309,20 @@ class State:
                 del index[key]
 
     def _publish(self, event: Event) -> None:
-        if self.buffer and self.buffer[-1].index == self.index:
-            self.buffer[-1].events.append(event)
-        else:
-            self.buffer.append(Batch(index=self.index, events=[event]))
-            self.published += 1
+        self._buffer(event)
         for listener in self.listeners:
             listener(event)
         with self.changed:
             self.changed.notify_all()
+
+    def _buffer(self, event: Event) -> None:
+        # A job that is registered or stopped and its evaluation: two transactions, one index.
+        apart = event.topic == "Evaluation" and event.type in _APART
+        if self.buffer and self.buffer[-1].index == self.index and not apart:
+            self.buffer[-1].events.append(event)
+        else:
+            self.buffer.append(Batch(index=self.index, events=[event]))
+            self.published += 1
 
     # ---- what follows from a write ---------------------------------------------------------------
 
@@ -332,8 +351,6 @@ class State:
         if any(not alloc.terminal for alloc in allocs):
             return "running"
         evals = self.evals_of(job.id)
-        if job.stopped:
-            return "dead"
         if any(row.is_open for row in evals):
             return "pending"
-        return "dead" if allocs or evals else "pending"
+        return "dead" if allocs or evals or job.stopped else "pending"

@@ -7,39 +7,35 @@ else is wrong with a write is a 500 with a sentence. A fault is asked once per c
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from werkzeug.wrappers import Request, Response
 
 from simulator.faults import Fault, Faults
 from simulator.http.server import Cut, Hang, HttpServer
+from simulator.nomad.answers import (
+    WRITE_META,
+    Answer,
+    body_of,
+    check_uuid,
+    dispatched,
+    evaluated,
+    payload_of,
+)
 from simulator.nomad.cluster import NomadCluster
-from simulator.nomad.jobs import Dispatched, DispatchOrder, Evaluated
+from simulator.nomad.jobs import DispatchOrder
 from simulator.nomad.lists import LISTS, block, index_of, parse_bool
 from simulator.nomad.render import alloc_stub, evaluation, full_alloc, full_job, full_node, summary
 from simulator.nomad.rows import DATACENTER, REGION, VERSION, NomadError
 from simulator.nomad.stream import subscribe
 
-_WRITE_META = {"LastContact": 0, "KnownLeader": False, "NextToken": ""}
 _WRITES = {"POST", "PUT"}
 _UNGUARDED = {"/v1/status/leader", "/v1/agent/health"}
 """What needs no token."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What is said: a body that becomes JSON, its Raft index, and the token of a next page."""
-
-    body: Any
-    index: int = 0
-    next_token: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,8 +69,12 @@ class NomadWeb:
 
     def _answer(self, request: Request) -> Response:
         if "//" in request.path:
-            return Response(status=301, headers={"Location": re.sub("/+", "/", request.path)})
+            path = re.sub("/+", "/", request.path)
+            said = f'<a href="{path}">Temporary Redirect</a>.\n\n'
+            return Response(said, status=307, headers={"Location": path}, mimetype="text/html")
         self._check_token(request)
+        if request.args.get("region", REGION) != REGION:
+            raise NomadError(500, "No path to region")
         if request.path == "/v1/event/stream":
             return self._stream(request)
         route, argument = self._route(request)
@@ -95,12 +95,12 @@ class NomadWeb:
             return
         given = request.headers.get("X-Nomad-Token", "")
         if given != self._token:
-            raise NomadError(403, "ACL token not found" if given else "Permission denied")
+            raise NomadError(403, "Permission denied")
 
     def _route(self, request: Request) -> tuple[Route, str]:
         found = [(r, m) for r in self._routes if (m := r.path.fullmatch(request.path))]
         if not found:
-            raise NomadError(404, "404 page not found")
+            raise NomadError(404, "")
         for route, match in found:
             if request.method in route.methods:
                 return route, next(iter(match.groups()), "")
@@ -134,8 +134,9 @@ class NomadWeb:
 
     def _rendered(self, request: Request, answer: Answer) -> Response:
         response = Response(msgspec.json.encode(answer.body), mimetype="application/json")
-        if answer.index:
-            response.headers["X-Nomad-Index"] = str(answer.index)
+        if answer.index is None:
+            return response
+        response.headers["X-Nomad-Index"] = str(answer.index)
         if request.method == "GET":
             known = self._cluster.known_leader
             response.headers["X-Nomad-KnownLeader"] = "true" if known else "false"
@@ -186,6 +187,7 @@ class NomadWeb:
             _route("/v1/node/([^/]+)", get, self._node, *node),
             _route("/v1/evaluation/([^/]+)", get, self._evaluation),
             _route("/v1/allocation/([^/]+)", get, self._allocation),
+            _route("/v1/namespace/([^/]+)", write, self._namespace),
             _route("/v1/system/gc", frozenset({"PUT", "POST"}), self._collect),
             _route("/v1/status/leader", get, self._leader),
             _route("/v1/agent/health", get, self._health),
@@ -202,6 +204,7 @@ class NomadWeb:
         return act
 
     def _node(self, _: Request, node_id: str) -> Answer:
+        check_uuid(node_id, "node")
         node = self._cluster.nodes.get(node_id)
         return Answer(body=full_node(node), index=index_of(self._state, "nodes"))
 
@@ -229,57 +232,62 @@ class NomadWeb:
         return Answer(body=rows, index=index_of(self._state, "evaluations"))
 
     def _evaluation(self, _: Request, eval_id: str) -> Answer:
+        check_uuid(eval_id, "failed to lookup eval: eval")
         if (row := self._state.evals.get(eval_id)) is None:
             raise NomadError(404, "eval not found")
         return Answer(body=evaluation(row), index=index_of(self._state, "evaluations"))
 
     def _allocation(self, _: Request, alloc_id: str) -> Answer:
+        check_uuid(alloc_id, "alloc")
         if (row := self._state.allocs.get(alloc_id)) is None:
             raise NomadError(404, "alloc not found")
         return Answer(body=full_alloc(row), index=index_of(self._state, "allocations"))
 
     def _register(self, request: Request, _: str) -> Answer:
-        spec = _body(request).get("Job")
+        spec = body_of(request).get("Job")
         if not isinstance(spec, dict):
             raise NomadError(400, "Job must be specified")
         if not spec.get("ID"):
             raise NomadError(400, "Job ID hasn't been provided")
-        return _evaluated(self._cluster.jobs.register(spec), Warnings="")
+        return evaluated(self._cluster.jobs.register(spec), Warnings="")
 
     def _dispatch(self, request: Request, parent_id: str) -> Answer:
-        body = _body(request)
+        body = body_of(request)
         if body.get("JobID", parent_id) != parent_id:
             raise NomadError(400, "Job ID does not match")
         order = DispatchOrder(
             meta=body.get("Meta") or {},
-            payload=_decoded(body.get("Payload") or ""),
+            payload=payload_of(body.get("Payload") or ""),
             # The key `idempotency_token`, which a client library puts into the body, is unknown.
             token=request.args.get("idempotency_token") or body.get("IdempotencyToken", ""),
             id_prefix=body.get("IdPrefixTemplate") or "",
             priority=body.get("Priority") or 0,
         )
-        return _dispatched(self._cluster.jobs.dispatch(parent_id, order))
+        return dispatched(self._cluster.jobs.dispatch(parent_id, order))
 
     def _evaluate(self, _: Request, job_id: str) -> Answer:
-        return _evaluated(self._cluster.jobs.evaluate(job_id))
+        return evaluated(self._cluster.jobs.evaluate(job_id), Warnings="")
 
     def _stop(self, request: Request, job_id: str) -> Answer:
-        stopped = self._cluster.jobs.stop(job_id, purge=parse_bool(request, "purge"))
-        return _evaluated(stopped, VolumeEvalID="", VolumeEvalIndex=0)
+        purge = parse_bool(request, "purge")
+        act = self._cluster.purge_job if purge else self._cluster.jobs.stop
+        stopped = act(job_id)
+        return evaluated(stopped, VolumeEvalID="", VolumeEvalIndex=0)
 
     def _eligibility(self, request: Request, node_id: str) -> Answer:
-        body = _body(request)
+        body = body_of(request)
         wanted = body.get("Eligibility")
         if wanted not in {"eligible", "ineligible"}:
-            raise NomadError(400, f"invalid scheduling eligibility {wanted!r}")
+            raise NomadError(500, f'invalid scheduling eligibility "{wanted}"')
         # The body's NodeID, if set, wins over the path.
-        index = self._cluster.nodes.set_eligibility(
-            body.get("NodeID") or node_id, eligible=wanted == "eligible"
-        )
+        node_id = body.get("NodeID") or node_id
+        check_uuid(node_id, "node")
+        index = self._cluster.nodes.set_eligibility(node_id, eligible=wanted == "eligible")
         said = {"NodeModifyIndex": 0, "EvalIDs": None, "EvalCreateIndex": 0, "Index": index}
-        return Answer(body={**said, **_WRITE_META}, index=index)
+        return Answer(body=said, index=index)
 
     def _purge(self, _: Request, node_id: str) -> Answer:
+        check_uuid(node_id, "node")
         purged = self._cluster.purge(node_id)
         said = {
             "HeartbeatTTL": 0,
@@ -294,7 +302,11 @@ class NomadWeb:
             "SignedIdentity": None,
             "Index": purged.index,
         }
-        return Answer(body={**said, **_WRITE_META}, index=purged.index)
+        return Answer(body={**said, **WRITE_META}, index=purged.index)
+
+    def _namespace(self, _: Request, name: str) -> Answer:
+        self._state.namespaces.add(name)
+        return Answer(body=None, index=self._state.advance())
 
     def _collect(self, _: Request, __: str) -> Answer:
         self._cluster.gc.collect_all()
@@ -349,43 +361,3 @@ def _route(
     *operations: str,
 ) -> Route:
     return Route(path=re.compile(path), methods=methods, act=act, operations=operations)
-
-
-def _body(request: Request) -> Mapping[str, Any]:
-    try:
-        body = msgspec.json.decode(request.get_data())
-    except msgspec.DecodeError as error:
-        raise NomadError(400, str(error) if request.get_data() else "EOF") from error
-    if not isinstance(body, dict):
-        raise NomadError(400, "request body must be a JSON object")
-    return body
-
-
-def _decoded(payload: str) -> bytes:
-    try:
-        return base64.b64decode(payload, validate=True)
-    except binascii.Error as error:
-        raise NomadError(400, f"illegal base64 data: {error}") from error
-
-
-def _dispatched(made: Dispatched) -> Answer:
-    body = {
-        "DispatchedJobID": made.job_id,
-        "EvalID": made.eval_id,
-        "EvalCreateIndex": made.eval_index,
-        "JobCreateIndex": made.job_index,
-        "Index": made.index,
-    }
-    return Answer(body=body, index=made.index)
-
-
-def _evaluated(made: Evaluated, **more: Any) -> Answer:
-    body = {
-        "EvalID": made.eval_id,
-        "EvalCreateIndex": made.index if made.eval_id else 0,
-        "JobModifyIndex": made.job_modify_index,
-        "Index": made.index,
-        **more,
-        **_WRITE_META,
-    }
-    return Answer(body=body, index=made.index)

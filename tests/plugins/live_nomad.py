@@ -26,7 +26,7 @@ import requests
 from infra.nomad import NomadAccess, connect
 from models.job_types import TaskCommand
 from models.ports import Orchestrator
-from models.world import NomadSnapshot
+from models.world import Node, NomadSnapshot
 from tests.plugins.nomad_agents import Agent, Agents, Machine, wait_until
 from tests.plugins.nomad_in_test import COMMAND, FLAVOR, NomadInTest, NomadWithMachines
 
@@ -96,6 +96,7 @@ class LiveNomad(AddressedNomad, NomadWithMachines):
     flavor: str = FLAVOR
     address: str = "127.0.0.1"
     _machines: dict[str, Agent] = field(default_factory=dict)
+    _ready_at: dict[str, int] = field(default_factory=dict)
     _silent: set[str] = field(default_factory=set)
     _lingering: set[str] = field(default_factory=set)
 
@@ -121,17 +122,18 @@ class LiveNomad(AddressedNomad, NomadWithMachines):
             meta={"openstack_server_id": changes.pop("server_id", str(uuid4()))},
             default_ineligible=self.default_ineligible,
         )
-        agent, joined = self.agents.join(machine), set[str]()
+        agent, joined = self.agents.join(machine), list[Node]()
 
         def is_ready() -> bool:
             nodes = self.port.snapshot().nodes
-            joined.update(n.id for n in nodes if n.id not in known and n.status == "ready")
+            joined.extend(n for n in nodes if n.id not in known and n.status == "ready")
             return bool(joined)
 
         wait_until(is_ready, f"{name} to be ready; see {agent.folder}")
-        (node_id,) = joined
-        self._machines[node_id] = agent
-        return node_id
+        (node,) = joined
+        self._machines[node.id] = agent
+        self._ready_at[node.id] = node.modify_index
+        return node.id
 
     def machine_dies(self, node_id: str) -> None:
         """End all processes of the machine."""
@@ -155,6 +157,15 @@ class LiveNomad(AddressedNomad, NomadWithMachines):
         wait_until(lambda: self._status(node_id) == "down", f"node {node_id} to be down")
         self.settle()
 
+    def registered_again(self, node_id: str) -> None:
+        """Wait until the node was written after it became ready, which was its second write."""
+
+        def again() -> bool:
+            node = self.ask("get", f"node/{node_id}").json()
+            return bool(node["ModifyIndex"] > self._ready_at[node_id])
+
+        wait_until(again, f"node {node_id} to register again")
+
     def come_back(self, node_id: str) -> None:
         """Wait until the node is ready again."""
         wait_until(lambda: self._status(node_id) == "ready", f"node {node_id} to come back")
@@ -176,6 +187,13 @@ class LiveNomad(AddressedNomad, NomadWithMachines):
         (self.folder / f"{allocation.id}.lingers").touch()
         self._lingering.add(allocation.id)
 
+    def tasks_at_work(self) -> int:
+        """As the machine has them: every task is a shell with the folder for its argument."""
+        told = str(self.folder).encode()
+        return sum(
+            told in line.split(b"\0") for line in map(_command_of, Path("/proc").glob("[0-9]*"))
+        )
+
     def collect_garbage(self) -> None:
         """PUT /v1/system/gc, and wait until nothing that is over is left."""
         self.ask("put", "system/gc")
@@ -189,6 +207,13 @@ class LiveNomad(AddressedNomad, NomadWithMachines):
 
     def _status(self, node_id: str) -> str:
         return next((n.status for n in self.port.snapshot().nodes if n.id == node_id), "gone")
+
+
+def _command_of(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _differs(before: NomadSnapshot, now: NomadSnapshot) -> bool:

@@ -104,6 +104,10 @@ class SimulatedNomad(NomadWithMachines):
         """A minute is longer than any heartbeat is waited for."""
         self.wait(60)
 
+    def registered_again(self, node_id: str) -> None:
+        """Ten seconds are longer than an agent takes to look at its machine."""
+        self.wait(10)
+
     def come_back(self, node_id: str) -> None:
         """Half a minute is longer than any interval between heartbeats."""
         self.wait(30)
@@ -118,6 +122,10 @@ class SimulatedNomad(NomadWithMachines):
         """Note that the task ends by `exit` alone."""
         (allocation,) = self.live(job_id)
         self.tasks.lingering.add(allocation.id)
+
+    def tasks_at_work(self) -> int:
+        """As the driver has them."""
+        return len(self.tasks.running)
 
     def collect_garbage(self) -> None:
         """Do what PUT /v1/system/gc does."""
@@ -204,6 +212,11 @@ def _with_machines(face: str, options: Options, folder: Path) -> Iterator[NomadW
         yield live
 
 
+def wired(face: str, folder: Path) -> AbstractContextManager[Wired]:
+    """A Nomad that admits every node, live or simulated."""
+    return a_live_nomad(folder) if face == "live" else over_http(ADMITTING)
+
+
 @pytest.fixture(params=SIMULATED)
 def make_nomad(request: pytest.FixtureRequest) -> Iterator[MakeNomad]:
     """Make simulated Nomads with the options of the test, in memory and over HTTP."""
@@ -238,12 +251,9 @@ def guarded_nomad(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[No
 @pytest.fixture(params=["http", *LIVE])
 def wired_nomad(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wired]:
     """A Nomad that admits every node, with our parent registered, for a bare HTTP client."""
-    made: AbstractContextManager[Wired] = (
-        a_live_nomad(tmp_path) if request.param == "live" else over_http(ADMITTING)
-    )
-    with made as one:
-        one.register()
-        yield one
+    with wired(request.param, tmp_path) as made:
+        made.register()
+        yield made
 
 
 @pytest.fixture(params=EVERY)

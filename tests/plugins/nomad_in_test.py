@@ -138,6 +138,10 @@ class NomadWithMachines(NomadInTest):
         """Let so much time pass that Nomad knows of a node's silence, and what follows happens."""
 
     @abstractmethod
+    def registered_again(self, node_id: str) -> None:
+        """Let so much time pass after a node joined that its agent has registered once more."""
+
+    @abstractmethod
     def come_back(self, node_id: str) -> None:
         """Let so much time pass that an agent notices that its node is gone, and mends that."""
 
@@ -148,6 +152,10 @@ class NomadWithMachines(NomadInTest):
     @abstractmethod
     def linger(self, job_id: str) -> None:
         """Let the task of a job's live allocation pay no heed when it is told to end."""
+
+    @abstractmethod
+    def tasks_at_work(self) -> int:
+        """How many tasks run on the machines, whatever Nomad says."""
 
     @abstractmethod
     def collect_garbage(self) -> None:
