@@ -84,6 +84,11 @@ def known_run(connection: Connection, run_id: UUID) -> tuple[Job, Run]:
     job_id = job_of_run(connection, run_id)
     if job_id is None:
         raise Superseded(f"run {run_id} does not exist; nothing was written")
+    return run_of_job(connection, job_id, run_id)
+
+
+def run_of_job(connection: Connection, job_id: int, run_id: UUID) -> tuple[Job, Run]:
+    """A job, locked, and then a run that is known to be one of its attempts."""
     job = locked_job(connection, job_id)
     return job, run_from(connection.execute(select(*RUN).where(runs.c.id == run_id)).one())
 

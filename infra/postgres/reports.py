@@ -20,8 +20,8 @@ from infra.postgres.jobs import (
     failure_counted,
     input_of,
     job_of_run,
-    known_run,
     move,
+    run_of_job,
     touch_worker,
     write_run,
 )
@@ -143,9 +143,10 @@ def _said_already(connection: Connection, run: Run, claim: int, result: RunResul
 
 
 def _known(connection: Connection, run_id: UUID) -> tuple[Job, Run]:
-    if job_of_run(connection, run_id) is None:
+    job_id = job_of_run(connection, run_id)
+    if job_id is None:
         raise NotFound(f"there is no run {run_id}")
-    return known_run(connection, run_id)
+    return run_of_job(connection, job_id, run_id)
 
 
 def _check_current(job: Job, run: Run) -> None:

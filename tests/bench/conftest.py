@@ -32,8 +32,14 @@ The world stands still meanwhile, as a quiet farm does: lists that say what they
 not joined again, and Nomad's are not even decoded, which is how a pass over a large farm can cost
 less than a fetch, which decodes everything each time. A list that has changed is made anew.
 
-An index over a hundred times as many rows is one level deeper: a query that touched two pages then
-touches three, and a status write one page more in each index that it descends.
+An index over a hundred times as many rows is one level deeper, and what descends it touches one
+page more. Query 8 of a view, which finds the runs that ended within the last minutes by the time of
+their end, is nothing but such a descent: 2 pages, then 3. No partial index can follow the clock,
+and partitions by month would keep it flat, but could not keep that an attempt has one run and a job
+one open run: that is worth a page. A status write descends the indexes of the keys of its job and
+its run, four and two times (to find, to lock, to write, to check the reference of the history), and
+adds the new version of the row to those of the unique id, the key and the tile; indexes that grow
+only with what is under way stay as they are.
 
 """
 
