@@ -1,7 +1,7 @@
 # Every target makes .venv first and runs what is in it; nothing outside this folder is needed but
 # Python 3.11 or newer, make and bash. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long cover contract-nomad contract-openstack check format bench lock clean
+.PHONY: help setup run test test-long mutants cover contract-nomad contract-openstack check format bench lock clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -33,6 +33,9 @@ contract-nomad: setup ## Run the contract suites of Nomad against a live one (no
 	@command -v nomad >/dev/null || [ -n "$$HRSI_CONTRACT_NOMAD_ADDR" ] || { echo "There is no live Nomad to test against: put nomad on the PATH (private agents are started), or set HRSI_CONTRACT_NOMAD_ADDR (and HRSI_CONTRACT_NOMAD_TOKEN) to one where jobs of ours may be registered."; exit 1; }
 	$(SAY) "contract of Nomad, live"
 	@$(BIN)/python -m pytest -m live tests/contract tests/integration $(ARGS)
+
+mutants: setup ## Plant breakages of the protocols one by one and see that the tests find each
+	@$(BIN)/python -m tools.mutants $(ARGS)
 
 cover: setup ## Run all tests and list the branches of decisions and records that none takes
 	$(SAY) "tests, counting branches"

@@ -153,6 +153,16 @@ def test_a_missing_server_is_asked_for_only_after_lists_and_time(
     assert decision.reason is expected
 
 
+def test_a_machine_that_nomad_hears_is_there_whatever_the_cloud_lists() -> None:
+    long_ago = Sighting(count=9, first_at=NOW - timedelta(hours=1), snapshot=1)
+    machine = replace(a_machine(1, state=WorkerState.READY), server=None)
+
+    (decision,) = _pool(a_world(machine, sightings={server_missing(SERVER): long_ago}))
+
+    assert (type(decision), decision.reason) == (Held, Reason.ABSENCE_UNPROVED)
+    assert "its node answers Nomad" in decision.because
+
+
 def test_the_delete_protocol_rests_while_the_server_is_missing() -> None:
     machine = a_machine(1, retirement=a_retirement(step=RetireStep.SEEN, seen_at=NOW))
 
