@@ -275,7 +275,8 @@ class StoreView:
 
     `breakers` are those that are open, and those that were closed with ids of which a person's word
     still holds. `removed` are the workers, closed rows included, whose removal began lately (see
-    `models.breakers.removal_begun`).
+    `models.breakers.removal_begun`). `gone_nodes` are the identified nodes whose
+    server is proved gone: the row of its worker is closed.
     """
 
     requested_at: datetime
@@ -294,6 +295,7 @@ class StoreView:
     pauses: tuple[Pause, ...] = ()
     breakers: tuple[Breaker, ...] = ()
     removed: tuple[Worker, ...] = ()
+    gone_nodes: frozenset[str] = frozenset()
 
 
 # ---- memory and the whole ------------------------------------------------------------------------

@@ -89,6 +89,10 @@ _WORKERS = statement("select $WORKER from workers where state <> 'closed' order 
 _ORDERS = statement("select $ORDER from worker_orders where closed_at is null order by id")
 _INTENTS = statement("select $INTENT from intents where state = 'open' order by opened_at, id")
 _IDENTITIES = statement("select $IDENTITY from node_identities")
+_GONE_NODES = statement("""
+select i.node_id from node_identities i join workers w on w.server_id = i.server_id
+where w.state = 'closed'
+""")
 _BACKOFFS = statement("select $BACKOFF from backoffs order by subject, failure")
 # As people's languages sort them is no order for a program.
 _PAUSES = statement("""
@@ -124,6 +128,7 @@ STATEMENTS = (
     _BACKOFFS,
     _BREAKERS,
     _REMOVED,
+    _GONE_NODES,
 )
 """Every query of a view, in order."""
 
@@ -186,6 +191,7 @@ class Viewer:
             pauses=pauses,
             breakers=each("breakers", breaker_from),
             removed=each("removed", worker_from, since=limits.removed_since or _NEVER),
+            gone_nodes=frozenset(row[0] for row in _rows(connection, _GONE_NODES)),
         )
 
     def _made(self, name: str, rows: Rows, make: Callable[[Rows], Made]) -> Made:

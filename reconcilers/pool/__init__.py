@@ -25,7 +25,7 @@ from reconcilers.pool.grow import grow
 from reconcilers.pool.identity import awaited, nodes, strangers
 from reconcilers.pool.image import image
 from reconcilers.pool.protocol import retiring
-from reconcilers.pool.removal import deleting, vanished
+from reconcilers.pool.removal import deleting, left_behind, vanished
 from reconcilers.pool.shrink import shrink
 from reconcilers.pool.stale import stale
 from reconcilers.pool.survey import Survey, worker_subject
@@ -52,6 +52,7 @@ def decide(
 def _decisions(survey: Survey) -> Iterator[Decision]:
     yield from _unknown_sources(survey)
     yield from nodes(survey)
+    yield from left_behind(survey)
     yield from strangers(survey)
     yield from image(survey)
     growth = grow(survey)

@@ -236,11 +236,19 @@ def guarded(survey: Survey, alarm: Alarm, decisions: Iterable[Decision]) -> Iter
             if name is not None and (worker is None or worker.server_id not in alarm.spared):
                 yield _held_back(decision, name, tripped[name])
                 continue
-        if BreakerName.SERVERS in tripped and isinstance(decision, DeleteImage):
-            # Whether anything was made from it is what the list of servers says.
-            yield _held_back(decision, BreakerName.SERVERS, tripped[BreakerName.SERVERS])
+        doubt = next((name for name in tripped if name in _doubts(decision)), None)
+        if doubt is not None:
+            yield _held_back(decision, doubt, tripped[doubt])
             continue
         yield decision
+
+
+def _doubts(decision: Decision) -> frozenset[BreakerName]:
+    """Breakers that forbid what ends no worker, and yet goes by the lists."""
+    if isinstance(decision, DeleteImage):
+        return frozenset({BreakerName.SERVERS})
+    no_workers = isinstance(decision, PurgeNode) and decision.worker_id is None
+    return _LISTS if no_workers else frozenset()
 
 
 def _holder(

@@ -6,9 +6,11 @@ gone; only the cloud's 404 for its id is, and it is not even asked for at the fi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from models.actions import CloseWorker, DeleteServer, ProveGone, PurgeNode
 from models.fleet import Member
-from models.plan import Decision, Reason
+from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import Worker, WorkerState
 from models.sightings import server_missing
 from reconcilers.pool.survey import Survey, held, seconds, worker_subject
@@ -115,3 +117,32 @@ def vanished(survey: Survey, member: Member) -> Decision:
         worker_id=worker.id,
         server_id=worker.server_id or "",
     )
+
+
+def left_behind(survey: Survey) -> Iterator[Decision]:
+    """Nodes whose server is proved gone and whose worker's row is closed: a client that registered
+    anew while its machine was ending. Nothing else would take them away before Nomad itself does.
+
+    One that still reports is left alone: its machine lives, whatever the cloud has said of it.
+    """
+    gone = survey.world.store.gone_nodes
+    if survey.nomad is None or survey.cloud is None or not gone:
+        return
+    listed = {server.id for server in survey.cloud.servers}
+    for node in (survey.nodes[node_id] for node_id in sorted(gone) if node_id in survey.nodes):
+        subject = Subject(SubjectKind.NODE, node.id)
+        identity = survey.world.store.identities.get(node.id)
+        if identity is None or identity.server_id in listed or survey.is_busy(subject):
+            continue
+        because = f"the server of node {node.name} is proved gone and its row is closed"
+        if node.status == "down":
+            yield PurgeNode(
+                subject=subject,
+                reason=Reason.SERVER_GONE,
+                because=because,
+                worker_id=None,
+                node_id=node.id,
+            )
+        else:
+            because = f"{because}, but the node is {node.status}: it is purged once it is down"
+            yield Held(subject=subject, reason=Reason.SERVER_GONE, because=because)

@@ -32,7 +32,7 @@ from models.records import (
 from models.world import StoreView
 from simulator.store.ledger import DECISIONS
 from simulator.store.rows import K, R, Rows
-from simulator.store.tables import Tables
+from simulator.store.tables import Tables, is_open
 
 T = TypeVar("T")
 _Stamp: TypeAlias = tuple[int, int, frozenset[str], int]
@@ -73,6 +73,7 @@ class Views:
             pauses=paused,
             breakers=self._part("breakers", self._breakers, t.breakers),
             removed=self._removed(limits.removed_since),
+            gone_nodes=self._part("gone_nodes", self._gone_nodes, t.identities, t.workers),
         )
 
     def _part(self, name: str, make: Callable[[], T], *tables: Rows[Any, Any]) -> T:
@@ -108,6 +109,14 @@ class Views:
 
     def _breakers(self) -> tuple[Breaker, ...]:
         return tuple(b for b in self._tables.breakers.values() if b.closed_at is None or b.accepted)
+
+    def _gone_nodes(self) -> frozenset[str]:
+        t = self._tables
+        return frozenset(
+            identity.node_id
+            for identity in t.identities.values()
+            if any(not is_open(w) for w in t.workers_by_server.of(identity.server_id or ""))
+        )
 
     def _removed(self, since: datetime | None) -> tuple[Worker, ...]:
         begun = ((worker, removal_begun(worker)) for worker in self._tables.removals.of(True))

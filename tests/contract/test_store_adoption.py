@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from models.changes import AdoptWorker, CloseWorkerRow, NoteGone
+from models.changes import AdoptWorker, CloseWorkerRow, NoteGone, NoteNode
 from models.errors import Superseded
 from models.ports import Asked
-from models.records import RetireCause, Retirement, RetireStep, Worker, WorkerState
+from models.records import NodeIdentity, RetireCause, Retirement, RetireStep, Worker, WorkerState
 from simulator.examples import FLAVOR
 from tests.plugins.stores import Desk
 
@@ -118,3 +118,21 @@ def test_the_late_effect_of_a_create_that_was_given_up_is_adopted(desk: Desk) ->
     assert adopted is not None
     assert adopted.id != worker.id
     assert desk.worker(worker.id).state is WorkerState.CLOSED
+
+
+def test_nodes_of_servers_that_are_proved_gone_are_shown_until_their_server_is_back(
+    desk: Desk,
+) -> None:
+    at_work, closed = desk.ready(), desk.closed()
+    back = NodeIdentity(
+        node_id="back", server_id=closed.server_id, name=closed.name, node_class=FLAVOR
+    )
+    strange = replace(back, node_id="strange", server_id="nobodys")
+    for identity in (back, strange):
+        desk.do(NoteNode(at=desk.now(), identity=identity))
+    view = desk.view()
+    assert at_work.node_id in view.identities
+    assert view.gone_nodes - {closed.node_id} == {"back"}
+    assert closed.server_id is not None
+    desk.do(replace(adoption(desk), server_id=closed.server_id))
+    assert desk.view().gone_nodes == frozenset()

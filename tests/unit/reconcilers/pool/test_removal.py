@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from models.actions import CloseWorker, DeleteServer, ProveGone, PurgeNode
+from models.breakers import Breaker, BreakerName
 from models.plan import Decision, Held, Reason
 from models.records import RetireStep, WorkerState
 from models.settings import PoolSettings
@@ -18,11 +19,14 @@ from reconcilers.pool import decide
 from simulator.examples import (
     NOW,
     Machine,
+    a_cloud,
     a_machine,
     a_node,
     a_retirement,
+    a_server,
     a_world,
     an_id,
+    an_identity,
 )
 
 SERVER = str(an_id("server", 1))
@@ -175,3 +179,52 @@ def test_without_the_cloud_nobody_is_absent() -> None:
     world = replace(a_world(a_machine(1)), cloud=None)
 
     assert [d.reason for d in _pool(world)] == [Reason.SOURCE_UNKNOWN]
+
+
+# ---- nodes that are left behind ------------------------------------------------------------------
+
+
+def _left_behind(status: str = "down", *, listed: bool = False, closed: bool = True) -> World:
+    """A node that was proved to be a server without an open row."""
+    node, server = a_node(7, status=status), a_server(7, metadata={})
+    world = a_world(
+        nomad={"nodes": (node,)},
+        store={
+            "identities": {node.id: an_identity(7)},
+            "gone_nodes": frozenset({node.id} if closed else ()),
+        },
+    )
+    return replace(world, cloud=a_cloud(*([server] if listed else [])))
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        pytest.param(_left_behind(), PurgeNode, id="its-server-is-proved-gone"),
+        pytest.param(_left_behind("ready"), Held, id="it-still-reports"),
+        pytest.param(_left_behind("disconnected"), Held, id="it-may-come-back"),
+        pytest.param(_left_behind(listed=True), None, id="its-server-is-listed-after-all"),
+        pytest.param(_left_behind(closed=False), None, id="nobody-proved-that-it-was-ours"),
+        pytest.param(replace(_left_behind(), cloud=None), None, id="the-cloud-is-unknown"),
+        pytest.param(
+            replace(_left_behind(), busy=frozenset({f"node:{a_node(7).id}"})), None, id="in-flight"
+        ),
+    ],
+)
+def test_a_node_whose_server_is_proved_gone_is_purged_once_it_is_down(
+    world: World, expected: type[Decision] | None
+) -> None:
+    found = [d for d in _pool(world) if d.reason is Reason.SERVER_GONE]
+
+    assert [type(decision) for decision in found] == ([] if expected is None else [expected])
+    assert all(str(decision.subject) == f"node:{a_node(7).id}" for decision in found)
+
+
+@pytest.mark.parametrize("name", [BreakerName.SERVERS, BreakerName.NODES])
+def test_no_node_is_purged_while_a_list_is_in_doubt(name: BreakerName) -> None:
+    doubt = Breaker(id=1, name=name, opened_at=NOW, because="9 of 10", suspects={"gone": ""})
+    world = _left_behind()
+
+    decisions = _pool(replace(world, store=replace(world.store, breakers=(doubt,))))
+
+    assert PurgeNode not in {type(decision) for decision in decisions}
