@@ -8,9 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.actions import (
     AdoptServer,
+    CloseWorker,
     CommitDelete,
     CreateServer,
     ForgetNode,
@@ -349,3 +352,90 @@ def test_names_grow_beyond_three_digits() -> None:
     decisions = _pool(world, max_workers=2000, max_vcpus=9000)
 
     assert [d.name for d in decisions if isinstance(d, CreateServer)] == ["os-worker-1000"]
+
+
+def _named(name: str, bearer: str) -> World:
+    """A world in which a job waits for a worker, and something bears a name."""
+    store: dict[str, Any] = {"ready": (a_job(type="gfsc"),)}
+    nomad: dict[str, Any] = {}
+    servers: tuple[Server, ...] = ()
+    if bearer == "an-open-row":
+        store["workers"] = (a_creating_worker(id=900, name=name),)
+    elif bearer == "a-server-of-ours-without-a-row":
+        servers = (a_server(900, name=name, created_at=NOW),)
+    elif bearer == "a-strangers-server":
+        servers = (a_server(900, name=name, metadata={}),)
+    elif bearer == "a-node-that-is-down":
+        nomad["nodes"] = (a_node(900, name=name, status="down"),)
+        store["identities"] = {a_node(900).id: an_identity(900)}
+    elif bearer == "a-node-that-nobody-knows":
+        nomad["nodes"] = (a_node(900, name=name),)
+    world = a_world(store=store, nomad=nomad)
+    if bearer == "a-creation-in-flight":
+        world = replace(world, busy=frozenset({f"server:{name}"}))
+    return replace(world, cloud=a_cloud(*servers))
+
+
+BEARERS = [
+    "an-open-row",
+    "a-server-of-ours-without-a-row",
+    "a-strangers-server",
+    "a-node-that-is-down",
+    "a-node-that-nobody-knows",
+    "a-creation-in-flight",
+]
+
+
+@pytest.mark.parametrize("bearer", [*BEARERS, "nothing"])
+def test_a_number_is_free_only_when_no_row_no_server_and_no_node_has_it(bearer: str) -> None:
+    decisions = _pool(_named("os-worker-001", bearer))
+
+    (name,) = [d.name for d in decisions if isinstance(d, CreateServer)]
+
+    assert name == ("os-worker-001" if bearer == "nothing" else "os-worker-002")
+
+
+@given(
+    rows=st.frozensets(st.integers(1, 12)),
+    servers=st.frozensets(st.integers(1, 12)),
+    nodes=st.frozensets(st.integers(1, 12)),
+    wanted=st.integers(1, 6),
+)
+def test_names_given_out_are_the_lowest_that_nothing_bears(
+    rows: frozenset[int], servers: frozenset[int], nodes: frozenset[int], wanted: int
+) -> None:
+    world = a_world(
+        store={
+            "workers": tuple(a_creating_worker(id=n) for n in rows),
+            "ready": tuple(a_job(id=n, type="gfsc") for n in range(wanted)),
+            "identities": {a_node(n).id: an_identity(n) for n in nodes},
+        },
+        nomad={"nodes": tuple(a_node(n, status="down") for n in sorted(nodes))},
+    )
+    others = (a_server(n, metadata={}) for n in sorted(servers))
+    world = replace(world, cloud=a_cloud(*others))
+
+    created = [d.name for d in _pool(world, create_burst=99) if isinstance(d, CreateServer)]
+
+    free = [n for n in range(1, 40) if n not in rows | servers | nodes]
+    assert created == [f"os-worker-{n:03d}" for n in free[:wanted]]
+
+
+@pytest.mark.parametrize(
+    ("state", "gone", "listed", "closes"),
+    [
+        pytest.param(WorkerState.DELETING, True, False, True, id="gone-and-no-node"),
+        pytest.param(WorkerState.DELETING, True, True, False, id="gone-and-a-node-is-listed"),
+        pytest.param(WorkerState.DELETING, False, False, False, id="no-404-yet"),
+        pytest.param(WorkerState.READY, False, False, False, id="at-work"),
+    ],
+)
+def test_a_row_is_closed_and_its_name_free_only_after_the_404_and_without_a_node(
+    state: WorkerState, *, gone: bool, listed: bool, closes: bool
+) -> None:
+    machine = a_machine(1, state=state, gone_at=NOW if gone else None, delete_sent_at=NOW)
+    shown = replace(machine, server=None, node=machine.node if listed else None)
+
+    decisions = _pool(a_world(shown))
+
+    assert (CloseWorker in _kinds(decisions)) is closes
