@@ -13,14 +13,13 @@ from datetime import timedelta
 
 from models.job_types import DEFAULT_REGISTRY
 from simulator.behaviour import Behaviour, ScriptedTasks
-from simulator.cloud.memory import MemoryCloud
 from simulator.cloud.options import CloudOptions
 from simulator.cloud.state import SimulatedCloud
 from simulator.faults import Faults
 from simulator.ids import SeededIds
+from simulator.lens import Lens, ShownCloud, ShownNomad
 from simulator.machines import Machines, live_on
 from simulator.nomad.cluster import NomadCluster
-from simulator.nomad.memory import MemoryNomad
 from simulator.nomad.rows import Options
 from simulator.nomad.tasks import TaskDriver
 from simulator.store import MemoryStore
@@ -68,7 +67,10 @@ def outside(
 
 @dataclass(frozen=True, kw_only=True)
 class Systems:
-    """A whole world in memory: the outside, the job store, the programs, and what goes wrong."""
+    """A whole world in memory: the outside, the job store, the programs, and what goes wrong.
+
+    The ports of controllers show it through `lens`.
+    """
 
     scenario: Scenario
     outside: Outside
@@ -76,19 +78,22 @@ class Systems:
     tasks: ScriptedTasks
     faults: Faults
     ids: SeededIds
+    lens: Lens = field(default_factory=Lens)
 
     @property
     def timeline(self) -> Timeline:
         """The clock that everything here goes by."""
         return self.outside.timeline
 
-    def cloud_port(self) -> MemoryCloud:
+    def cloud_port(self) -> ShownCloud:
         """The cloud as a controller sees it; each process has its own client."""
-        return MemoryCloud(self.outside.cloud, self.faults)
+        return ShownCloud(self.outside.cloud, self.faults, self.lens)
 
-    def nomad_port(self, deployment: str) -> MemoryNomad:
+    def nomad_port(self, deployment: str) -> ShownNomad:
         """Nomad as a controller sees it; each process has its own client."""
-        return MemoryNomad(self.outside.nomad, deployment=deployment, faults=self.faults)
+        return ShownNomad(
+            self.outside.nomad, deployment=deployment, faults=self.faults, lens=self.lens
+        )
 
 
 def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) -> Systems:

@@ -77,15 +77,15 @@ class Alarm:
     def of(cls, survey: Survey) -> Alarm:
         """Count; what an unknown source would have to show is not counted."""
         world, limits = survey.world, survey.limits
-        found = (
-            missing_servers(world, limits),
-            missing_nodes(world, limits),
-            _removals(survey),
-        )
+        shown, spared = open_breakers(world), accepted(world)
+        lists = [f for f in (missing_servers(world, limits), missing_nodes(world, limits)) if f]
+        # What a list in doubt does not show is held back by that list's breaker already.
+        doubted = (f.suspects for f in lists if f.is_above or f.name in shown)
+        removals = _removals(survey, spared.union(*doubted))
         return cls(
-            findings={finding.name: finding for finding in found if finding is not None},
-            shown=open_breakers(world),
-            spared=accepted(world),
+            findings={f.name: f for f in (*lists, removals) if f is not None},
+            shown=shown,
+            spared=spared,
         )
 
     @property
@@ -96,12 +96,13 @@ class Alarm:
         return shown | {name: why for name, why in above.items() if name not in shown}
 
 
-def _removals(survey: Survey) -> Finding | None:
-    """Removals that began lately, and those that would begin; None while a source is unknown."""
+def _removals(survey: Survey, spared: frozenset[str]) -> Finding | None:
+    """Removals that began lately, and those that would begin, but for those of the servers spared;
+    None while a source is unknown.
+    """
     world, limits = survey.world, survey.limits
     if survey.nomad is None or survey.cloud is None:
         return None
-    spared = accepted(world)
     begun, coming = _by_server(world.store.removed), _by_server(_to_be_removed(survey))
     suspects = {s: name for s, name in {**begun, **coming}.items() if s not in spared}
     known = {*_servers(world.store.workers), *begun}

@@ -60,7 +60,7 @@ class Tables:
     def __init__(self, registry: Registry = DEFAULT_REGISTRY) -> None:
         self.registry = registry
         self.journal = Journal()
-        self._numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
+        self.numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
         self._jobs()
         self._pool()
         self._notes()
@@ -123,7 +123,7 @@ class Tables:
 
     def number(self, table: str) -> int:
         """The next identity of a table. One that a failed change took is not given again."""
-        return next(self._numbers[table])
+        return next(self.numbers[table])
 
     # ---- what several changes ask ----------------------------------------------------------------
 
