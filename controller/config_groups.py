@@ -136,6 +136,24 @@ class WebConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CreationConfig:
+    """Which catalogues are read for new products, and over which area. None: none are."""
+
+    odata: tuple[tuple[str, str], ...] = _setting(values.web_addresses, ())
+    """Catalogues that speak OData, as NAME = "https://…" (what comes before /odata/v1). The name
+    stands in cursors and metrics: another name is another catalogue, read from the beginning."""
+
+    resto: tuple[tuple[str, str], ...] = _setting(values.web_addresses, ())
+    """Catalogues that speak resto, as NAME = "https://…/resto" (what comes before /api)."""
+
+    area: str | None = _setting(values.existing_file)
+    """A file with the area of interest: GeoJSON polygons, or one tile per line."""
+
+    tiles: tuple[str, ...] = _setting(values.texts, ())
+    """The tiles of interest, such as 32TLR, where there is no file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """Everything that the program is started with."""
 
@@ -146,5 +164,6 @@ class Config:
     nomad: NomadConfig = field(default_factory=NomadConfig)
     openstack: OpenStackConfig = field(default_factory=OpenStackConfig)
     runs: RunConfig = field(default_factory=RunConfig)
+    creation: CreationConfig = field(default_factory=CreationConfig)
     controller: ControllerConfig = field(default_factory=ControllerConfig)
     web: WebConfig = field(default_factory=WebConfig)

@@ -77,6 +77,11 @@ def pairs(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((name, text(given)) for name, given in value.items())
 
 
+def web_addresses(value: Any) -> tuple[tuple[str, str], ...]:
+    """A table of addresses of services, by the names that they have here."""
+    return tuple((name, web_address(given)) for name, given in pairs(value))
+
+
 def number(low: float, high: float) -> Callable[[Any], float]:
     """A reader of numbers between two bounds."""
 

@@ -44,6 +44,8 @@ _BOTH = _NOMAD | _CLOUD
 
 RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
     {
+        # What a catalogue lists only it shows.
+        actions.AddJobs: frozenset({Source.CATALOGUES}),
         # Whether a run is there, and whether anything of it may still run, only Nomad shows.
         actions.RegisterParent: _NOMAD,
         actions.DispatchRun: _NOMAD,
@@ -294,7 +296,11 @@ def _relied_on(action: Action) -> frozenset[Source]:
 
 def _on_half_a_world(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
     """I9. What acts needs to have seen the systems that it goes by."""
-    seen = {Source.NOMAD: world.nomad is not None, Source.CLOUD: world.cloud is not None}
+    seen = {
+        Source.NOMAD: world.nomad is not None,
+        Source.CLOUD: world.cloud is not None,
+        Source.CATALOGUES: world.sweeps is not None,
+    }
     for decision in decisions:
         if not isinstance(decision, Action):
             continue

@@ -15,12 +15,14 @@ NAMES: Mapping[Source, str] = {
     Source.STORE: "PostgreSQL",
     Source.NOMAD: "Nomad",
     Source.CLOUD: "OpenStack",
+    Source.CATALOGUES: "what the catalogues list",
 }
 
 HELD_BACK: Mapping[Source, str] = {
     Source.STORE: "nothing is decided until it answers",
     Source.NOMAD: "nothing is dispatched and no worker is deleted until it answers",
     Source.CLOUD: "no worker is created or deleted until it answers",
+    Source.CATALOGUES: "no job is created until it is read",
 }
 
 

@@ -21,6 +21,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from controller.figures import Labels, figures, oldest_waits
 from controller.invariants import INVARIANTS, Violation
 from models import actions
+from models.actions import AddJobs
+from models.creation import Cursor
 from models.errors import PortError, System
 from models.plan import ALARMS, Action, Decision, Outcome, Reason
 from models.ports import Clock
@@ -29,6 +31,8 @@ from models.world import Source, World
 
 PASS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 CALL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
+
+AGE_SECONDS = (5, 10, 30, 60, 300, 900, 3600, 3 * 3600, 86_400, 7 * 86_400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,11 @@ GAUGES = (
         ("source",),
         "Time since the source was last read and believed.",
     ),
+    Metric(
+        "hrsi_feed_lag_seconds",
+        ("source", "collection", "type"),
+        "How long ago everything that the feed listed had been met, by its stored cursor.",
+    ),
     Metric("hrsi_requests_under_way", ("system",), "Calls that were sent and not answered yet."),
     Metric("hrsi_build_info", ("version", "python"), "Always 1; the labels say what runs."),
 )
@@ -123,6 +132,11 @@ COUNTERS = (
     Metric("hrsi_actions", ("action", "outcome"), "Actions, by how they ended."),
     Metric("hrsi_decisions", ("loop", "reason"), "Decisions by reason, refusals included."),
     Metric(
+        "hrsi_products",
+        ("source", "collection", "type", "outcome"),
+        "Products by what became of them: job, cancelled, or rejected as not understood.",
+    ),
+    Metric(
         "hrsi_invariant_violations",
         ("invariant",),
         "Invariants seen broken. Each is a defect; alert on any.",
@@ -136,6 +150,12 @@ HISTOGRAMS = (
         ("source",),
         "How long one whole read of a source took.",
         PASS_SECONDS,
+    ),
+    Metric(
+        "hrsi_product_age_seconds",
+        ("source", "collection", "type"),
+        "How long a product had been published when its job was created.",
+        AGE_SECONDS,
     ),
     Metric(
         "hrsi_http_request_seconds",
@@ -281,6 +301,28 @@ class Metrics:
     def action_ended(self, action: Action, outcome: Outcome) -> None:
         """Count one action by how it ended."""
         self._counters["hrsi_actions"].labels(kind_of(type(action)), outcome.value).inc()
+
+    def jobs_created(self, action: AddJobs, created: int, at: datetime) -> None:
+        """Count what a look at a feed came to; a job that was there already is no new one."""
+        feed = action.cursor.feed
+        labels = (feed.source, feed.collection.value, feed.type.value)
+        counts = {"job": created, "cancelled": len(action.cancelled)}
+        for outcome, count in {**counts, "rejected": len(action.rejected)}.items():
+            self._counters["hrsi_products"].labels(*labels, outcome).inc(count)
+        age = self._histograms["hrsi_product_age_seconds"].labels(*labels)
+        for job in action.jobs:
+            published = datetime.fromisoformat(job.input["published_at"])
+            age.observe((at - published).total_seconds())
+
+    def feeds(self, cursors: Iterable[Cursor], now: datetime) -> None:
+        """Show how far behind the stored cursors are."""
+        lags: dict[Labels, float] = {
+            (c.feed.source, c.feed.collection.value, c.feed.type.value): (
+                now - c.until
+            ).total_seconds()
+            for c in cursors
+        }
+        self._fill("hrsi_feed_lag_seconds", lags)
 
     def violated(self, violations: Iterable[Violation]) -> None:
         """Count what the invariants found."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +19,8 @@ from controller.crew import Crew, Promise
 from controller.gate import Trust, judge, mark_of
 from controller.known import Knowledge
 from controller.metrics import Metrics
+from controller.sweeps import Sweeper
+from models.creation import Sweep
 from models.errors import ConfigurationError, PortError, Unavailable
 from models.job_types import Registry
 from models.ports import Clock, Cloud, JobStore, Orchestrator, ViewLimits
@@ -25,6 +28,10 @@ from models.settings import DEFAULT_SETTINGS, Settings, settings_kept
 from models.world import CloudSnapshot, NomadSnapshot, Site, Source, StoreView, World
 
 Snapshot = TypeVar("Snapshot")
+
+SWEEP_SHARE = 1 / 3
+"""Of the time that a read may take, in which feeds may begin to be read; the page that is under way
+then has as much again, and what the store is asked about them the last third."""
 
 READY_MARGIN = 10
 """How many ready jobs per flavor a pass sees beyond what all workers could take."""
@@ -138,6 +145,7 @@ class Sources:
     store: JobStore
     orchestrator: Orchestrator
     cloud: Cloud
+    sweeper: Sweeper | None = None
 
 
 class Observer:
@@ -163,9 +171,12 @@ class Observer:
         self._metrics = metrics
         self._sources = sources
         self._trust: dict[Source, Trust] = {}
-        self._store: Feed[StoreView] = Feed(crew, clock, self._read_store)
-        self._nomad: Feed[NomadSnapshot] = Feed(crew, clock, self._read_nomad)
-        self._cloud: Feed[CloudSnapshot] = Feed(crew, clock, self._read_cloud)
+        self._feeds: dict[Source, Feed[Any]] = {
+            Source.STORE: Feed(crew, clock, self._read_store),
+            Source.NOMAD: Feed(crew, clock, self._read_nomad),
+            Source.CLOUD: Feed(crew, clock, self._read_cloud),
+            Source.CATALOGUES: Feed(crew, clock, self._read_catalogues),
+        }
 
     def observe(
         self,
@@ -182,23 +193,17 @@ class Observer:
         """
         allowed = self.parameters.settings.passes.call_deadline
         until = self._clock.monotonic() + allowed.total_seconds()
-        if Source.NOMAD in sources:
-            self._nomad.ask(after, beyond.get(Source.NOMAD, 0))
-        if Source.CLOUD in sources:
-            self._cloud.ask(after, beyond.get(Source.CLOUD, 0))
-        view = self._store.get(after, until, beyond.get(Source.STORE, 0))
-        nomad: Reading[NomadSnapshot] = _NOT_WANTED
-        if Source.NOMAD in sources:
-            nomad = self._nomad.get(after, until, beyond.get(Source.NOMAD, 0))
-        cloud: Reading[CloudSnapshot] = _NOT_WANTED
-        if Source.CLOUD in sources:
-            cloud = self._cloud.get(after, until, beyond.get(Source.CLOUD, 0))
+        wanted = sources | {Source.STORE}
+        for source in wanted - {Source.STORE}:
+            self._feeds[source].ask(after, beyond.get(source, 0))
         read: dict[Source, Reading[Any]] = {
-            Source.STORE: view,
-            Source.NOMAD: nomad,
-            Source.CLOUD: cloud,
+            source: feed.get(after, until, beyond.get(source, 0))
+            if source in wanted
+            else _NOT_WANTED
+            for source, feed in self._feeds.items()
         }
-        for source in sorted({Source.STORE, *sources}):
+        view: Reading[StoreView] = read[Source.STORE]
+        for source in sorted(wanted):
             self.known.heard(source, read[source].unknown)
         if view.snapshot is None:
             raise Unavailable(f"the store cannot be read: {view.unknown}")
@@ -206,31 +211,24 @@ class Observer:
         world = World(
             site=self._site,
             store=view.snapshot,
-            nomad=nomad.snapshot,
-            cloud=cloud.snapshot,
+            nomad=read[Source.NOMAD].snapshot,
+            cloud=read[Source.CLOUD].snapshot,
             unknown={
                 source: reading.unknown
-                for source, reading in ((Source.NOMAD, nomad), (Source.CLOUD, cloud))
-                if reading.unknown
+                for source, reading in read.items()
+                if source is not Source.STORE and reading.unknown
             },
+            area=self._sources.sweeper.area if self._sources.sweeper else None,
+            sweeps=read[Source.CATALOGUES].snapshot,
             registry=self._registry,
             busy=busy,
         )
-        used = {
-            Source.STORE: view.number,
-            Source.NOMAD: nomad.number,
-            Source.CLOUD: cloud.number,
-        }
+        used = {source: reading.number for source, reading in read.items()}
         return Observation(world=world, settings=settings, problem=problem, used=used)
 
     def under_way(self) -> dict[Source, float]:
         """The sources being read now, and since when (monotonic seconds)."""
-        feeds: dict[Source, Feed[Any]] = {
-            Source.STORE: self._store,
-            Source.NOMAD: self._nomad,
-            Source.CLOUD: self._cloud,
-        }
-        since = {source: feed.under_way_since() for source, feed in feeds.items()}
+        since = {source: feed.under_way_since() for source, feed in self._feeds.items()}
         return {source: began for source, began in since.items() if began is not None}
 
     def close(self) -> None:
@@ -253,6 +251,15 @@ class Observer:
 
     def _read_cloud(self, number: int) -> Reading[CloudSnapshot]:
         return self._usable(Source.CLOUD, number, self._sources.cloud.snapshot, self._doubt)
+
+    def _read_catalogues(self, number: int) -> Reading[tuple[Sweep, ...]]:
+        sweeper = self._sources.sweeper
+        if sweeper is None:
+            return Reading(snapshot=(), number=number)
+        settings = self.parameters.settings
+        within = settings.passes.call_deadline * SWEEP_SHARE
+        sweep = partial(sweeper.sweep, settings.creation, within)
+        return self._usable(Source.CATALOGUES, number, sweep, lambda _: None)
 
     def _usable(
         self,

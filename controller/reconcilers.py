@@ -9,7 +9,7 @@ from models.plan import Decision
 from models.settings import Settings
 from models.sightings import SightingKind
 from models.world import Source, World
-from reconcilers import execution, monitor, pool
+from reconcilers import creation, execution, monitor, pool
 
 
 def _monitored(world: World, settings: Settings, now: datetime) -> list[Decision]:
@@ -21,6 +21,13 @@ def _pooled(world: World, settings: Settings, now: datetime) -> list[Decision]:
 
 
 RECONCILERS: tuple[Reconciler, ...] = (
+    Reconciler(
+        name="creation",
+        decide=creation.decide,
+        sources=frozenset({Source.STORE, Source.CATALOGUES}),
+        settings_of=lambda settings: settings.creation,
+        sightings=frozenset(),
+    ),
     Reconciler(
         name="execution",
         decide=execution.decide,

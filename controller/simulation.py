@@ -25,7 +25,10 @@ from controller.loop import Loop, PassReport, Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Sources
 from controller.reconcilers import RECONCILERS
+from controller.sweeps import INPUTS, Subscriptions, Sweeper
+from models.areas import area_of_tiles
 from models.breakers import BreakerName
+from models.creation import Feed
 from models.errors import HrsiError, System
 from models.job_types import DEFAULT_REGISTRY, TaskCommand
 from models.lifecycle import ERRORS
@@ -111,7 +114,12 @@ class SimulatedProcess:
             token_key=b"simulated",
         )
         observer = Observer(
-            Sources(store=store, orchestrator=nomad, cloud=cloud),
+            Sources(
+                store=store,
+                orchestrator=nomad,
+                cloud=cloud,
+                sweeper=_sweeper(systems, metrics),
+            ),
             site=site(systems.scenario),
             registry=DEFAULT_REGISTRY,
             clock=clock,
@@ -122,7 +130,23 @@ class SimulatedProcess:
         executor = Executor(lanes, clock, lambda _: None)
         shell = Shell(tools=tools, observer=observer, hands=Hands(executor, metrics))
         self.holder = holder
-        self.loops = {r.name: loop_of(r, shell, holder) for r in RECONCILERS}
+        self.loops = {
+            r.name: loop_of(r, shell, holder)
+            for r in RECONCILERS
+            if systems.catalogue is not None or Source.CATALOGUES not in r.sources
+        }
+
+
+def _sweeper(systems: Systems, metrics: Metrics) -> Sweeper | None:
+    """Eyes for the catalogue of a world that has one; each process has its own."""
+    port, options = systems.catalogue_port(), systems.scenario.catalogue
+    if port is None or options is None:
+        return None
+    feeds = tuple(Feed(source=port.name, collection=c, type=t) for c, t in INPUTS)
+    subscriptions = Subscriptions(
+        catalogues={port.name: port}, feeds=feeds, area=area_of_tiles(options.tiles)
+    )
+    return Sweeper(subscriptions, systems.store, systems.timeline, metrics)
 
 
 def site(scenario: Scenario) -> Site:

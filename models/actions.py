@@ -13,11 +13,28 @@ from typing import ClassVar
 from uuid import UUID
 
 from models.breakers import BreakerName
+from models.catalogue import RejectedEntry
+from models.creation import Cursor
 from models.errors import System
 from models.job_types import Parent
 from models.lifecycle import Status
 from models.plan import Action, Next
-from models.records import IntentState, NodeIdentity, RetireCause, RunEnd
+from models.records import IntentState, NewJob, NodeIdentity, RetireCause, RunEnd
+
+# ---- creation ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddJobs(Action):
+    """Add what a look at a feed found, all at once, and move its cursor; see `CreateJobs`."""
+
+    cursor: Cursor
+    expected: datetime | None
+    jobs: tuple[NewJob, ...] = ()
+    cancelled: tuple[NewJob, ...] = ()
+    why: str = ""
+    rejected: tuple[RejectedEntry, ...] = ()
+
 
 # ---- execution -----------------------------------------------------------------------------------
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 from shapely.geometry.polygon import orient
 
+from models.creation import Area
 from models.errors import ConfigurationError
 from models.tiles import tile_polygon, tiles_in
 
@@ -36,39 +36,21 @@ _EARTH = box(-180, -90, 180, 90)
 _COMMENT = re.compile(r"#.*")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Area:
-    """Tiles, and a polygon over all of them: `wkt`, in degrees, longitude first, without holes.
+def tiles_under(area: Area, footprint: str) -> tuple[str, ...]:
+    """The tiles of the area that a footprint (WKT) meets, in the order of the area's.
 
-    Catalogues are asked for the polygon, which is no less than the area; what they give beyond
-    that is left out by the tiles.
+    Raises `ValueError` for a text that is no geometry.
     """
+    try:
+        found = _tree(area.tiles).query(shapely.from_wkt(footprint), predicate="intersects")
+    except ShapelyError as error:
+        raise ValueError(f"{footprint[:60]!r} is no geometry: {error}") from error
+    return tuple(area.tiles[number] for number in sorted(found))
 
-    tiles: tuple[str, ...]
-    wkt: str
 
-    @cached_property
-    def _names(self) -> frozenset[str]:
-        return frozenset(self.tiles)
-
-    @cached_property
-    def _tree(self) -> shapely.STRtree:
-        return shapely.STRtree([tile_polygon(tile) for tile in self.tiles])
-
-    def holds(self, tile: str | None) -> bool:
-        """Whether a tile is one of the area's."""
-        return tile in self._names
-
-    def tiles_under(self, footprint: str) -> tuple[str, ...]:
-        """The tiles of the area that a footprint (WKT) meets, in the order of the area's.
-
-        Raises `ValueError` for a text that is no geometry.
-        """
-        try:
-            found = self._tree.query(shapely.from_wkt(footprint), predicate="intersects")
-        except ShapelyError as error:
-            raise ValueError(f"{footprint[:60]!r} is no geometry: {error}") from error
-        return tuple(self.tiles[number] for number in sorted(found))
+@lru_cache(maxsize=8)
+def _tree(tiles: tuple[str, ...]) -> shapely.STRtree:
+    return shapely.STRtree([tile_polygon(tile) for tile in tiles])
 
 
 def area_of_tiles(tiles: Sequence[str], limit: int = WKT_LIMIT) -> Area:

@@ -31,6 +31,7 @@ class System(StrEnum):
     STORE = "postgres"
     NOMAD = "nomad"
     CLOUD = "openstack"
+    CATALOGUE = "catalogue"
 
 
 class FailureClass(StrEnum):

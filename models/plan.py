@@ -31,6 +31,7 @@ class SubjectKind(StrEnum):
     PARENT = "parent"
     SYSTEM = "system"
     BREAKER = "breaker"
+    SOURCE = "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class Subject:
 class Reason(StrEnum):
     """Why something was done or left alone. Closed: documented in docs/reasons.md by a test."""
 
+    # creation
+    PRODUCTS_NEW = "PRODUCTS_NEW"
+    CURSOR_BEHIND = "CURSOR_BEHIND"
     # execution
     PARENT_MISSING = "PARENT_MISSING"
     SLOT_FREE = "SLOT_FREE"

@@ -98,6 +98,7 @@ class Receipt:
     run: Run | None = None
     worker: Worker | None = None
     input: Mapping[str, Any] = field(default_factory=dict)
+    created: int = 0
 
 
 class JobStore(Protocol):

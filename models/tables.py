@@ -314,6 +314,31 @@ breakers = Table(
     Column("accepted", ARRAY(Text), nullable=False, server_default=text("'{}'")),
 )
 
+catalogue_cursors = Table(
+    "catalogue_cursors",
+    metadata,
+    *_keys("source", "collection", "type"),
+    *_times("until", "deep_at"),
+)
+
+acquisitions = Table(
+    "acquisitions",
+    metadata,
+    *_keys("type"),
+    Column("sensing_at", DateTime(timezone=True), primary_key=True),
+    *_keys("key"),
+    *_texts("tile", nullable=True),
+)
+
+rejects = Table(
+    "rejects",
+    metadata,
+    *_keys("source", "collection", "entry"),
+    *_texts("why", "content"),
+    *_times("first_at", "last_at"),
+    _count("count"),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from models.breakers import Breaker
+from models.creation import Area, Sweep
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
 from models.lifecycle import Status
 from models.records import (
@@ -39,6 +40,7 @@ class Source(StrEnum):
     STORE = "store"
     NOMAD = "nomad"
     CLOUD = "cloud"
+    CATALOGUES = "catalogues"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -327,3 +329,8 @@ class World:
     registry: Registry = DEFAULT_REGISTRY
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     busy: frozenset[str] = frozenset()
+    area: Area | None = None
+    """The area of interest, where catalogues are read."""
+
+    sweeps: tuple[Sweep, ...] | None = None
+    """A look at each feed whose turn it was; None: they were not to be read, or are unknown."""

@@ -178,7 +178,9 @@ class Stillness:
             self._alarms.restart(settings, _rows(self._systems.store.tables))
         now = self._systems.timeline.now()
         return (
-            now - last.at < LONGEST
+            # A catalogue lists what it lists in its own time, and is asked for it.
+            Source.CATALOGUES not in sources
+            and now - last.at < LONGEST
             and self._systems.faults.is_calm
             and not self._images_move(last)
             and self._stamp(sources) == last.stamp

@@ -13,6 +13,9 @@ from datetime import timedelta
 
 from models.job_types import DEFAULT_REGISTRY
 from simulator.behaviour import Behaviour, ScriptedTasks
+from simulator.catalogues.memory import MemoryCatalogue
+from simulator.catalogues.options import CatalogueOptions, catalogue_of
+from simulator.catalogues.state import SimulatedCatalogue
 from simulator.cloud.options import CloudOptions
 from simulator.cloud.state import SimulatedCloud
 from simulator.faults import Faults
@@ -35,6 +38,7 @@ class Scenario:
     nomad: Options = field(default_factory=Options)
     join_delay: timedelta = timedelta(seconds=20)
     behaviours: Mapping[str, Behaviour] = field(default_factory=dict)
+    catalogue: CatalogueOptions | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,7 @@ class Systems:
     faults: Faults
     ids: SeededIds
     lens: Lens = field(default_factory=Lens)
+    catalogue: SimulatedCatalogue | None = None
 
     @property
     def timeline(self) -> Timeline:
@@ -95,6 +100,10 @@ class Systems:
             self.outside.nomad, deployment=deployment, faults=self.faults, lens=self.lens
         )
 
+    def catalogue_port(self) -> MemoryCatalogue | None:
+        """The catalogue as a controller sees it, if there is one."""
+        return MemoryCatalogue(self.catalogue, self.faults) if self.catalogue else None
+
 
 def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) -> Systems:
     """Build a whole world on virtual time. The same scenario gives the same world."""
@@ -109,4 +118,5 @@ def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) ->
         tasks=tasks,
         faults=faults,
         ids=ids,
+        catalogue=catalogue_of(scenario.catalogue, timeline, scenario.seed),
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from controller.act import breakers, images, nodes, runs, servers
+from controller.act import breakers, creation, images, nodes, runs, servers
 from controller.act.effects import Acting, Effect
 from models import actions
 from models.plan import Action
@@ -19,6 +19,7 @@ Handler: TypeAlias = Callable[[Any, Acting], Effect | None]
 
 HANDLERS: Mapping[type[Action], Handler] = MappingProxyType(
     {
+        actions.AddJobs: creation.add_jobs,
         actions.RegisterParent: runs.register_parent,
         actions.DispatchRun: runs.dispatch_run,
         actions.ResendDispatch: runs.resend_dispatch,

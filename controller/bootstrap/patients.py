@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from controller.bootstrap.access import nomad_access, openstack_environment, site
+from controller.bootstrap.catalogues import CREATION
 from controller.clock import SystemClock
 from controller.config import Config, require_for_controller
 from controller.doctor.patients import CloudPatient, NomadPatient, Patients, StorePatient
@@ -40,12 +41,19 @@ def patients(config: Config, environment: Mapping[str, str] | None = None) -> It
             site=site(config),
             registry=DEFAULT_REGISTRY,
             clock=clock,
-            loops=tuple(reconciler.name for reconciler in RECONCILERS),
+            loops=loops_of(config),
             incomplete=_unless_refused(lambda: require_for_controller(config)),
             store=_unless_refused(lambda: _store_patient(config, clock, opened)),
             nomad=_unless_refused(lambda: _nomad_patient(config, clock, opened)),
             cloud=_unless_refused(lambda: _cloud_patient(config, environment, clock, opened)),
         )
+
+
+def loops_of(config: Config) -> tuple[str, ...]:
+    """The loops that a controller of these settings runs."""
+    reads = config.creation.odata or config.creation.resto
+    names = (reconciler.name for reconciler in RECONCILERS)
+    return tuple(name for name in names if reads or name != CREATION)
 
 
 def _unless_refused(open_it: Callable[[], Patient]) -> Patient | ConfigurationError:

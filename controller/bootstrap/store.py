@@ -13,6 +13,7 @@ from controller.config import Config, require_for_web
 from infra import postgres
 from infra.postgres import embedded
 from models.access import Tokens
+from models.feeds import Feeds
 from models.ports import (
     Operations,
     Reader,
@@ -27,6 +28,7 @@ class People:
     operations: Operations
     reader: Reader
     tokens: Tokens
+    feeds: Feeds
 
 
 @contextmanager
@@ -34,7 +36,17 @@ def people(config: Config) -> Iterator[People]:
     """The store for people, for the length of a block."""
     with ExitStack() as opened:
         database = open_database(config, opened)
-        yield People(operations=database.operations, reader=database.reader, tokens=database.tokens)
+        yield people_of(database)
+
+
+def people_of(database: postgres.Postgres) -> People:
+    """A database as people use it."""
+    return People(
+        operations=database.operations,
+        reader=database.reader,
+        tokens=database.tokens,
+        feeds=database.feeds,
+    )
 
 
 def migrate(config: Config, revision: str = "head", *, down: bool = False) -> str:

@@ -18,7 +18,8 @@ from controller.act.effects import Tools
 from controller.act.executor import Executor, Lane
 from controller.act.hands import Hands
 from controller.bootstrap.access import nomad_access, openstack_environment, site
-from controller.bootstrap.store import People, open_database, token_key
+from controller.bootstrap.catalogues import CREATION, subscriptions
+from controller.bootstrap.store import People, open_database, people_of, token_key
 from controller.clock import RandomIds, StoreClock, SystemClock
 from controller.config import Config, require_for_controller
 from controller.crew import Threads
@@ -29,6 +30,7 @@ from controller.metrics import Metrics
 from controller.observe import Observer, Parameters, Sources
 from controller.process import Manner, Process
 from controller.reconcilers import RECONCILERS
+from controller.sweeps import Subscriptions, Sweeper
 from infra import nomad, openstack
 from models.errors import ConfigurationError, PortError, System
 from models.job_types import DEFAULT_REGISTRY
@@ -50,7 +52,7 @@ QUEUE_PER_CALLER = 32
 
 SYSTEM_CLOCK = SystemClock()
 
-READERS = 3
+READERS = 4
 """One thread per source: at most one read of each is under way."""
 
 
@@ -61,6 +63,7 @@ class Ports:
     store: JobStore
     reports: RunReports
     people: People
+    subscriptions: Subscriptions | None
     hints: Callable[[], Hints]
     orchestrator: Orchestrator
     cloud: GuardedCloud
@@ -104,9 +107,8 @@ def connect(
         return Ports(
             store=database.store,
             reports=database.reports,
-            people=People(
-                operations=database.operations, reader=database.reader, tokens=database.tokens
-            ),
+            people=people_of(database),
+            subscriptions=subscriptions(config, metrics, parameters, clock, opening),
             hints=database.hints,
             orchestrator=orchestrator,
             cloud=GuardedCloud(cloud, lambda: cloud.check_project(config.openstack.project or "")),
@@ -121,8 +123,16 @@ def connect(
 
 def observer(config: Config, ports: Ports) -> Observer:
     """The eyes of a controller; for `hrsi plan`, which has no hands, they are all there is."""
+    sweeper = None
+    if ports.subscriptions is not None:
+        sweeper = Sweeper(ports.subscriptions, ports.people.feeds, ports.clock, ports.metrics)
     return Observer(
-        Sources(store=ports.store, orchestrator=ports.orchestrator, cloud=ports.cloud),
+        Sources(
+            store=ports.store,
+            orchestrator=ports.orchestrator,
+            cloud=ports.cloud,
+            sweeper=sweeper,
+        ),
         site=site(config),
         registry=DEFAULT_REGISTRY,
         clock=ports.clock,
@@ -138,7 +148,7 @@ def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Proces
     Raises `ConfigurationError` for a name that no loop has, for live parameters that cannot be, and
     when the cloud's credentials open another project than the settings name.
     """
-    chosen = reconcilers(only)
+    chosen = _with_work(reconcilers(only), ports, named=bool(only))
     unproved = ports.cloud.prove()
     if unproved is not None:
         log.warning("the cloud's project is not proved yet", action="guard", error=unproved)
@@ -197,6 +207,22 @@ def reconcilers(only: Sequence[str] = ()) -> tuple[Reconciler, ...]:
             f"there is no loop named {', '.join(unknown)}; there are: {', '.join(known)}"
         )
     return tuple(known[name] for name in known if not only or name in only)
+
+
+def _with_work(
+    chosen: Sequence[Reconciler], ports: Ports, *, named: bool
+) -> tuple[Reconciler, ...]:
+    """Without a catalogue there is nothing that creation could look at.
+
+    Raises `ConfigurationError` when it was named all the same, alone or with others.
+    """
+    if ports.subscriptions is not None:
+        return tuple(chosen)
+    if named and any(reconciler.name == CREATION for reconciler in chosen):
+        raise ConfigurationError(
+            f"{CREATION}: no catalogue is set; set creation.odata or creation.resto, and the area"
+        )
+    return tuple(reconciler for reconciler in chosen if reconciler.name != CREATION)
 
 
 def _executor(config: Config, clock: Clock) -> Executor:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from infra.postgres.feeds import PostgresFeeds
 from infra.postgres.hints import PostgresHints
 from infra.postgres.operations import PostgresOperations
 from infra.postgres.reader import PostgresReader
@@ -31,6 +32,7 @@ class Postgres:
         self.reports = PostgresReports(sessions)
         self.operations = PostgresOperations(sessions, registry)
         self.reader = PostgresReader(sessions)
+        self.feeds = PostgresFeeds(sessions)
         self.tokens = PostgresTokens(sessions)
         self._hints: list[PostgresHints] = []
 

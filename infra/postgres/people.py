@@ -5,7 +5,7 @@ All of it runs inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -37,14 +37,21 @@ _NEW_JOBS = """
     type, key, name, tile, flavor, priority, deadline, sensing_at, input, place)
 """
 
+# What the jobs are about is noted by the same statement: all of it is there, or nothing.
 _INSERT = statement(
     """
+with added as (
 insert into jobs (type, key, name, tile, flavor, priority, deadline, sensing_at, input,
-                  status, status_actor, status_message, resume_status)
+                  status, status_actor, status_message, resume_status, status_at, created_at)
   select type, key, name, tile, flavor, priority, deadline, sensing_at, input,
-         'initialized', :actor, :message, 'ready'
+         :status, :actor, :message, 'ready', :at, :at
   from $NEW_JOBS order by place
-on conflict (type, key) do nothing returning id
+on conflict (type, key) do nothing returning id, type, key, tile, sensing_at
+), noted as (
+insert into acquisitions (type, sensing_at, key, tile)
+  select type, sensing_at, key, tile from added where sensing_at is not null
+)
+select id from added order by id
 """,
     NEW_JOBS=_NEW_JOBS,
 )
@@ -61,14 +68,14 @@ def submit(
     connection: Connection, new_jobs: Sequence[NewJob], asked: Asked, registry: Registry
 ) -> Submitted:
     """See `models.ports.Operations.submit`."""
-    rows = [_row(new, registry) for new in new_jobs]
+    rows = [_row(new, _flavor(new, registry)) for new in new_jobs]
     note = note_of(connection, asked)
     added: set[int] = set()
     ids: dict[tuple[str, str], int] = {}
     for start in range(0, len(rows), _AT_ONCE):
         some = Jsonb(rows[start : start + _AT_ONCE])
         if not asked.dry_run:
-            added |= _added(connection, some, note)
+            added |= add_ready(connection, some, note)
         found = connection.execute(_FIND, {"rows": some})
         ids |= {(name, key): job_id for job_id, name, key in found}
     given = dict.fromkeys(ids[pair] for pair in _pairs(new_jobs) if pair in ids)
@@ -82,19 +89,23 @@ def _pairs(new_jobs: Iterable[NewJob]) -> Iterable[tuple[str, str]]:
     return ((new.type, new.key) for new in new_jobs)
 
 
-def _row(new: NewJob, registry: Registry) -> dict[str, Any]:
+def _flavor(new: NewJob, registry: Registry) -> str:
     job_type = registry.types.get(new.type)
     if job_type is None:
         raise Malformed(
             f"job {new.key!r}: there is no type {new.type!r}; there are: "
             f"{', '.join(registry.types)}. Nothing was added"
         )
+    return job_type.flavor
+
+
+def _row(new: NewJob, flavor: str) -> dict[str, Any]:
     return {
         "type": new.type,
         "key": new.key,
         "name": new.name,
         "tile": new.tile,
-        "flavor": job_type.flavor,
+        "flavor": flavor,
         "priority": new.priority,
         "deadline": None if new.deadline is None else new.deadline.isoformat(),
         "sensing_at": None if new.sensing_at is None else new.sensing_at.isoformat(),
@@ -102,13 +113,23 @@ def _row(new: NewJob, registry: Registry) -> dict[str, Any]:
     }
 
 
-def _added(connection: Connection, rows: Jsonb, note: Note) -> set[int]:
+def rows_of(new_jobs: Iterable[NewJob], flavors: Mapping[str, str]) -> Jsonb:
+    """Jobs as the statements that add them take them; `flavors` has that of each type."""
+    return Jsonb([_row(new, flavors[new.type]) for new in new_jobs])
+
+
+def add_ready(connection: Connection, rows: Jsonb, note: Note) -> set[int]:
     """The ids of the jobs that were not there yet: each is ready, or none of them is there."""
-    fresh = {"rows": rows, "actor": note.actor, "message": note.message}
-    ids = list(connection.execute(_INSERT, fresh).scalars())
+    ids = add(connection, rows, note, Status.INITIALIZED)
     for status in (Status.CONFIGURED, Status.READY):
         move_all(connection, ids, note, status=status)
     return set(ids)
+
+
+def add(connection: Connection, rows: Jsonb, note: Note, status: Status) -> list[int]:
+    """The ids of the jobs that were not there yet: each stands in `status`."""
+    said = {"actor": note.actor, "message": note.message, "at": note.at}
+    return list(connection.execute(_INSERT, {"rows": rows, "status": status, **said}).scalars())
 
 
 # ---- cancel and relaunch -------------------------------------------------------------------------

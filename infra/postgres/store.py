@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, text
 
-from infra.postgres import breakers, intents, ledger, pool, retirement, runs
+from infra.postgres import breakers, feeds, intents, ledger, pool, retirement, runs
 from infra.postgres.sessions import Sessions
 from infra.postgres.view import Viewer
-from models import changes
+from models import changes, creation
 from models.changes import Change
 from models.errors import Superseded
 from models.plan import Decision
@@ -54,9 +54,10 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         changes.TripBreaker: breakers.trip_breaker,
         changes.SettleBreaker: breakers.settle_breaker,
         changes.WithdrawAcceptance: breakers.withdraw_acceptance,
+        creation.CreateJobs: feeds.create_jobs,
     }
 )
-"""Which function carries out which change; a test compares it with `models.changes`."""
+"""Which function carries out which change; tests compare it with all the changes there are."""
 
 # The clock is read before a possible wait for the row, and expiry is judged after it: the lease is
 # never longer than its holder believes.
@@ -154,6 +155,7 @@ class PostgresStore:
     def prune(self, before: datetime) -> int:
         """See `models.ports.JobStore.prune`."""
         with self._sessions.write("prune the ledger") as connection:
+            feeds.prune(connection, before)
             return ledger.prune(connection, before)
 
 

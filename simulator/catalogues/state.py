@@ -71,6 +71,11 @@ class SimulatedCatalogue:
         with self._lock:
             insort(self._entries, entry, key=_place)
 
+    def entries(self) -> list[Listed]:
+        """All that it lists, or will, for whoever judges a simulated world."""
+        with self._lock:
+            return list(self._entries)
+
     def now(self) -> datetime:
         """The time that the catalogue goes by."""
         return self._clock.now()

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from models import changes
+from models import changes, creation
 from models.changes import Change
 from models.errors import Superseded
 from models.ports import Receipt
 from models.records import Lease
-from simulator.store import breakers, intents, pool, retirement, runs
+from simulator.store import breakers, feeds, intents, pool, retirement, runs
 from simulator.store.tables import Tables
 
 Handler: TypeAlias = Callable[[Tables, Lease, Any], Receipt]
@@ -52,6 +52,7 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         changes.TripBreaker: breakers.trip_breaker,
         changes.SettleBreaker: breakers.settle_breaker,
         changes.WithdrawAcceptance: breakers.withdraw_acceptance,
+        creation.CreateJobs: feeds.create_jobs,
     }
 )
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from models.plan import Decision, Held
 from models.records import HOLDS_FOR, Heartbeat, IntentState, LedgerRow
+from simulator.store import feeds
 from simulator.store.tables import Tables
 
 DECISIONS = "decisions"
@@ -69,6 +70,7 @@ def beat(tables: Tables, heartbeat: Heartbeat) -> None:
 
 def prune(tables: Tables, before: datetime) -> int:
     """See `models.ports.JobStore.prune`."""
+    feeds.prune(tables, before)
     rows = [number for number in tables.ledger if tables.ledger[number].last_at < before]
     closed = [
         intent.id

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from models.breakers import Breaker
 from models.changes import Change
+from models.creation import Cursor, Feed, Known, Met, Reject
 from models.errors import Throttled, Unavailable, Unknown
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.lifecycle import Status
@@ -44,7 +45,7 @@ from models.records import (
 )
 from models.world import StoreView
 from simulator.faults import Crash, Fault, Faults
-from simulator.store import breakers, commit, ledger, people, reports, views
+from simulator.store import breakers, commit, feeds, ledger, people, reports, views
 from simulator.store.people import Asking
 from simulator.store.tables import Note, Tables
 
@@ -235,6 +236,24 @@ class MemoryStore:
     def breakers(self, *, closed: bool = False) -> tuple[Breaker, ...]:
         """See `models.ports.Reader.breakers`."""
         return self._read("breakers", lambda: views.breakers(self.tables, closed=closed))
+
+    # ---- Feeds -----------------------------------------------------------------------------------
+
+    def cursors(self) -> tuple[Cursor, ...]:
+        """See `models.feeds.Feeds.cursors`."""
+        return self._read("cursors", lambda: feeds.cursors(self.tables))
+
+    def known(self, met: Met) -> Known:
+        """See `models.feeds.Feeds.known`."""
+        return self._read("known", lambda: feeds.known(self.tables, met))
+
+    def rejects(self, source: str | None = None, limit: int = 100) -> tuple[Reject, ...]:
+        """See `models.feeds.Feeds.rejects`."""
+        return self._read("rejects", lambda: feeds.rejects(self.tables, source, limit))
+
+    def rewind(self, feed: Feed, to: datetime, asked: Asked) -> Verdict:
+        """See `models.feeds.Feeds.rewind`."""
+        return self._write("rewind", lambda: people.rewind(self._asking(asked), feed, to))
 
     # ---- one call --------------------------------------------------------------------------------
 

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from models import lifecycle
+from models.creation import Feed
 from models.errors import Malformed
+from models.feeds import judged
 from models.lifecycle import Status
 from models.parameters import UNSET, admit
 from models.pauses import end_of, in_words, why_not_pausable
@@ -22,6 +24,8 @@ from models.records import (
     WorkerOrder,
 )
 from models.wishes import retired_by_person, what_a_retirement_does, why_not_retired
+from simulator.store import feeds
+from simulator.store.feeds import add_job
 from simulator.store.runs import close_run, through_check
 from simulator.store.tables import Note, Tables
 from simulator.store.views import pauses
@@ -80,35 +84,12 @@ def submit(asking: Asking, jobs: Sequence[NewJob], ids: Ids) -> Submitted:
         if known is not None and known.id not in added:
             existing[known.id] = None
         if known is None and not asking.asked.dry_run:
-            added[_add(asking, new, ids)] = None
+            job = add_job(tables, new, ids.uuid(), asking.note)
+            for status in (Status.CONFIGURED, Status.READY):
+                job = tables.move(job, status, asking.note)
+            added[job.id] = None
     asking.audit("submit", (f"job:{job_id}" for job_id in added))
     return Submitted(added=tuple(added), existing=tuple(existing))
-
-
-def _add(asking: Asking, new: NewJob, ids: Ids) -> int:
-    tables = asking.tables
-    job = Job(
-        id=tables.number("jobs"),
-        unique_id=ids.uuid(),
-        type=new.type,
-        key=new.key,
-        name=new.name,
-        tile=new.tile,
-        flavor=tables.registry.types[new.type].flavor,
-        priority=new.priority,
-        deadline=new.deadline,
-        status=Status.INITIALIZED,
-        status_at=asking.now,
-        seq=1,
-        resume_status=Status.READY,
-        attempt=0,
-        created_at=asking.now,
-    )
-    tables.inputs.put(job.id, dict(new.input))
-    job = tables.write(job, None, asking.note)
-    for status in (Status.CONFIGURED, Status.READY):
-        job = tables.move(job, status, asking.note)
-    return job.id
 
 
 def cancel(asking: Asking, job_ids: Sequence[int]) -> tuple[Verdict, ...]:
@@ -278,3 +259,13 @@ def _done(verdicts: Iterable[Verdict]) -> list[str]:
 
 def _no(subject: str, because: str) -> Verdict:
     return Verdict(subject=subject, done=False, because=because)
+
+
+def rewind(asking: Asking, feed: Feed, to: datetime) -> Verdict:
+    """See `models.feeds.Feeds.rewind`."""
+    cursor = asking.tables.cursors.get(feed)
+    verdict = judged(feed, cursor.until if cursor else None, to)
+    if verdict.done and not asking.asked.dry_run:
+        feeds.rewind(asking.tables, feed, to)
+        asking.audit("rewind", [verdict.subject])
+    return verdict

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from models import lifecycle
 from models.breakers import Breaker, removal_begun
+from models.creation import Cursor, Feed, KnownJob, Reject
 from models.errors import FailureClass, Superseded
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.lifecycle import IN_FLIGHT, Status
@@ -78,6 +79,12 @@ class Tables:
         self.jobs_by_uuid = Index(self.jobs, lambda j: j.unique_id, lambda j: j.id)
         self.runs_by_attempt = Index(self.runs, lambda r: (r.job_id, r.attempt), lambda r: r.id)
         self.runs_by_job = Index(self.runs, lambda r: r.job_id, lambda r: r.id)
+        self.acquired: Rows[tuple[str, str], KnownJob] = Rows(self.journal)
+        self.jobs_by_acquisition = Index(
+            self.acquired,
+            lambda known: (known.acquisition.job_type, known.acquisition.sensing_at),
+            lambda known: (known.acquisition.job_type, known.key),
+        )
         self.ended_runs = EndedRuns()
         self.runs.watch(self.ended_runs)
         self.flights = Flights(self.flight)
@@ -116,6 +123,8 @@ class Tables:
         self.parameter_changes: Rows[int, ParameterChange] = Rows(self.journal)
         self.heartbeats: Rows[tuple[str, str], Heartbeat] = Rows(self.journal)
         self.pauses: Rows[str, Pause] = Rows(self.journal)
+        self.cursors: Rows[Feed, Cursor] = Rows(self.journal)
+        self.rejects: Rows[tuple[str, str, str], Reject] = Rows(self.journal)
         self.audit: Rows[int, AuditLine] = Rows(self.journal)
         self.ledger: Rows[int, LedgerRow] = Rows(self.journal)
         self.totals: Rows[str, int] = Rows(self.journal)

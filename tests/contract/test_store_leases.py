@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from models import changes
+from models import changes, creation
 from models.breakers import BreakerName
+from models.catalogue import Collection
 from models.changes import Change
 from models.errors import FailureClass, Superseded
 from models.lifecycle import Status
 from models.plan import Next
+from models.product_names import ProductType
 from models.records import IntentKind, IntentState, NodeIdentity, RetireCause, RunEnd
 from simulator.examples import FLAVOR
 from tests.plugins.stores import ASKED, Desk, Doors
@@ -211,6 +213,8 @@ def _accepted(desk: Desk) -> int:
     return breaker_id
 
 
+A_FEED = creation.Feed(source="creodias", collection=Collection.SENTINEL_2, type=ProductType.L1C)
+
 VALID: dict[type[Change], Callable[[Desk], Change]] = {
     changes.QueueRun: lambda d: d.queue_change(d.submit()[0]),
     changes.ResendRun: lambda d: changes.ResendRun(
@@ -265,11 +269,18 @@ VALID: dict[type[Change], Callable[[Desk], Change]] = {
     changes.WithdrawAcceptance: lambda d: changes.WithdrawAcceptance(
         at=d.now(), breaker_id=_accepted(d), server_ids=("s",)
     ),
+    creation.CreateJobs: lambda d: creation.CreateJobs(
+        at=d.now(),
+        cursor=creation.Cursor(feed=A_FEED, until=d.now(), deep_at=d.now()),
+        expected=None,
+        flavors={},
+    ),
 }
 
 
 def test_every_change_there_is_stands_in_the_table() -> None:
-    kinds = {kind for kind in vars(changes).values() if isinstance(kind, type)}
+    found = (*vars(changes).values(), *vars(creation).values())
+    kinds = {kind for kind in found if isinstance(kind, type)}
     assert set(VALID) == {kind for kind in kinds if issubclass(kind, Change)} - {Change}
 
 

@@ -81,7 +81,7 @@ def test_a_cloud_that_is_away_does_not_stop_the_rest(place: Place) -> None:
 
 
 def test_a_loop_that_does_not_exist_is_refused_by_name() -> None:
-    with pytest.raises(ConfigurationError, match="no loop named polo; there are: execution, "):
+    with pytest.raises(ConfigurationError, match="no loop named polo; there are: creation, "):
         bootstrap.reconcilers(["polo"])
 
 

@@ -37,6 +37,7 @@ from models.changes import (
     QueueRun,
     ReserveWorker,
 )
+from models.feeds import Feeds
 from models.lifecycle import Status
 from models.plan import Next
 from models.ports import (
@@ -88,6 +89,7 @@ class Doors:
     reports: RunReports
     operations: Operations
     reader: Reader
+    feeds: Feeds
     now: Callable[[], datetime]
     pass_time: Callable[[timedelta], None]
 
@@ -188,6 +190,8 @@ class Desk:
             "ledger": reader.ledger(()),
             "heartbeats": reader.heartbeats(),
             "parameters": reader.parameters(),
+            "cursors": self.doors.feeds.cursors(),
+            "rejects": self.doors.feeds.rejects(),
             "totals": reader.totals(),
             "audit": self.audit(),
             "breakers": reader.breakers(closed=True),
@@ -410,6 +414,7 @@ def memory_doors() -> Doors:
         reports=store,
         operations=store,
         reader=store,
+        feeds=store,
         now=tick,
         pass_time=lambda step: (clock.advance(step), None)[1],
     )
@@ -438,6 +443,7 @@ def postgres_doors(database: Postgres) -> Doors:
         reports=database.reports,
         operations=database.operations,
         reader=database.reader,
+        feeds=database.feeds,
         now=lambda: datetime.now(UTC),
         pass_time=lambda step: time.sleep(step.total_seconds()),
     )

@@ -85,6 +85,7 @@ def memory_doors() -> Doors:
         reports=store,
         operations=store,
         reader=store,
+        feeds=store,
         now=WallClock().now,
         pass_time=lambda _: None,
     )

@@ -1,0 +1,88 @@
+"""The catalogues that creation reads, and the area that it reads them for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from controller.config import Config
+from controller.config_groups import CreationConfig
+from controller.metrics import Metrics
+from controller.observe import SWEEP_SHARE, Parameters
+from controller.sweeps import INPUTS, Subscriptions
+from infra.catalogues import CatalogueAccess, ODataCatalogue, RestoCatalogue
+from models.areas import area_of_tiles, read_area
+from models.creation import Area, Feed
+from models.errors import ConfigurationError, System
+from models.ports import Clock
+
+CREATION = "creation"
+"""The name of the loop that reads them."""
+
+
+def subscriptions(
+    config: Config, metrics: Metrics, parameters: Parameters, clock: Clock, opening: ExitStack
+) -> Subscriptions | None:
+    """The feeds of the settings; None when they name no catalogue.
+
+    Raises `ConfigurationError` for an area that cannot be, naming file and feature.
+    """
+    wanted = config.creation
+    if not wanted.odata and not wanted.resto:
+        return None
+
+    def call_deadline() -> timedelta:
+        return parameters.settings.passes.call_deadline * SWEEP_SHARE
+
+    def access(name: str, address: str) -> CatalogueAccess:
+        return CatalogueAccess(
+            name=name,
+            address=address,
+            call_deadline=call_deadline,
+            on_request=partial(metrics.http_request, System.CATALOGUE),
+            now=clock.now,
+        )
+
+    catalogues: dict[str, ODataCatalogue | RestoCatalogue] = {}
+    for name, address in _distinct(wanted):
+        kind: Callable[[CatalogueAccess], ODataCatalogue | RestoCatalogue] = (
+            ODataCatalogue if (name, address) in wanted.odata else RestoCatalogue
+        )
+        catalogues[name] = kind(access(name, address))
+        opening.callback(catalogues[name].close)
+    return Subscriptions(
+        catalogues=catalogues,
+        feeds=tuple(
+            Feed(source=name, collection=collection, type=kind)
+            for name in catalogues
+            for collection, kind in INPUTS
+        ),
+        area=area(wanted),
+    )
+
+
+def area(wanted: CreationConfig) -> Area:
+    """The area of interest. Raises `ConfigurationError` when there is none, or two."""
+    if (wanted.area is None) == (not wanted.tiles):
+        raise ConfigurationError(
+            "creation.area and creation.tiles: set one of them: a file with GeoJSON or a tile per "
+            "line, or the tiles themselves"
+        )
+    if wanted.area is not None:
+        return read_area(Path(wanted.area).read_bytes(), wanted.area)
+    try:
+        return area_of_tiles(wanted.tiles)
+    except ValueError as error:
+        raise ConfigurationError(f"creation.tiles: {error}") from error
+
+
+def _distinct(wanted: CreationConfig) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for name, address in (*wanted.odata, *wanted.resto):
+        if name in seen:
+            raise ConfigurationError(f"creation: two catalogues are called {name!r}; rename one")
+        seen.add(name)
+        yield name, address

@@ -1,0 +1,242 @@
+"""Reading the feeds: whose turn it is, from where, how far in one pass, and rest after failures.
+
+One thread reads one feed after another, so that a catalogue has one question at a time. What it
+remembers makes it only quicker and more polite: the stored cursors are the truth, and a process
+that begins anew reads a little more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from controller.metrics import Metrics
+from models.catalogue import (
+    Catalogue,
+    CataloguePage,
+    CatalogueProduct,
+    CatalogueQuery,
+    Collection,
+    PageMark,
+    RejectedEntry,
+)
+from models.creation import JOB_TYPES_OF, Area, Cursor, Feed, Met, Sweep, acquisition_of
+from models.errors import PortError
+from models.feeds import Feeds
+from models.ports import Clock
+from models.product_names import ProductType
+from models.settings import CreationSettings
+
+INPUTS = (
+    (Collection.SENTINEL_2, ProductType.L1C),
+    (Collection.SENTINEL_1, ProductType.GRDH),
+)
+"""What is read of every catalogue."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscriptions:
+    """What is read: the feeds of each catalogue, over one area."""
+
+    catalogues: Mapping[str, Catalogue]
+    feeds: Sequence[Feed]
+    area: Area
+
+
+@dataclass(kw_only=True, slots=True)
+class _Memory:
+    """What one process remembers of a feed. `again` is when it is its turn (monotonic seconds),
+    `unknown` why its last look ended early, if it did, `behind` whether that left something over.
+    """
+
+    again: float = float("-inf")
+    failures: int = 0
+    unknown: str = ""
+    behind: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class _Haul:
+    """What the pages of one pass gave. `complete`: the last question was answered to its end."""
+
+    products: list[CatalogueProduct] = field(default_factory=list)
+    rejected: list[RejectedEntry] = field(default_factory=list)
+    reached: datetime | None = None
+    complete: bool = False
+    unknown: str = ""
+    retry_after: timedelta | None = None
+
+    def add(self, page: CataloguePage) -> None:
+        """One more page."""
+        self.products += page.products
+        self.rejected += page.rejected
+        self.reached = page.reached
+        self.complete = page.complete
+
+    def fail(self, error: PortError) -> None:
+        """The next page did not come."""
+        self.complete = False
+        self.unknown = str(error) or type(error).__name__
+        self.retry_after = error.retry_after
+
+
+class Sweeper:
+    """Looks at the feeds whose turn it is. Not to be used by two threads at once."""
+
+    def __init__(
+        self, subscriptions: Subscriptions, store: Feeds, clock: Clock, metrics: Metrics
+    ) -> None:
+        self.area = subscriptions.area
+        self._subscriptions = subscriptions
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._memories = {feed: _Memory() for feed in subscriptions.feeds}
+        self._next = 0
+
+    def sweep(self, settings: CreationSettings, within: timedelta) -> tuple[Sweep, ...]:
+        """A look at each feed whose turn it is, begun within that time: the others come first in
+        the next pass. A feed that is left alone after a failure is among them, and says why.
+
+        Raises what the store raises.
+        """
+        began = self._clock.monotonic()
+        ends = began + within.total_seconds()
+        feeds = self._subscriptions.feeds
+        resting = [feed for feed in feeds if self._memories[feed].again > began]
+        failed = [feed for feed in resting if self._memories[feed].unknown]
+        if len(resting) == len(feeds) and not failed:
+            return ()
+        cursors = {cursor.feed: cursor for cursor in self._store.cursors()}
+        self._metrics.feeds(cursors.values(), self._clock.now())
+        found: list[Sweep] = []
+        for feed in self._in_turn(resting):
+            if found and self._clock.monotonic() >= ends:
+                break
+            self._next = (feeds.index(feed) + 1) % len(feeds)
+            found.append(self._look_at(feed, cursors.get(feed), settings, ends))
+        left_alone = [self._left_alone(feed, cursors.get(feed)) for feed in failed]
+        return (*self._with_known(found), *left_alone)
+
+    def _in_turn(self, resting: Sequence[Feed]) -> list[Feed]:
+        """The feeds that are not resting, from the one after the last that was looked at."""
+        feeds = self._subscriptions.feeds
+        return [
+            feed for feed in (*feeds[self._next :], *feeds[: self._next]) if feed not in resting
+        ]
+
+    def _look_at(
+        self, feed: Feed, cursor: Cursor | None, settings: CreationSettings, ends: float
+    ) -> Sweep:
+        """From somewhat before the cursor to now; then, now and then, what lies far before it.
+
+        Nothing depends on what an earlier look gave: that may never have been stored.
+        """
+        memory, now = self._memories[feed], self._clock.now()
+        since = _since(cursor, settings, now, behind=memory.behind)
+        haul = _Haul()
+        self._read(self._query(feed, since, now, settings), feed, haul, settings, ends)
+        reached, complete, deep = haul.reached or since, haul.complete, False
+        if cursor is not None and complete and now - cursor.deep_at >= settings.deep_every:
+            far = self._query(feed, cursor.until - settings.deep_overlap, since, settings)
+            self._read(far, feed, haul, settings, ends)
+            deep = haul.complete
+        memory.behind = not complete
+        self._rest(memory, haul, settings)
+        return Sweep(
+            feed=feed,
+            cursor=cursor,
+            since=since,
+            at=now,
+            reached=reached,
+            products=tuple(haul.products),
+            rejected=tuple(haul.rejected),
+            complete=complete,
+            deep=deep,
+            unknown=haul.unknown,
+        )
+
+    def _query(
+        self, feed: Feed, since: datetime, until: datetime, settings: CreationSettings
+    ) -> CatalogueQuery:
+        return CatalogueQuery(
+            collection=feed.collection,
+            type=feed.type,
+            since=since,
+            until=until,
+            area=self.area.wkt,
+            limit=settings.page,
+        )
+
+    def _read(
+        self,
+        query: CatalogueQuery,
+        feed: Feed,
+        haul: _Haul,
+        settings: CreationSettings,
+        ends: float,
+    ) -> None:
+        """Page after page, as many as a pass may read. A failure ends it."""
+        catalogue = self._subscriptions.catalogues[feed.source]
+        haul.complete = query.since >= query.until
+        mark: PageMark | None = None
+        for _ in range(0 if haul.complete else settings.pages):
+            try:
+                page = catalogue.page(query, mark)
+            except PortError as error:
+                haul.fail(error)
+                return
+            haul.add(page)
+            mark = page.next
+            if mark is None or self._clock.monotonic() >= ends:
+                return
+
+    def _rest(self, memory: _Memory, haul: _Haul, settings: CreationSettings) -> None:
+        """When it is this feed's turn again."""
+        memory.unknown = haul.unknown
+        memory.failures = memory.failures + 1 if haul.unknown else 0
+        pause = timedelta(0) if memory.behind else settings.period
+        if haul.unknown:
+            doubled = settings.backoff * 2 ** min(memory.failures - 1, 20)
+            pause = max(min(doubled, settings.backoff_max), haul.retry_after or timedelta(0))
+        memory.again = self._clock.monotonic() + pause.total_seconds()
+
+    def _left_alone(self, feed: Feed, cursor: Cursor | None) -> Sweep:
+        now = self._clock.now()
+        return Sweep(
+            feed=feed,
+            cursor=cursor,
+            since=now,
+            at=now,
+            reached=cursor.until if cursor else now,
+            complete=False,
+            unknown=self._memories[feed].unknown,
+        )
+
+    def _with_known(self, found: Sequence[Sweep]) -> tuple[Sweep, ...]:
+        """The looks with what the store has already of what they met; one question for all."""
+        met = Met(
+            acquisitions=frozenset(
+                acquisition_of(product, job_type)
+                for sweep in found
+                for product in sweep.products
+                for job_type in JOB_TYPES_OF.get(product.type, ())
+            ),
+            rejected=tuple(entry for sweep in found for entry in sweep.rejected),
+        )
+        if not met.acquisitions and not met.rejected:
+            return tuple(found)
+        known = self._store.known(met)
+        return tuple(replace(sweep, known=known) for sweep in found)
+
+
+def _since(
+    cursor: Cursor | None, settings: CreationSettings, now: datetime, *, behind: bool
+) -> datetime:
+    """Where a look begins. One that goes on where another left off overlaps with nothing: with
+    much to read, it would read the overlap for ever.
+    """
+    if cursor is None:
+        return now - settings.first_window
+    return cursor.until if behind else cursor.until - settings.overlap

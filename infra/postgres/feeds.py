@@ -1,0 +1,219 @@
+"""How far feeds have been met, what was rejected, and the jobs that come of a look at one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, text, update
+
+from infra.postgres import trail
+from infra.postgres.jobs import Note
+from infra.postgres.people import add, add_ready, rows_of
+from infra.postgres.sessions import Sessions
+from models.catalogue import Collection, RejectedEntry
+from models.creation import (
+    Acquisition,
+    CreateJobs,
+    Cursor,
+    Feed,
+    Known,
+    KnownJob,
+    Met,
+    Reject,
+    identity_of,
+)
+from models.errors import Superseded
+from models.feeds import judged
+from models.lifecycle import Status
+from models.ports import Asked, Receipt, Verdict
+from models.product_names import ProductType
+from models.records import Lease
+from models.tables import catalogue_cursors as cursors
+from models.tables import rejects
+
+_KNOWN_JOBS = text("""
+select type, key, tile, sensing_at
+from (select distinct type, sensing_at from jsonb_to_recordset(:wanted)
+      as given (type text, sensing_at timestamptz)) as wanted
+join acquisitions using (type, sensing_at)
+""")
+
+_KNOWN_REJECTS = text("""
+select source, collection, entry
+from jsonb_to_recordset(:wanted) as given (source text, collection text, entry text)
+join rejects using (source, collection, entry)
+""")
+
+_REJECT = text("""
+insert into rejects as kept (source, collection, entry, why, content, first_at, last_at, count)
+  select distinct on (source, collection, entry)
+         source, collection, entry, why, content, cast(:at as timestamptz),
+         cast(:at as timestamptz), 1
+  from jsonb_to_recordset(:rows)
+    as given (source text, collection text, entry text, why text, content text)
+on conflict (source, collection, entry) do update set
+  why = excluded.why, content = excluded.content, last_at = excluded.last_at,
+  count = kept.count + 1
+""")
+
+
+def create_jobs(connection: Connection, fence: Lease, change: CreateJobs) -> Receipt:
+    """See `models.changes.CreateJobs`."""
+    _move(connection, change.cursor, change.expected)
+    note = Note(at=change.at, actor=fence.name)
+    ready = add_ready(connection, rows_of(change.jobs, change.flavors), note)
+    refused = Note(at=change.at, actor=fence.name, message=change.why)
+    rows = rows_of(change.cancelled, change.flavors)
+    add(connection, rows, refused, Status.CANCELLED)
+    _keep(connection, change.rejected, change.at)
+    return Receipt(created=len(ready))
+
+
+def _move(connection: Connection, cursor: Cursor, expected: datetime | None) -> None:
+    values = {"until": cursor.until, "deep_at": cursor.deep_at}
+    if expected is None:
+        return _begin(connection, cursor)
+    moved = update(cursors).where(_is(cursor.feed), cursors.c.until == expected)
+    if connection.execute(moved.values(**values)).rowcount != 1:
+        raise Superseded(
+            f"the cursor of {cursor.feed} is at {expected} no more: nothing was added; the feed is "
+            "looked through again"
+        )
+    return None
+
+
+def _begin(connection: Connection, cursor: Cursor) -> None:
+    feed = cursor.feed
+    # The lease is held: nobody else can be about to begin it.
+    if connection.execute(select(cursors.c.until).where(_is(feed))).one_or_none() is not None:
+        raise Superseded(f"the feed {feed} has a cursor already: nothing was added")
+    connection.execute(
+        insert(cursors).values(
+            source=feed.source,
+            collection=feed.collection,
+            type=feed.type,
+            until=cursor.until,
+            deep_at=cursor.deep_at,
+        )
+    )
+
+
+def _keep(connection: Connection, entries: Iterable[RejectedEntry], at: datetime) -> None:
+    rows = [{**_identity(each), "why": each.why, "content": _plain(each.text)} for each in entries]
+    if rows:
+        connection.execute(_REJECT, {"rows": Jsonb(rows), "at": at})
+
+
+def _plain(content: str) -> str:
+    """PostgreSQL keeps every character but this one."""
+    return content.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def _identity(entry: RejectedEntry) -> dict[str, str]:
+    source, collection, name = identity_of(entry)
+    return {"source": source, "collection": collection, "entry": _plain(name)}
+
+
+def _is(feed: Feed) -> ColumnElement[bool]:
+    columns = cursors.c
+    return and_(
+        columns.source == feed.source,
+        columns.collection == feed.collection,
+        columns.type == feed.type,
+    )
+
+
+def prune(connection: Connection, before: datetime) -> None:
+    """Drop rejected entries that were last met before that."""
+    connection.execute(rejects.delete().where(rejects.c.last_at < before))
+
+
+class PostgresFeeds:
+    """`models.feeds.Feeds` in PostgreSQL."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def cursors(self) -> tuple[Cursor, ...]:
+        """See `models.feeds.Feeds.cursors`."""
+        columns = cursors.c
+        query = select(
+            columns.source, columns.collection, columns.type, columns.until, columns.deep_at
+        ).order_by(columns.source, columns.collection, columns.type)
+        with self._sessions.read("read the cursors of feeds") as connection:
+            return tuple(
+                Cursor(
+                    feed=Feed(
+                        source=source, collection=Collection(collection), type=ProductType(kind)
+                    ),
+                    until=until,
+                    deep_at=deep_at,
+                )
+                for source, collection, kind, until, deep_at in connection.execute(query)
+            )
+
+    def known(self, met: Met) -> Known:
+        """See `models.feeds.Feeds.known`."""
+        wanted = [
+            {"type": each.job_type, "sensing_at": each.sensing_at.isoformat()}
+            for each in met.acquisitions
+        ]
+        entries = [_identity(each) for each in met.rejected]
+        with self._sessions.read("ask what is known of a feed") as connection:
+            jobs = connection.execute(_KNOWN_JOBS, {"wanted": Jsonb(wanted)}).all()
+            kept = connection.execute(_KNOWN_REJECTS, {"wanted": Jsonb(entries)}).all()
+        return Known(
+            jobs=frozenset(
+                KnownJob(
+                    key=key,
+                    acquisition=Acquisition(job_type=kind, sensing_at=sensing_at, tile=tile),
+                )
+                for kind, key, tile, sensing_at in jobs
+            ),
+            rejected=frozenset((row[0], row[1], row[2]) for row in kept),
+        )
+
+    def rejects(self, source: str | None = None, limit: int = 100) -> tuple[Reject, ...]:
+        """See `models.feeds.Feeds.rejects`."""
+        columns = rejects.c
+        query = select(
+            columns.source,
+            columns.collection,
+            columns.entry,
+            columns.why,
+            columns.content,
+            columns.first_at,
+            columns.last_at,
+            columns.count,
+        ).order_by(columns.last_at.desc(), columns.entry)
+        if source is not None:
+            query = query.where(columns.source == source)
+        with self._sessions.read("list rejected entries") as connection:
+            return tuple(
+                Reject(
+                    entry=RejectedEntry(
+                        source=row[0],
+                        collection=Collection(row[1]),
+                        entry=row[2],
+                        why=row[3],
+                        text=row[4],
+                    ),
+                    first_at=row[5],
+                    last_at=row[6],
+                    count=row[7],
+                )
+                for row in connection.execute(query.limit(limit))
+            )
+
+    def rewind(self, feed: Feed, to: datetime, asked: Asked) -> Verdict:
+        """See `models.feeds.Feeds.rewind`."""
+        with self._sessions.write(f"rewind {feed}") as connection:
+            query = select(cursors.c.until).where(_is(feed)).with_for_update()
+            until = connection.execute(query).scalar_one_or_none()
+            verdict = judged(feed, until, to)
+            if verdict.done and not asked.dry_run:
+                connection.execute(update(cursors).where(_is(feed)).values(until=to))
+                trail.note(connection, "rewind", asked, [verdict.subject])
+            return verdict

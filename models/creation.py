@@ -1,0 +1,174 @@
+"""What creation knows: which feeds are read, how far, and what was met there.
+
+A *feed* is one type of product in one collection of one catalogue (the *source*). Its *cursor* says
+up to which time of publication everything has been met. Catalogues list things late, so that each
+look begins a little before the cursor, and now and then far before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from models.catalogue import CatalogueProduct, Collection, RejectedEntry
+from models.changes import Change
+from models.product_names import ProductType, parse_product_name
+from models.records import NewJob
+
+JOB_TYPES_OF: Mapping[ProductType, tuple[str, ...]] = {
+    ProductType.L1C: ("fsc_rlie",),
+    ProductType.GRDH: ("rlies1",),
+}
+"""Which jobs a product may make: one rule of `reconcilers.creation` for each."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Area:
+    """The area of interest: tiles, and a polygon over all of them, `wkt`, in degrees, longitude
+    first, without holes (`models.areas` makes both).
+
+    Catalogues are asked for the polygon, which is no less than the area; what they give beyond
+    that is left out by the tiles.
+    """
+
+    tiles: tuple[str, ...]
+    wkt: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Feed:
+    """One type of product, in one collection, of one source."""
+
+    source: str
+    collection: Collection
+    type: ProductType
+
+    def __str__(self) -> str:
+        return f"{self.source}/{self.collection}/{self.type}"
+
+    @classmethod
+    def named(cls, text: str) -> Feed:
+        """The feed of that name. Raises `ValueError` saying how names look."""
+        parts = text.split("/")
+        try:
+            source, collection, kind = parts
+            return cls(source=source, collection=Collection(collection), type=ProductType(kind))
+        except ValueError as error:
+            raise ValueError(
+                f"{text!r} is no feed; one is called source/collection/type, such as "
+                f"creodias/{Collection.SENTINEL_2}/{ProductType.L1C}"
+            ) from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cursor:
+    """How far a feed has been met: all that was published before `until`, as far as it was listed.
+
+    `deep_at` is when the feed was last looked through far before its cursor, and to its end.
+    """
+
+    feed: Feed
+    until: datetime
+    deep_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acquisition:
+    """What a satellite saw at one moment: of a tile, or (None) in a slice of an orbit.
+
+    Products that are published again have the same. `job_type` is the type of the jobs asked for.
+    """
+
+    job_type: str
+    sensing_at: datetime
+    tile: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownJob:
+    """A job that is there already, and which acquisition it is about."""
+
+    key: str
+    acquisition: Acquisition
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reject:
+    """An entry that could not be understood, as it is kept; `count` is how often it was written."""
+
+    entry: RejectedEntry
+    first_at: datetime
+    last_at: datetime
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Met:
+    """What the store is asked about: acquisitions, and entries that were rejected."""
+
+    acquisitions: frozenset[Acquisition] = frozenset()
+    rejected: tuple[RejectedEntry, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What of it the store has already. `rejected` are the names of entries, each of its feed's
+    source and collection.
+    """
+
+    jobs: frozenset[KnownJob] = frozenset()
+    rejected: frozenset[tuple[str, str, str]] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sweep:
+    """One look at a feed: what it listed from `since` on, and what of that is known.
+
+    `reached` is as of `CataloguePage`. `complete`: nothing is left up to now. `deep`: what lies far
+    before the cursor was looked through as well, to its end. `unknown` says why the look ended
+    early, if it did; what came before is good.
+    """
+
+    feed: Feed
+    cursor: Cursor | None
+    since: datetime
+    at: datetime
+    reached: datetime
+    products: tuple[CatalogueProduct, ...] = ()
+    rejected: tuple[RejectedEntry, ...] = ()
+    complete: bool = True
+    deep: bool = False
+    unknown: str = ""
+    known: Known = Known()
+
+
+def acquisition_of(product: CatalogueProduct, job_type: str) -> Acquisition:
+    """The acquisition that a product is about; its time is that of the name, in whole seconds."""
+    sensing_at = parse_product_name(product.name).sensing_at
+    return Acquisition(job_type=job_type, sensing_at=sensing_at, tile=product.tile)
+
+
+def identity_of(entry: RejectedEntry) -> tuple[str, str, str]:
+    """What makes a rejected entry the same one when it is met again."""
+    return entry.source, entry.collection.value, entry.entry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreateJobs(Change):
+    """Add what one look at a feed found: `jobs`, `cancelled` ones, `rejected` entries, the cursor.
+
+    A job whose (type, key) is in the table is left as it is; the others are added all at once, in
+    the order given: `jobs` pass through initialized and configured to ready, `cancelled` begin and
+    rest cancelled, with `why`. A rejected entry that is known is counted once more. `flavors` has
+    that of every type of job. The receipt says how many of `jobs` were added. Guard: the feed's
+    cursor is still at `expected` (None: there is none): a person who moved it is obeyed.
+    """
+
+    cursor: Cursor
+    expected: datetime | None
+    flavors: Mapping[str, str]
+    jobs: tuple[NewJob, ...] = ()
+    cancelled: tuple[NewJob, ...] = ()
+    why: str = ""
+    rejected: tuple[RejectedEntry, ...] = ()

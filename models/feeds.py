@@ -1,0 +1,51 @@
+"""The port to what the store keeps of feeds; the rules of `models.ports` hold."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from models.creation import Cursor, Feed, Known, Met, Reject
+from models.ports import Asked, Verdict
+
+
+class Feeds(Protocol):
+    """What the store keeps of feeds. They are moved on by `models.changes.CreateJobs`."""
+
+    def cursors(self) -> tuple[Cursor, ...]:
+        """The cursor of every feed that has been read, by feed."""
+
+    def known(self, met: Met) -> Known:
+        """What of this the store has already: a fixed number of queries, however much was met."""
+
+    def rejects(self, source: str | None = None, limit: int = 100) -> tuple[Reject, ...]:
+        """Entries of a source (None: of all) that could not be understood, newest `last_at` first,
+        of the same time by name.
+        """
+
+    def rewind(self, feed: Feed, to: datetime, asked: Asked) -> Verdict:
+        """Move a feed's cursor back to `to`, so that all published from then on is met again.
+
+        What has its job gets no second one. Refused: a feed that was never read, and a time that
+        is not before its cursor, for nothing may be passed over. The verdict is about
+        `source:<feed>`. Written into the audit trail.
+        """
+
+
+def judged(feed: Feed, until: datetime | None, to: datetime) -> Verdict:
+    """Whether a feed whose cursor is at `until` (None: it has none) may be rewound to `to`."""
+    subject = f"source:{feed}"
+    if until is None:
+        return Verdict(subject=subject, done=False, because="it was never read")
+    if to >= until:
+        return Verdict(
+            subject=subject,
+            done=False,
+            because=f"its cursor is at {until:%Y-%m-%d %H:%M:%S} UTC, which is not after that",
+        )
+    return Verdict(
+        subject=subject,
+        done=True,
+        because=f"everything published between {to:%Y-%m-%d %H:%M:%S} and "
+        f"{until:%Y-%m-%d %H:%M:%S} UTC is met again",
+    )

@@ -1,0 +1,183 @@
+"""Creation: every accepted product that a catalogue lists has its job, however often it is met.
+
+One look at a feed makes at most one action: all its new jobs, in the order of publication, the
+entries that nobody understood, and the cursor. A product is known by its name, which is the key of
+its job; meeting it again, in whatever order, adds nothing. An image that is published again under
+another name gets another job while it is young (`late_after`); later it is left to reprocessing,
+unless nobody ever saw it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from models.actions import AddJobs
+from models.catalogue import CatalogueProduct
+from models.creation import (
+    JOB_TYPES_OF,
+    Acquisition,
+    Area,
+    Cursor,
+    Sweep,
+    acquisition_of,
+    identity_of,
+)
+from models.plan import Decision, Held, Reason, Subject, SubjectKind
+from models.records import NewJob
+from models.settings import CreationSettings
+from models.wording import counted
+from models.world import Source, World
+from reconcilers.creation.rules import RULES, Rule
+
+__all__ = ["decide"]
+
+
+def decide(world: World, settings: CreationSettings, now: datetime) -> list[Decision]:
+    """What the looks at the feeds came to. Computes only: reads no clock, calls no one."""
+    del now
+    if world.sweeps is None or world.area is None:
+        return _blind(world)
+    found: list[Decision] = []
+    for sweep in world.sweeps:
+        if sweep.unknown:
+            found.append(_unread(sweep))
+        if sweep.products or sweep.rejected or not sweep.unknown:
+            found += _of_look(sweep, world.area, settings)
+    return found
+
+
+def _blind(world: World) -> list[Decision]:
+    why = world.unknown.get(Source.CATALOGUES)
+    if why is None:
+        return []
+    return [
+        Held(
+            subject=Subject(SubjectKind.SYSTEM, Source.CATALOGUES.value),
+            reason=Reason.SOURCE_UNKNOWN,
+            because=f"no catalogue could be read: {why}; no jobs are created until one answers",
+        )
+    ]
+
+
+def _unread(sweep: Sweep) -> Decision:
+    return Held(
+        subject=_subject(sweep),
+        reason=Reason.SOURCE_UNKNOWN,
+        because=f"not read to its end: {sweep.unknown}; it is read on from where that was",
+        facts=(("products", len(sweep.products)),),
+    )
+
+
+def _subject(sweep: Sweep) -> Subject:
+    return Subject(SubjectKind.SOURCE, str(sweep.feed))
+
+
+@dataclass(kw_only=True, slots=True)
+class _Found:
+    """What one look has made so far: jobs by type and key, and the acquisitions they are about."""
+
+    keys: set[tuple[str, str]]
+    acquisitions: set[Acquisition]
+    jobs: list[NewJob] = field(default_factory=list)
+    cancelled: list[NewJob] = field(default_factory=list)
+
+    def take(self, rule: Rule, product: CatalogueProduct, tiles: tuple[str, ...]) -> None:
+        """Add the job of a product."""
+        job = rule.job(product, tiles)
+        self.keys.add((job.type, job.key))
+        self.acquisitions.add(acquisition_of(product, rule.job_type))
+        late = product.sensing.start < rule.begins
+        (self.cancelled if late else self.jobs).append(job)
+
+
+def _of_look(sweep: Sweep, area: Area, settings: CreationSettings) -> list[Decision]:
+    found = _judged(sweep, area, settings)
+    rejected = tuple(
+        entry for entry in sweep.rejected if identity_of(entry) not in sweep.known.rejected
+    )
+    cursor = _cursor(sweep)
+    news = found.jobs or found.cancelled or rejected
+    if not news and not _is_behind(sweep, cursor, settings):
+        return []
+    return [
+        AddJobs(
+            subject=_subject(sweep),
+            reason=Reason.PRODUCTS_NEW if news else Reason.CURSOR_BEHIND,
+            because=_because(sweep, found, len(rejected), cursor),
+            facts=(
+                ("products", len(sweep.products)),
+                ("jobs", len(found.jobs)),
+                ("cancelled", len(found.cancelled)),
+                ("rejected", len(rejected)),
+                ("until", cursor.until.isoformat()),
+            ),
+            cursor=cursor,
+            expected=sweep.cursor.until if sweep.cursor else None,
+            jobs=tuple(found.jobs),
+            cancelled=tuple(found.cancelled),
+            why="measured before the operation began: it is a matter of reprocessing",
+            rejected=rejected,
+        )
+    ]
+
+
+def _judged(sweep: Sweep, area: Area, settings: CreationSettings) -> _Found:
+    """Every product by every rule for its type, in the order of publication."""
+    found = _Found(
+        keys={(known.acquisition.job_type, known.key) for known in sweep.known.jobs},
+        acquisitions={known.acquisition for known in sweep.known.jobs},
+    )
+    for product in sorted(sweep.products, key=lambda each: (each.published_at, each.id)):
+        for job_type in JOB_TYPES_OF.get(product.type, ()):
+            _judge(RULES[job_type], product, found, area, settings)
+    return found
+
+
+def _judge(
+    rule: Rule,
+    product: CatalogueProduct,
+    found: _Found,
+    area: Area,
+    settings: CreationSettings,
+) -> None:
+    if (rule.job_type, product.name) in found.keys:
+        return
+    again = acquisition_of(product, rule.job_type) in found.acquisitions
+    late = product.published_at - product.sensing.start > settings.late_after
+    if again and (late or product.is_cog):
+        return
+    tiles = rule.tiles(product, area)
+    if tiles:
+        found.take(rule, product, tiles)
+
+
+def _cursor(sweep: Sweep) -> Cursor:
+    """Where the cursor is after this look: never before where it was."""
+    if sweep.cursor is None:
+        return Cursor(feed=sweep.feed, until=sweep.reached, deep_at=sweep.at)
+    until = max(sweep.cursor.until, sweep.reached)
+    return replace(
+        sweep.cursor, until=until, deep_at=sweep.at if sweep.deep else sweep.cursor.deep_at
+    )
+
+
+def _is_behind(sweep: Sweep, cursor: Cursor, settings: CreationSettings) -> bool:
+    """Whether the stored cursor has to follow. A little behind costs nothing: every look begins an
+    overlap before it.
+    """
+    if sweep.cursor is None or cursor.deep_at != sweep.cursor.deep_at:
+        return True
+    lag = cursor.until - sweep.cursor.until
+    return lag > settings.overlap or (lag.total_seconds() > 0 and not sweep.complete)
+
+
+def _because(sweep: Sweep, found: _Found, rejected: int, cursor: Cursor) -> str:
+    parts = [f"{counted(len(sweep.products), 'product')} listed"]
+    if found.jobs:
+        parts.append(f"{counted(len(found.jobs), 'job')} to create")
+    if found.cancelled:
+        parts.append(f"{counted(len(found.cancelled), 'job')} of before the operation began")
+    if rejected:
+        parts.append(f"{rejected} not understood and kept")
+    return f"{', '.join(parts)}; met until {cursor.until:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,137 @@
+"""How far feeds have been met, what was rejected, and the jobs that come of a look at one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from models.creation import (
+    Acquisition,
+    CreateJobs,
+    Cursor,
+    Feed,
+    Known,
+    KnownJob,
+    Met,
+    Reject,
+    identity_of,
+)
+from models.errors import Superseded
+from models.lifecycle import Status
+from models.ports import Receipt
+from models.records import Job, Lease, NewJob
+from simulator.store.tables import Note, Tables
+
+
+def add_job(
+    tables: Tables,
+    new: NewJob,
+    unique_id: UUID,
+    note: Note,
+    status: Status = Status.INITIALIZED,
+) -> Job:
+    """Store a job that is not there yet, with its first history row."""
+    job = Job(
+        id=tables.number("jobs"),
+        unique_id=unique_id,
+        type=new.type,
+        key=new.key,
+        name=new.name,
+        tile=new.tile,
+        flavor=tables.registry.types[new.type].flavor,
+        priority=new.priority,
+        deadline=new.deadline,
+        status=status,
+        status_at=note.at,
+        seq=1,
+        resume_status=Status.READY,
+        attempt=0,
+        created_at=note.at,
+    )
+    tables.inputs.put(job.id, dict(new.input))
+    if new.sensing_at is not None:
+        seen = Acquisition(job_type=new.type, sensing_at=new.sensing_at, tile=new.tile)
+        tables.acquired.put((new.type, new.key), KnownJob(key=new.key, acquisition=seen))
+    return tables.write(job, None, note)
+
+
+def create_jobs(tables: Tables, fence: Lease, change: CreateJobs) -> Receipt:
+    """See `models.changes.CreateJobs`."""
+    feed = change.cursor.feed
+    cursor = tables.cursors.get(feed)
+    if (cursor.until if cursor else None) != change.expected:
+        raise Superseded(f"the cursor of {feed} is at {change.expected} no more: nothing was added")
+    tables.cursors.put(feed, change.cursor)
+    note = Note(at=change.at, actor=fence.name)
+    ready = [new for new in change.jobs if _add(tables, new, note, Status.INITIALIZED)]
+    refused = replace(note, message=change.why or None)
+    for new in change.cancelled:
+        _add(tables, new, refused, Status.CANCELLED)
+    _keep(tables, change)
+    return Receipt(created=len(ready))
+
+
+def _add(tables: Tables, new: NewJob, note: Note, status: Status) -> bool:
+    """Add a job that is not there, ready unless it begins cancelled; whether it was added."""
+    if tables.jobs_by_key.one((new.type, new.key)) is not None:
+        return False
+    job = add_job(tables, new, _uuid(new), note, status)
+    if status is Status.INITIALIZED:
+        for following in (Status.CONFIGURED, Status.READY):
+            job = tables.move(job, following, note)
+    return True
+
+
+def _keep(tables: Tables, change: CreateJobs) -> None:
+    for entry in {identity_of(each): each for each in change.rejected}.values():
+        key = identity_of(entry)
+        former = tables.rejects.get(key)
+        tables.rejects.put(
+            key,
+            Reject(
+                entry=entry,
+                first_at=former.first_at if former else change.at,
+                last_at=change.at,
+                count=former.count + 1 if former else 1,
+            ),
+        )
+
+
+def _uuid(new: NewJob) -> UUID:
+    """The same job has the same, in every history of the same seed."""
+    return uuid5(NAMESPACE_URL, f"{new.type}/{new.key}")
+
+
+def cursors(tables: Tables) -> tuple[Cursor, ...]:
+    """See `models.feeds.Feeds.cursors`."""
+    return tuple(sorted(tables.cursors.values(), key=lambda cursor: cursor.feed))
+
+
+def known(tables: Tables, met: Met) -> Known:
+    """See `models.feeds.Feeds.known`."""
+    moments = {(each.job_type, each.sensing_at) for each in met.acquisitions}
+    entries = {identity_of(each) for each in met.rejected}
+    return Known(
+        jobs=frozenset(tables.jobs_by_acquisition.of(*sorted(moments))),
+        rejected=frozenset(entry for entry in entries if entry in tables.rejects),
+    )
+
+
+def rejects(tables: Tables, source: str | None, limit: int) -> tuple[Reject, ...]:
+    """See `models.feeds.Feeds.rejects`."""
+    found = [each for each in tables.rejects.values() if source in {None, each.entry.source}]
+    found.sort(key=lambda each: each.entry.entry)
+    found.sort(key=lambda each: each.last_at, reverse=True)
+    return tuple(found[:limit])
+
+
+def rewind(tables: Tables, feed: Feed, to: datetime) -> None:
+    """Move the cursor of a feed that may be rewound."""
+    tables.cursors.put(feed, replace(tables.cursors[feed], until=to))
+
+
+def prune(tables: Tables, before: datetime) -> None:
+    """Drop rejected entries that were last met before that."""
+    for key in [key for key in tables.rejects if tables.rejects[key].last_at < before]:
+        tables.rejects.drop(key)

@@ -1,0 +1,76 @@
+"""Whatever catalogues, the store and controllers do to one another: every product has its job."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.simulation import Plan, Simulation
+from models.creation import acquisition_of
+from models.product_names import ProductType
+from models.settings import CreationSettings
+from simulator.catalogues.listing import Disorder
+from simulator.catalogues.memory import strangeness
+from simulator.catalogues.options import CatalogueOptions
+from simulator.faults import Fault, Faults
+from simulator.systems import Scenario
+from simulator.timeline import EPOCH
+
+DAYS = timedelta(days=1)
+WRONG = Disorder(late=0.15, lagging=0.2, doubled=0.2, renewed=0.2, nonsense=0.1)
+RATES = {
+    Fault.REFUSED: 0.05,
+    Fault.TIMEOUT: 0.02,
+    Fault.LOST_REPLY: 0.05,
+    Fault.THROTTLED: 0.03,
+    Fault.CRASH: 0.03,
+    Fault.CRASH_AFTER: 0.03,
+}
+JOB_TYPE = {ProductType.L1C: "fsc_rlie", ProductType.GRDH: "rlies1"}
+
+
+def a_life(seed: int) -> Simulation:
+    """Two controllers, one catalogue in disorder, pages of two, and calls that fail or kill."""
+    catalogue = CatalogueOptions(
+        tiles=("32TLR", "32TMS"), lasts=4 * DAYS, disorder=WRONG, with_outages=True
+    )
+    plan = Plan(
+        scenario=Scenario(seed=seed, catalogue=catalogue),
+        faults=lambda: Faults(rates=RATES, seed=seed, spared=frozenset({"store.set_parameter"})),
+        parameters={"creation.page": 2, "creation.pages": 3},
+        controllers=2,
+    )
+    return Simulation(plan)
+
+
+def live(sim: Simulation, until: timedelta, chance: Random) -> None:
+    """Let one or the other controller look at the feeds now and then."""
+    while sim.systems.timeline.now() < EPOCH + until:
+        sim.step(chance.randrange(2), "creation")
+        sim.pass_time(timedelta(minutes=chance.choice((0.2, 2, 10, 45))))
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=4)
+def test_every_accepted_product_has_its_job_once_and_every_image_one(seed: int) -> None:
+    chance = Random(seed)
+    sim = a_life(seed)
+    live(sim, 8 * DAYS, chance)
+    sim.systems.faults.clear()
+    live(sim, 8.2 * DAYS, chance)
+    assert sim.systems.catalogue is not None
+    listed = [e.product for e in sim.systems.catalogue.entries() if strangeness(e) is None]
+    late_after = CreationSettings().late_after
+    prompt = {p.name for p in listed if p.published_at - p.sensing.start <= late_after}
+    tables = sim.systems.store.tables
+    keys = [job.key for job in tables.jobs.values()]
+    assert len(keys) == len(set(keys))
+    assert prompt <= set(keys) <= {product.name for product in listed}
+    seen = {known.acquisition for known in tables.acquired.values()}
+    assert seen == {acquisition_of(product, JOB_TYPE[product.type]) for product in listed}
+    strange = {e.title for e in sim.systems.catalogue.entries() if strangeness(e) is not None}
+    assert {reject.entry.entry for reject in tables.rejects.values()} == strange
+    assert not sim.truth.violations
