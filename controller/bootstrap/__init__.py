@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from controller.bootstrap.access import site
-    from controller.bootstrap.patients import patients
+    from controller.bootstrap.checkup import patients
     from controller.bootstrap.store import People, desk, migrate, people
     from controller.bootstrap.whole import Ports, connect, controller, observer, reconcilers
 
@@ -31,7 +31,7 @@ __all__ = [
 
 _PARTS = {
     "access": ("site",),
-    "patients": ("patients",),
+    "checkup": ("patients",),
     "store": ("People", "desk", "migrate", "people"),
     "whole": ("Ports", "connect", "controller", "observer", "reconcilers"),
 }
