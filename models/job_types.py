@@ -55,7 +55,7 @@ class TaskCommand:
     environment: tuple[tuple[str, str], ...] = ()
 
 
-PARENT_TEMPLATE = 1
+PARENT_TEMPLATE = 2
 """The number of the template that parents are made from (`job_of` in `infra.nomad.parents`). Raise
 it with every change of the job that the template makes: else parents that are registered already
 stay as they are."""

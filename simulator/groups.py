@@ -43,6 +43,7 @@ class Running:
 
     process: subprocess.Popen[bytes]
     ended: Ended
+    told_by: signal.Signals
 
 
 class ProcessGroups:
@@ -68,10 +69,17 @@ class ProcessGroups:
         with self._lock:
             return tuple(each.process.pid for each in self._running.values())
 
-    def start(self, key: str, spawn: Callable[[], subprocess.Popen[bytes]], ended: Ended) -> None:
+    def start(
+        self,
+        key: str,
+        spawn: Callable[[], subprocess.Popen[bytes]],
+        ended: Ended,
+        told_by: signal.Signals = signal.SIGTERM,
+    ) -> None:
         """Start a process, unless one of this key runs or all was closed.
 
-        `spawn` makes it in a session of its own. Raises `OSError` when `spawn` does.
+        `spawn` makes it in a session of its own, `told_by` is the signal that later tells it to
+        end. Raises `OSError` when `spawn` does.
         """
         with self._lock:
             if self._closed or key in self._running:
@@ -84,12 +92,12 @@ class ProcessGroups:
                 name=f"process-{key}",
                 daemon=True,  # at the interpreter's exit, threads are waited for before `close`
             )
-            self._running[key] = Running(process=process, ended=ended)
+            self._running[key] = Running(process=process, ended=ended, told_by=told_by)
             self._waiters.add(waiter)
             waiter.start()
 
     def kill(self, key: str, grace: timedelta) -> None:
-        """SIGTERM, and SIGKILL after `grace`; at once without grace. Never blocks."""
+        """Tell it to end, and SIGKILL after `grace`; at once without grace. Never blocks."""
         with self._lock:
             running = self._running.get(key)
             if running is None:
@@ -97,7 +105,7 @@ class ProcessGroups:
             if not grace:
                 _signal(running.process, signal.SIGKILL)
                 return
-            _signal(running.process, signal.SIGTERM)
+            _signal(running.process, running.told_by)
             timer = threading.Timer(
                 grace.total_seconds(), self._kill_after_grace, args=(key, running)
             )

@@ -79,4 +79,6 @@ def _task(parent: Parent) -> dict[str, Any]:
         "DispatchPayload": {"File": payload.FILE},
         "Resources": {"CPU": parent.cpu_mhz, "MemoryMB": parent.memory_mb},
         "KillTimeout": _KILL_TIMEOUT,
+        # Else it is SIGINT, which a program started by a shell in the background never hears.
+        "KillSignal": "SIGTERM",
     }

@@ -320,7 +320,8 @@ def _spec(parent: Parent, deployment: str) -> dict[str, Any]:
                         "Config": {"command": command.command, "args": list(command.args)},
                         "Env": dict(command.environment),
                         "Resources": {"CPU": parent.cpu_mhz, "MemoryMB": parent.memory_mb},
-                        "KillTimeout": 30_000_000_000,
+                        "KillTimeout": 15_000_000_000,
+                        "KillSignal": "SIGTERM",
                     }
                 ],
             }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -65,13 +66,14 @@ class LocalProcesses:
         """Start the command of a task; one that cannot be started has exited with 127."""
         allocation_id = task.allocation.id
         try:
-            self._processes.start(allocation_id, lambda: self._spawn(task), exited)
+            told_by = signal.Signals[task.job.task.kill_signal]
+            self._processes.start(allocation_id, lambda: self._spawn(task), exited, told_by)
         except OSError as error:
             _log(self.folder_of(allocation_id), str(error))
             exited(EXIT_NOT_STARTED)
 
     def kill(self, allocation_id: str, grace: timedelta) -> None:
-        """SIGTERM, and SIGKILL after `grace`; at once without grace."""
+        """The signal that its job asks for, and SIGKILL after `grace`; at once without grace."""
         self._processes.kill(allocation_id, grace)
 
     def close(self) -> None:

@@ -102,6 +102,7 @@ class TaskSpec:
     memory_mb: int = 300
     cpu_mhz: int = 100
     kill_timeout: timedelta = timedelta(seconds=5)
+    kill_signal: str = "SIGINT"
     restarts: int = 3
     restart_delay: timedelta = timedelta(seconds=15)
     reschedules: int = 1

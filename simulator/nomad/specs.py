@@ -41,6 +41,7 @@ def task_of(spec: Spec) -> TaskSpec:
         memory_mb=int(resources.get("MemoryMB", default.memory_mb)),
         cpu_mhz=int(resources.get("CPU", default.cpu_mhz)),
         kill_timeout=_duration(task.get("KillTimeout"), default.kill_timeout),
+        kill_signal=str(task.get("KillSignal") or default.kill_signal),
         restarts=int(restart.get("Attempts", default.restarts)),
         restart_delay=_duration(restart.get("Delay"), default.restart_delay),
         reschedules=int(again.get("Attempts", default.reschedules)),

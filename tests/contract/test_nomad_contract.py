@@ -5,6 +5,7 @@ What cannot be asked of a live Nomad, faults on order above all, is in `test_nom
 """
 
 import re
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -305,6 +306,15 @@ def test_a_stopped_child_is_dead_while_its_task_still_occupies_the_node(
     nomad.exit(child, 143)
     assert nomad.live(child) == []
     assert nomad.job(child).failed == 0
+
+
+def test_a_task_is_told_to_end_by_sigterm(nomad: NomadWithMachines) -> None:
+    nomad.ready_node()
+    child = nomad.running_child()
+    nomad.port.stop(child)
+    nomad.settle()
+    # Or by SIGKILL, where it does not heed the other.
+    assert nomad.port.exit_code(child) in {128 + signal.SIGTERM, 128 + signal.SIGKILL}
 
 
 def test_stopping_a_child_that_waits_ends_its_evaluation(nomad: NomadWithMachines) -> None:

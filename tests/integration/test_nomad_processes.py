@@ -45,15 +45,15 @@ class Bench:
         with self.lock:
             self.timeline.advance(timedelta(seconds=seconds))
 
-    def run(self, *command: str, kill_timeout: float = 5, env: dict[str, str] | None = None) -> str:
+    def run(self, *command: str, kill_timeout: float = 5, **more: Any) -> str:
         """Dispatch a child that runs a command; its id, once it was started."""
         task = {
             "Name": "main",
             "Driver": "raw_exec",
             "Config": {"command": command[0], "args": list(command[1:])},
-            "Env": env or {},
             "DispatchPayload": {"File": "payload.json"},
             "KillTimeout": int(kill_timeout * 1e9),
+            **more,
         }
         group = {
             "Name": "main",
@@ -161,7 +161,7 @@ def test_a_task_knows_who_and_where_it_is(bench: Bench) -> None:
         sys.executable,
         "-c",
         print_environment,
-        env={"HRSI_NODE_ID": "${node.unique.id}", "WHO": "${NOMAD_META_run}@${node.class}"},
+        Env={"HRSI_NODE_ID": "${node.unique.id}", "WHO": "${NOMAD_META_run}@${node.class}"},
     )
     allocation = bench.ended(child)
     environment: dict[str, str] = json.loads(bench.said(child))
@@ -196,9 +196,18 @@ def test_arguments_are_interpolated(bench: Bench) -> None:
     assert bench.said(child) == "os-worker-001 r-1 ${unknown}\n"
 
 
-def test_a_stopped_task_is_asked_to_end_and_counts_as_complete(bench: Bench) -> None:
-    script = "trap 'echo asked; exit 5' TERM; echo up; while :; do sleep 0.05; done"
-    child = bench.run("/bin/sh", "-c", script)
+@pytest.mark.parametrize(
+    ("asked", "heard"),
+    [
+        pytest.param({}, "INT", id="unasked"),
+        pytest.param({"KillSignal": "SIGTERM"}, "TERM", id="as-asked"),
+    ],
+)
+def test_a_stopped_task_is_asked_to_end_and_counts_as_complete(
+    bench: Bench, asked: dict[str, Any], heard: str
+) -> None:
+    script = f"trap 'echo asked; exit 5' {heard}; echo up; while :; do sleep 0.05; done"
+    child = bench.run("/bin/sh", "-c", script, **asked)
     assert eventually(lambda: bench.said(child) == "up\n")
     with bench.lock:
         bench.cluster.jobs.stop(child)
@@ -209,7 +218,7 @@ def test_a_stopped_task_is_asked_to_end_and_counts_as_complete(bench: Bench) -> 
 
 
 def test_a_task_that_will_not_end_is_killed_after_its_grace(bench: Bench) -> None:
-    script = "trap '' TERM; echo up; while :; do sleep 0.05; done"
+    script = "trap '' INT; echo up; while :; do sleep 0.05; done"
     child = bench.run("/bin/sh", "-c", script, kill_timeout=0.3)
     assert eventually(lambda: bench.said(child) == "up\n")
     with bench.lock:

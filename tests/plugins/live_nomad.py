@@ -42,7 +42,8 @@ QUIET_LOOKS = 8
 
 TASK = """#!/bin/sh
 # Runs until a file named like its allocation says with which code to end.
-trap 'test -e "$1/$NOMAD_ALLOC_ID.lingers" || exit 143' INT TERM
+trap 'test -e "$1/$NOMAD_ALLOC_ID.lingers" || exit 143' TERM
+trap 'exit 130' INT
 while ! test -e "$1/$NOMAD_ALLOC_ID"; do sleep 0.05; done
 exit "$(cat "$1/$NOMAD_ALLOC_ID")"
 """
