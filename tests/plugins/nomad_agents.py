@@ -92,9 +92,7 @@ class Agents:
 
     def end(self, agent: Agent) -> None:
         """What the loss of a machine is: the agent and all that it started are gone at once."""
-        for pid in _at_work_in(agent.folder):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_all_in(agent.folder)
         agent.process.wait()
 
     def silence(self, agent: Agent, *, silent: bool) -> None:
@@ -110,32 +108,14 @@ class Agents:
 
     def _client(self, machine: Machine, ports: Mapping[str, int], folder: Path) -> dict[str, Any]:
         acl = {"acl": self._more["acl"]} if "acl" in self._more else {}
-        return {
-            **_common(ports, folder),
-            **acl,
-            "name": machine.name,
-            "client": {
-                "enabled": True,
-                "servers": [f"127.0.0.1:{self.server.ports['rpc']}"],
-                "node_class": machine.node_class,
-                "meta": dict(machine.meta),
-                "memory_total_mb": machine.memory_mb,
-                "cpu_total_compute": machine.cpu_mhz,
-                "default_ineligible": machine.default_ineligible,
-                "options": {
-                    "fingerprint.denylist": NO_CLOUD_HERE,
-                    "driver.allowlist": "raw_exec",
-                },
-            },
-            "plugin": [{"raw_exec": [{"config": [{"enabled": True}]}]}],
-        }
+        return {**client_config(machine, self.server.ports["rpc"], ports, folder), **acl}
 
     # ---- processes -------------------------------------------------------------------------------
 
     def _start(self, name: str, config: Any) -> Agent:
         folder = self._folder / name
         folder.mkdir(parents=True)
-        ports = dict(zip(("http", "rpc", "serf"), _free_ports(3), strict=True))
+        ports = free_ports()
         path = folder / "agent.json"
         path.write_text(json.dumps(config(ports, folder)))
         with (folder / "agent.log").open("wb") as log:
@@ -155,8 +135,7 @@ class Agents:
     def _end_all(self) -> None:
         for agent in reversed(self._started):
             self.end(agent)
-        for point in reversed(_mounts_in(self._folder)):
-            subprocess.run(["umount", point], check=True)
+        kill_all_in(self._folder)
         shutil.rmtree(self._folder)
 
 
@@ -194,12 +173,45 @@ def _leads(agent: Agent) -> bool:
     return keys.ok and bool(keys.json()["keys"])
 
 
-def _free_ports(count: int) -> list[int]:
+def client_config(
+    machine: Machine, server_port: int, ports: Mapping[str, int], folder: Path
+) -> dict[str, Any]:
+    """How a client is set up that is this machine and joins the server at this port."""
+    return {
+        **_common(ports, folder),
+        "name": machine.name,
+        "client": {
+            "enabled": True,
+            "servers": [f"127.0.0.1:{server_port}"],
+            "node_class": machine.node_class,
+            "meta": dict(machine.meta),
+            "memory_total_mb": machine.memory_mb,
+            "cpu_total_compute": machine.cpu_mhz,
+            "default_ineligible": machine.default_ineligible,
+            "options": {"fingerprint.denylist": NO_CLOUD_HERE, "driver.allowlist": "raw_exec"},
+        },
+        "plugin": [{"raw_exec": [{"config": [{"enabled": True}]}]}],
+    }
+
+
+def free_ports() -> dict[str, int]:
+    """Ports of 127.0.0.1 that were free a moment ago, by what an agent uses them for."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
+        sockets = {name: stack.enter_context(socket.socket()) for name in ("http", "rpc", "serf")}
+        for each in sockets.values():
             each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        return {name: int(each.getsockname()[1]) for name, each in sockets.items()}
+
+
+def kill_all_in(folder: Path) -> None:
+    """End at once every process that works below a folder, and undo what was mounted there."""
+    while pids := list(_at_work_in(folder)):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+    for point in reversed(_mounts_in(folder)):
+        subprocess.run(["umount", point], check=True)
 
 
 def _at_work_in(folder: Path) -> Iterator[int]:
