@@ -96,6 +96,7 @@ PLACES: Mapping[str, Place] = {
     "bench": _group("bench", "Measure what the controller costs on this machine."),
     "job": _group("jobs", "Jobs: submit, list, show, cancel, relaunch."),
     "worker": _group("workers", "Workers: list, drain, delete, create."),
+    "source": _group("source", "See how far the catalogues were read, and read them again."),
     "param": _group("param", "Live parameters: list, show, set, history, rollback, preview."),
     "web": _command("web", "Serve the HTTP API until SIGTERM, Ctrl-C or the end of its terminal."),
     "token": _group("web", "Tokens for the HTTP API: create, list, revoke.", app="tokens"),
