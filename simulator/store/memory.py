@@ -98,15 +98,15 @@ class MemoryStore:
 
     def acquire(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
         """See `models.ports.JobStore.acquire`."""
-        now = self._clock.now()
-        return self._write(
-            "acquire", lambda: commit.acquire(self.tables, name, holder, now=now, ttl=ttl)
-        )
+
+        def acquired() -> Lease | None:
+            return commit.acquire(self.tables, name, holder, now=self._clock.now(), ttl=ttl)
+
+        return self._write("acquire", acquired)
 
     def release(self, lease: Lease) -> None:
         """See `models.ports.JobStore.release`."""
-        now = self._clock.now()
-        self._write("release", lambda: commit.release(self.tables, lease, now))
+        self._write("release", lambda: commit.release(self.tables, lease, self._clock.now()))
 
     def view(self, limits: ViewLimits) -> StoreView:
         """See `models.ports.JobStore.view`."""

@@ -379,6 +379,7 @@ deployment = "twins"
 
 [openstack]
 project = "hrsi"
+image = "os-worker-template"
 networks = ["farm-net"]
 
 [runs]
