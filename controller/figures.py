@@ -84,12 +84,15 @@ def oldest_waits(world: World, decisions: Iterable[Decision], now: datetime) -> 
     about a flavor or a parent those of them that belong to it, one about a type the jobs of that
     type, one about a job that job.
     """
-    holds = _holds(world)
+    # A bad parameter is told about a system too, but nothing waits for it.
+    refusals = [
+        decision
+        for decision in decisions
+        if isinstance(decision, Held) and decision.reason is not Reason.BAD_PARAMETER
+    ]
+    holds = _holds(world, {refusal.subject.kind for refusal in refusals})
     waits: defaultdict[Reason, float] = defaultdict(float)
-    for decision in decisions:
-        # A bad parameter is told about a system too, but nothing waits for it.
-        if not isinstance(decision, Held) or decision.reason is Reason.BAD_PARAMETER:
-            continue
+    for decision in refusals:
         began = holds.get(str(decision.subject))
         if began is not None:
             waited = max(0.0, (now - began).total_seconds())
@@ -97,8 +100,10 @@ def oldest_waits(world: World, decisions: Iterable[Decision], now: datetime) -> 
     return dict(waits)
 
 
-def _holds(world: World) -> dict[str, datetime]:
-    """Since when the oldest job has waited that a refusal about each subject holds back."""
+def _holds(world: World, kinds: set[SubjectKind]) -> dict[str, datetime]:
+    """Since when the oldest job has waited that a refusal about each subject holds back. Only when
+    jobs are among the `kinds` of subjects, each of them is looked at.
+    """
     ready = [row for row in world.store.counts if row.status is Status.READY]
     paused = paused_types(world.store.pauses)
     due = [row for row in ready if row.type not in paused]
@@ -108,7 +113,8 @@ def _holds(world: World) -> dict[str, datetime]:
         *((Subject(SubjectKind.PARENT, parent), row) for parent, row in _by_parent(world, due)),
         *((Subject(SubjectKind.TYPE, row.type), row) for row in ready),
     )
-    return {**_oldest((str(subject), row) for subject, row in groups), **_jobs_since(world.store)}
+    oldest = _oldest((str(subject), row) for subject, row in groups)
+    return {**oldest, **_jobs_since(world.store)} if SubjectKind.JOB in kinds else oldest
 
 
 def _by_parent(world: World, rows: Iterable[JobCount]) -> Iterator[tuple[str, JobCount]]:
