@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from controller import bootstrap
-from controller.bootstrap import Ports
 from controller.cli.output import say
 from controller.cli.session import examples, settings
 from controller.loop import Reconciler
@@ -19,6 +18,9 @@ from controller.recording import decode, encode
 from models.errors import ConfigurationError, Malformed
 from models.parameters import newest_by_key, standing
 from models.settings import DEFAULT_SETTINGS
+
+if TYPE_CHECKING:
+    from controller.bootstrap import Ports  # with the whole program behind it
 
 app = typer.Typer()
 
