@@ -8,11 +8,11 @@ is not made would not meet its faults.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from models.breakers import removal_begun
 from models.job_types import Registry
@@ -21,7 +21,7 @@ from models.parameters import Kept
 from models.records import Backoff, Intent, IntentState, Job, Pause, Run, Worker, WorkerState
 from models.settings import Settings
 from models.world import Source
-from simulator.store.tables import Tables
+from simulator.store.rows import Rows
 from simulator.systems import Systems
 
 Row: TypeAlias = Job | Run | Worker | Intent | Backoff | Pause | Kept
@@ -110,11 +110,16 @@ def _of_worker(worker: Worker, settings: Settings) -> Iterator[datetime]:
 
 
 class Alarms:
-    """The moments of all rows of a table, kept to the second. Watches the table."""
+    """The moments of all rows of some tables, kept to the second. Watches the tables."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
-        self._settings, self._registry = settings, registry
-        self._seconds: Counter[int] = Counter()
+    def __init__(
+        self, settings: Settings, registry: Registry, tables: Iterable[Rows[Any, Any]]
+    ) -> None:
+        self._settings, self._registry, self._tables = settings, registry, tuple(tables)
+        self._seconds: defaultdict[int, int] = defaultdict(int)
+        self.restart(settings)
+        for table in self._tables:
+            table.watch(self)
 
     def moved(self, before: Row | None, after: Row | None) -> None:
         """See `simulator.store.rows.Watcher`."""
@@ -124,7 +129,8 @@ class Alarms:
                 if not self._seconds[second]:
                     del self._seconds[second]
         if after is not None:
-            self._seconds.update(self._of(after))
+            for second in self._of(after):
+                self._seconds[second] += 1
 
     def _of(self, row: Row) -> list[int]:
         return [int(at.timestamp()) for at in moments(row, self._settings, self._registry)]
@@ -134,12 +140,13 @@ class Alarms:
         seconds = range(int(since.timestamp()), int(now.timestamp()) + 1)
         return any(second in self._seconds for second in seconds)
 
-    def restart(self, settings: Settings, rows: Iterable[Row]) -> None:
+    def restart(self, settings: Settings) -> None:
         """Begin anew with other settings and all rows that there are."""
         self._settings = settings
         self._seconds.clear()
-        for row in rows:
-            self.moved(None, row)
+        for table in self._tables:
+            for row in table.values():
+                self.moved(None, row)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,16 +163,11 @@ class Stillness:
     def __init__(self, systems: Systems, settings: Settings) -> None:
         self._systems = systems
         self._settings = settings
-        tables = systems.store.tables
-        self._alarms = Alarms(settings, tables.registry)
-        self._alarms.restart(settings, _rows(tables))
-        tables.jobs.watch(self._alarms)
-        tables.runs.watch(self._alarms)
-        tables.workers.watch(self._alarms)
-        tables.intents.watch(self._alarms)
-        tables.backoffs.watch(self._alarms)
-        tables.parameters.watch(self._alarms)
-        tables.pauses.watch(self._alarms)
+        t, registry = systems.store.tables, systems.store.tables.registry
+        anybodys = (t.jobs, t.intents, t.backoffs, t.parameters, t.pauses)
+        self._anybodys = Alarms(settings, registry, anybodys)
+        self._runs = Alarms(settings, registry, (t.runs,))
+        self._workers = Alarms(settings, registry, (t.workers,))
 
     def look(self, sources: frozenset[Source]) -> Look:
         """Remember how things stand, before a pass that reads these sources."""
@@ -175,17 +177,22 @@ class Stillness:
         """Whether nothing changed since that look and nothing is due. `settings` are in force."""
         if settings != self._settings:
             self._settings = settings
-            self._alarms.restart(settings, _rows(self._systems.store.tables))
+            for alarms in (self._anybodys, self._runs, self._workers):
+                alarms.restart(settings)
         now = self._systems.timeline.now()
         return (
             # A catalogue lists what it lists in its own time, and is asked for it.
             Source.CATALOGUES not in sources
             and now - last.at < LONGEST
             and self._systems.faults.is_calm
-            and not self._images_move(last)
+            and not (Source.CLOUD in sources and self._images_move(last))
             and self._stamp(sources) == last.stamp
-            and not self._alarms.between(last.at, now)
+            and not any(alarms.between(last.at, now) for alarms in self._alarms(sources))
         )
+
+    def _alarms(self, sources: frozenset[Source]) -> tuple[Alarms, ...]:
+        """The waits of a worker concern who looks at its server, those of a run who does not."""
+        return self._anybodys, self._workers if Source.CLOUD in sources else self._runs
 
     def _images_move(self, last: Look) -> bool:
         """An image is being made, or a list of images that is kept may be older than the last."""
@@ -210,13 +217,3 @@ class Stillness:
         nomad = (outside.nomad.state.index, outside.nomad.term, outside.nomad.leaderless)
         cloud = (outside.cloud.version,) if Source.CLOUD in sources else ()
         return (*stamp, *nomad, *cloud)
-
-
-def _rows(tables: Tables) -> Iterator[Row]:
-    yield from tables.jobs.values()
-    yield from tables.runs.values()
-    yield from tables.workers.values()
-    yield from tables.intents.values()
-    yield from tables.backoffs.values()
-    yield from tables.parameters.values()
-    yield from tables.pauses.values()
