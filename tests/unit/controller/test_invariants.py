@@ -12,7 +12,15 @@ from controller.act import HANDLERS
 from controller.invariants import INVARIANTS, RELIES_ON, check, check_decisions, check_pauses
 from controller.loop import Reconciler
 from controller.reconcilers import RECONCILERS
-from models.actions import CommitDelete, CreateServer, DispatchRun, PurgeNode, RefuteCreate
+from models.actions import (
+    CommitDelete,
+    CreateServer,
+    DispatchRun,
+    OpenBreaker,
+    PurgeNode,
+    RefuteCreate,
+)
+from models.breakers import Breaker, BreakerName
 from models.lifecycle import Status
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import Pause, RetireCause, WorkerState
@@ -205,3 +213,57 @@ def test_what_is_paused_must_do_nothing(target: str, decision: Decision, found: 
 
     assert [violation.invariant for violation in violations] == found
     assert all(violation.invariant in INVARIANTS for violation in violations)
+
+
+# ---- breakers ------------------------------------------------------------------------------------
+
+
+def _removal(cause: RetireCause) -> CommitDelete:
+    return CommitDelete(
+        subject=WORKER,
+        reason=Reason.STALE,
+        because="its node never joined",
+        worker_id=1,
+        server_id=a_machine(1).worker.server_id or "",
+        cause=cause,
+        by="worker-pool",
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause", "closed", "broken"),
+    [
+        pytest.param(RetireCause.STALE, False, True, id="stale"),
+        pytest.param(RetireCause.SERVER_ERROR, False, True, id="in-error"),
+        pytest.param(RetireCause.PERSON, False, False, id="a-person-wants-it"),
+        pytest.param(RetireCause.STALE, True, False, id="a-person-accepted-it"),
+    ],
+)
+def test_a_removal_while_a_breaker_is_open_breaks_i9(
+    cause: RetireCause, *, closed: bool, broken: bool
+) -> None:
+    server = a_machine(1).worker.server_id or ""
+    others = Breaker(
+        id=2, name=BreakerName.NODES, opened_at=NOW, because="9 of 10", suspects={"s": "other"}
+    )
+    accepted = replace(others, id=1, closed_at=NOW, closed_by="ada", accepted=frozenset({server}))
+    world = a_world(a_machine(1), store={"breakers": (accepted, others) if closed else (others,)})
+
+    found = check_decisions(world, [_removal(cause)], Settings())
+
+    assert [violation.invariant for violation in found] == (["I9"] if broken else [])
+
+
+def test_a_breaker_is_opened_by_what_its_own_source_shows() -> None:
+    opened = OpenBreaker(
+        subject=Subject(SubjectKind.BREAKER, "servers"),
+        reason=Reason.SERVERS_MISSING,
+        because="9 of 10",
+        name=BreakerName.SERVERS,
+        suspects={},
+    )
+    blind = replace(a_world(), nomad=None)
+
+    assert check_decisions(blind, [opened], Settings()) == []
+    [violation] = check_decisions(replace(blind, cloud=None), [opened], Settings())
+    assert violation.invariant == "I9"
