@@ -174,13 +174,14 @@ def _serve_nomad(
 
 
 def _programs(stage: _Stage, offer: NomadOffer) -> TaskDriver:
+    if offer.runs is Runs.PROCESSES:
+        # Nothing else of ours: what they need to know, Nomad hands to them.
+        given = {"PATH": os.environ.get("PATH", os.defpath)}
+        return stage.stack.enter_context(LocalProcesses(stage.lock, given))
     url = stage.config.database.url.reveal()
     if not url:
         directory = Path(stage.config.database.directory)
         url = stage.stack.enter_context(embedded.running(directory)).url
-    if offer.runs is Runs.PROCESSES:
-        given = {**os.environ, "DATABASE_URL": url}
-        return stage.stack.enter_context(LocalProcesses(stage.lock, given))
     database = postgres.connect(
         url, application_name="hrsi-simulated", pool_size=1, call_deadline=REPORT_DEADLINE
     )

@@ -96,15 +96,18 @@ class ProcessGroups:
             self._waiters.add(waiter)
             waiter.start()
 
-    def kill(self, key: str, grace: timedelta) -> None:
-        """Tell it to end, and SIGKILL after `grace`; at once without grace. Never blocks."""
+    def kill(self, key: str, grace: timedelta) -> bool:
+        """Tell it to end, and SIGKILL after `grace`; at once without grace. Never blocks.
+
+        Whether there was such a process.
+        """
         with self._lock:
             running = self._running.get(key)
             if running is None:
-                return
+                return False
             if not grace:
                 _signal(running.process, signal.SIGKILL)
-                return
+                return True
             _signal(running.process, running.told_by)
             timer = threading.Timer(
                 grace.total_seconds(), self._kill_after_grace, args=(key, running)
@@ -112,6 +115,7 @@ class ProcessGroups:
             timer.daemon = True
             self._timers.add(timer)
             timer.start()
+            return True
 
     def close(self) -> None:
         """End every process, thread and the warden; returns when they have ended. Twice is fine."""

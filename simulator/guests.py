@@ -52,6 +52,7 @@ class Guests:
         self._kept = folder
         self._folder = folder or Path(tempfile.mkdtemp(prefix="hrsi-guests-"))
         self._processes = ProcessGroups(lock)
+        self._dying: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +75,9 @@ class Guests:
         """Start the command of a server; one that cannot be started is told of."""
 
         def ended(code: int) -> None:
+            if boot.server_id in self._dying:
+                self._dying.discard(boot.server_id)
+                return
             said = self.folder_of(boot.server_id) / OUTPUT
             self._tell(f"the process of {boot.name} ended with {code}; what it said: {said}")
 
@@ -84,7 +88,8 @@ class Guests:
 
     def node_dies(self, server_id: str) -> None:
         """Let the process of a server end; one that has none is no error."""
-        self._processes.kill(server_id, GRACE)
+        if self._processes.kill(server_id, GRACE):
+            self._dying.add(server_id)
 
     def _spawn(self, boot: Boot) -> subprocess.Popen[bytes]:
         folder = self.folder_of(boot.server_id)

@@ -10,14 +10,23 @@ from models.job_types import Flavor
 from models.world import Quota
 from simulator.cloud.servers import Image, Wanted
 
+GIB = 1024**3
 
-def check_image(wanted: Wanted, images: Mapping[str, Image]) -> None:
-    """Raises `Malformed` for an image that is not there or not active."""
+
+def check_image(wanted: Wanted, flavor: Flavor, images: Mapping[str, Image]) -> None:
+    """Raises `Malformed` for an image that is not there, not active, or too large for a flavor:
+    that of a server with a larger disk.
+    """
     image = images.get(wanted.image_id)
     if image is None:
         raise Malformed("Can not find requested image")
     if image.status != "active":
         raise Malformed(f"Image {image.id} is not active.")
+    if flavor.disk_gb < image.min_disk:
+        raise Malformed(
+            "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor "
+            f"disk is {flavor.disk_gb * GIB} bytes, minimum size is {image.min_disk * GIB} bytes."
+        )
 
 
 def check_network(

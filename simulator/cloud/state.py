@@ -373,12 +373,12 @@ class SimulatedCloud:
 
     def _checked(self, wanted: Wanted) -> Flavor:
         check_sizes(wanted)
-        check_image(wanted, self.images)
         if wanted.flavor_id not in self.flavors:
             raise Malformed(f"Flavor {wanted.flavor_id} could not be found.")
+        flavor = self.flavors[wanted.flavor_id]
+        check_image(wanted, flavor, self.images)
         check_network(wanted, self.networks, self.security_groups)
         check_key(wanted, self.options.key_names)
-        flavor = self.flavors[wanted.flavor_id]
         check_quota(flavor, self.quota())
         return flavor
 

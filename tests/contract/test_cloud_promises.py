@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from models.errors import Malformed, Unknown
+from models.errors import Malformed, NotFound, Unknown
 from models.fleet import DEPLOYMENT_METADATA, INTENT_METADATA
-from models.ports import ServerOrder
+from models.images import image_name
+from models.ports import ImageOrder, ServerOrder
 from tests.plugins.any_cloud import AnyCloud
 
 CLOCKS_DIFFER = timedelta(minutes=2)
@@ -197,3 +198,65 @@ def test_a_create_without_an_answer_is_unknown_and_shows_up_once(any_cloud: AnyC
     any_cloud.face.pause()
     (server,) = any_cloud.mine().values()
     assert server.metadata[INTENT_METADATA] == order.metadata[INTENT_METADATA]
+
+
+def _image_of(any_cloud: AnyCloud, server_id: str) -> ImageOrder:
+    return ImageOrder(
+        name=image_name(str(uuid4())),
+        server_id=server_id,
+        metadata={DEPLOYMENT_METADATA: any_cloud.deployment},
+    )
+
+
+def _is_active(any_cloud: AnyCloud, image_id: str) -> bool:
+    return any_cloud.images()[image_id].status == "active"
+
+
+def test_an_image_of_a_server_is_listed_at_once_and_workers_boot_from_it_when_it_is_active(
+    any_cloud: AnyCloud,
+) -> None:
+    server_id = any_cloud.port.create(any_cloud.order())
+    any_cloud.until_active(server_id)
+    order = _image_of(any_cloud, server_id)
+    image_id = any_cloud.port.make_image(order)
+    image = any_cloud.images()[image_id]
+    assert (image.id, image.name, image.made_of) == (image_id, order.name, server_id)
+    any_cloud.until(lambda: _is_active(any_cloud, image_id))
+    by_name, by_id = (any_cloud.order(image=image) for image in (order.name, image_id))
+    made = [any_cloud.port.create(by_name), any_cloud.port.create(by_id)]
+    assert {any_cloud.until_active(each).status for each in made} == {"ACTIVE"}
+
+
+def test_an_image_that_is_deleted_is_listed_no_more_and_may_be_deleted_again(
+    any_cloud: AnyCloud,
+) -> None:
+    server_id = any_cloud.port.create(any_cloud.order())
+    any_cloud.until_active(server_id)
+    image_id = any_cloud.port.make_image(_image_of(any_cloud, server_id))
+    any_cloud.until(lambda: _is_active(any_cloud, image_id))
+    any_cloud.port.delete_image(image_id)
+    assert any_cloud.images() == {}
+    any_cloud.port.delete_image(image_id)
+    any_cloud.port.delete_image(str(uuid4()))
+
+
+def test_a_flavor_whose_disk_is_smaller_than_that_of_the_images_server_cannot_boot_from_it(
+    any_cloud: AnyCloud,
+) -> None:
+    server_id = any_cloud.port.create(any_cloud.order(flavor=any_cloud.face.roomier))
+    any_cloud.until_active(server_id)
+    order = _image_of(any_cloud, server_id)
+    image_id = any_cloud.port.make_image(order)
+    any_cloud.until(lambda: _is_active(any_cloud, image_id))
+    with pytest.raises(Malformed, match="Flavor's disk is smaller than the minimum size"):
+        any_cloud.port.create(any_cloud.order(image=order.name))
+
+
+def test_a_server_that_is_there_has_a_console_and_one_that_is_not_has_none(
+    any_cloud: AnyCloud,
+) -> None:
+    server_id = any_cloud.port.create(any_cloud.order())
+    any_cloud.until_active(server_id)
+    assert isinstance(any_cloud.port.console(server_id), str)
+    with pytest.raises(NotFound):
+        any_cloud.port.console(str(uuid4()))

@@ -105,6 +105,7 @@ def test_a_process_ends_with_its_server_and_may_put_things_away(
     bench.wait(10)
     assert eventually(lambda: "going" in bench.said(server))
     assert eventually(lambda: not is_there(int(bench.said(server).split()[0])))
+    assert bench.told == [], "what was asked to end is no news"
 
 
 def test_what_ends_by_itself_is_told_of_and_not_started_again(

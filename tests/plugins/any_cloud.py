@@ -10,6 +10,7 @@ afterwards.
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,7 +27,7 @@ from models.errors import ConfigurationError
 from models.fleet import DEPLOYMENT_METADATA, FLAVOR_METADATA, INTENT_METADATA
 from models.job_types import DEFAULT_REGISTRY
 from models.ports import Clock, Cloud, ServerOrder
-from models.world import Server
+from models.world import Image, Server
 from simulator.cloud.options import CloudOptions
 from simulator.faults import Fault
 from tests.plugins.cloud import CloudInTest, in_memory, over_http
@@ -53,6 +54,9 @@ class Face(Protocol):
 
     clock: Clock
     flavor: str
+    roomier: str
+    """A flavor with a larger disk."""
+
     image: str
     networks: tuple[str, ...]
     security_groups: tuple[str, ...]
@@ -115,11 +119,19 @@ class AnyCloud:
         self.until(lambda: self.listed(server_id).status not in {"BUILD", "UNKNOWN"})
         return self.listed(server_id)
 
+    def images(self) -> dict[str, Image]:
+        """The images of this test, by id, in any status."""
+        listed = self.port.worker_images().images
+        return {i.id: i for i in listed if i.metadata.get(DEPLOYMENT_METADATA) == self.deployment}
+
     def clean(self) -> None:
         """Delete what is there of this test, and wait for its end."""
         for server_id in self.mine():
             self.port.delete(server_id)
         self.until(lambda: not self.mine())
+        for image_id in self.images():
+            self.port.delete_image(image_id)
+        self.until(lambda: not self.images())
 
 
 class Simulated:
@@ -128,7 +140,7 @@ class Simulated:
     def __init__(self, made: CloudInTest) -> None:
         options = made.state.options
         self.clock: Clock = made.state.timeline
-        self.flavor = options.flavors[-1].name
+        self.flavor, self.roomier = _sizes({flavor.name for flavor in options.flavors})
         self.image = options.images[0]
         self.networks = options.networks
         self.security_groups = options.security_groups
@@ -160,9 +172,7 @@ class Live:
         opened.callback(self._access.close)
         port = self.port(1000)
         port.check_project(cloud.project or "")
-        offered = port.snapshot().flavors
-        sizes = sorted(DEFAULT_REGISTRY.flavors.values(), key=lambda f: (f.vcpus, f.memory_mb))
-        self.flavor = next(flavor.name for flavor in sizes if flavor.name in offered)
+        self.flavor, self.roomier = _sizes(port.snapshot().flavors)
 
     def port(self, page_size: int) -> OpenStackCloud:
         """The real adapter."""
@@ -184,6 +194,13 @@ class Live:
             yield port
         finally:
             self._deadline = CALL
+
+
+def _sizes(offered: AbstractSet[str]) -> tuple[str, str]:
+    """The smallest flavor that is offered, and the next with a larger disk."""
+    known = [f for f in DEFAULT_REGISTRY.flavors.values() if f.name in offered]
+    small, *larger = sorted(known, key=lambda f: (f.vcpus, f.memory_mb))
+    return small.name, next(f.name for f in larger if f.disk_gb > small.disk_gb)
 
 
 @pytest.fixture(scope="session")
