@@ -179,9 +179,9 @@ class Stage:
             for number in range(first, first + count)
         ]
 
-    def change_options(self, **options: object) -> None:
-        """Let the cloud be set up otherwise from now on."""
-        self.cloud.options = replace(self.cloud.options, **options)  # type: ignore[arg-type]
+    def allow_servers(self, most: int | None) -> None:
+        """Let the quota be another from now on; None: as many as anybody likes."""
+        self.cloud.options = replace(self.cloud.options, max_servers=most)
 
     # ---- what there is ---------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -84,24 +85,21 @@ class Turnstile(Faults):
         """A pass of the first controller in a thread of its own; the block is lived through while
         it stands still, or after it has ended.
         """
-        failures: list[BaseException] = []
 
         def make_a_pass() -> None:
-            try:
-                sim.step(FIRST, loop)
-            except BaseException as error:  # noqa: BLE001 - the test's own thread raises it
-                failures.append(error)
-            self.said.put("it has ended")
+            self.thread = threading.current_thread()
+            sim.step(FIRST, loop)
 
         self._go_on.clear()
-        self.thread = threading.Thread(target=make_a_pass, daemon=True)
-        self.thread.start()
-        self.said.get(timeout=PATIENCE)
-        yield
-        self._go_on.set()
-        self.thread.join(PATIENCE)
-        for error in failures:
-            raise error
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            ending = beside.submit(make_a_pass)
+            ending.add_done_callback(lambda _: self.said.put("it has ended"))
+            try:
+                self.said.get(timeout=PATIENCE)
+                yield
+            finally:
+                self._go_on.set()
+            ending.result(PATIENCE)
 
 
 def a_world(at: int, controllers: int = 2) -> tuple[Simulation, Turnstile]:

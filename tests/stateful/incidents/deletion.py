@@ -12,18 +12,22 @@ from tests.plugins.stage import HOUR, MINUTE, PERSON, SECOND, Stage, lasting
 def cluster_autoscaler_5790_bound_371_ms_before_the_delete() -> None:
     """The scheduler chose the node before the mark; the placement is there before the delete."""
     for late in (0.371, 1, 4, 12, 30):
-        stage = Stage(behaviours={"test": lasting(10 * MINUTE)}, pool__idle_for=600)
-        stage.submit()
-        stage.until(lambda stage=stage: stage.processed() == 1)  # type: ignore[misc]
-        stage.live(MINUTE)
-        stage.nomad.delay_next_placement(timedelta(seconds=late))
-        stage.submit()
-        stage.sim.step(loop="execution")
-        stage.sim.pass_time(SECOND / 10)
-        (worker,) = stage.workers()
-        assert stage.store.retire([worker.name], PERSON, forced=False)[0].done
-        stage.ends_well()
-        stage.every_job_took_one_run()
+        _placed_late(timedelta(seconds=late))
+
+
+def _placed_late(late: timedelta) -> None:
+    stage = Stage(behaviours={"test": lasting(10 * MINUTE)}, pool__idle_for=600)
+    stage.submit()
+    stage.until(lambda: stage.processed() == 1)
+    stage.live(MINUTE)
+    stage.nomad.delay_next_placement(late)
+    stage.submit()
+    stage.sim.step(loop="execution")
+    stage.sim.pass_time(SECOND / 10)
+    (worker,) = stage.workers()
+    assert stage.store.retire([worker.name], PERSON, forced=False)[0].done
+    stage.ends_well()
+    stage.every_job_took_one_run()
 
 
 def cluster_autoscaler_3886_work_placed_between_check_and_delete() -> None:

@@ -18,7 +18,7 @@ def rancher_45292_a_quota_that_is_used_up_blocks_shrinking() -> None:
     stage = Stage(cloud=CloudOptions(quota_age=6 * HOUR), behaviours={"fsc_rlie": lasting(MINUTE)})
     stage.submit(4)
     stage.until(lambda: stage.processed() == 4)
-    stage.change_options(max_servers=4)  # and the quota that we know is hours old
+    stage.allow_servers(4)  # and the quota that we know is hours old
     began = stage.now
     stage.submit(8, "fsc_rlie")
     stage.sim.round()
@@ -170,7 +170,7 @@ def cluster_autoscaler_803_unregistered_is_kept_at_the_minimum() -> None:
 def nomad_autoscaler_cooldowns_are_lost_with_the_process() -> None:
     """A back-off outlives whoever learnt it."""
     stage = Stage(cloud=CloudOptions(max_servers=None))
-    stage.change_options(max_servers=0)
+    stage.allow_servers(0)
     stage.submit(3)
     stage.sim.round()
     tried = len(stage.calls("cloud.create"))
@@ -178,7 +178,7 @@ def nomad_autoscaler_cooldowns_are_lost_with_the_process() -> None:
         stage.sim.crash()
         stage.sim.round()
     assert len(stage.calls("cloud.create")) == tried
-    stage.change_options(max_servers=None)
+    stage.allow_servers(None)
     stage.ends_well()
 
 

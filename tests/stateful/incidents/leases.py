@@ -17,15 +17,19 @@ def kopf_equal_priority_freezes_both() -> None:
 def patroni_329_a_stale_lock_after_an_error_of_the_store() -> None:
     """Renewals fail, or their answer is lost, for minutes: afterwards somebody leads again."""
     for fault in (Fault.REFUSED, Fault.TIMEOUT, Fault.LOST_REPLY):
-        stage = Stage(controllers=2)
-        stage.submit(4)
-        stage.until(lambda stage=stage: bool(stage.servers()))  # type: ignore[misc]
-        with stage.failing("store.acquire", fault=fault):
-            stage.live(5 * MINUTE)
-        stage.live(2 * MINUTE)
-        assert set(stage.holders()) == set(LOOPS)
-        stage.ends_well()
-        stage.every_job_took_one_run()
+        _renewals_go_wrong(fault)
+
+
+def _renewals_go_wrong(fault: Fault) -> None:
+    stage = Stage(controllers=2)
+    stage.submit(4)
+    stage.until(lambda: bool(stage.servers()))
+    with stage.failing("store.acquire", fault=fault):
+        stage.live(5 * MINUTE)
+    stage.live(2 * MINUTE)
+    assert set(stage.holders()) == set(LOOPS)
+    stage.ends_well()
+    stage.every_job_took_one_run()
 
 
 def nomad_autoscaler_879_a_policy_is_stuck_for_a_day() -> None:
