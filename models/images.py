@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from models.fleet import DEPLOYMENT_METADATA
+from models.remembered import remembered
 from models.world import CloudSnapshot, Image, Server, Site
 
 IMAGE_PREFIX = "os-worker-template-"
@@ -41,9 +42,14 @@ def image_name(template_id: str) -> str:
     return f"{IMAGE_PREFIX}{template_id[:8]}"
 
 
-def template_of(servers: Iterable[Server], site: Site) -> Server | None:
+def template_of(cloud: CloudSnapshot, site: Site) -> Server | None:
     """The template: of several servers of its name the newest; None: there is none."""
-    named = [s for s in servers if s.name == site.template and not _is_going(s)]
+    return _template(cloud.servers, site.template)
+
+
+@remembered
+def _template(servers: tuple[Server, ...], name: str) -> Server | None:
+    named = [server for server in servers if server.name == name and not _is_going(server)]
     return max(named, key=lambda s: (s.created_at, s.id), default=None)
 
 
@@ -77,7 +83,7 @@ def image_at_hand(cloud: CloudSnapshot, site: Site) -> Image | None:
     """The image to boot from, if the pool makes it: the template's newest active one. Until there
     is one, the newest active one of ours of an earlier template: work goes on meanwhile.
     """
-    template = template_of(cloud.servers, site)
+    template = template_of(cloud, site)
     images = cloud.worker_images.images
     current = images_of(images, template.id) if template is not None else []
     active = [image for image in current if image.status == ACTIVE]

@@ -195,7 +195,11 @@ class Stillness:
         return self._anybodys, self._workers if Source.CLOUD in sources else self._runs
 
     def _images_move(self, last: Look) -> bool:
-        """An image is being made, or a list of images that is kept may be older than the last."""
+        """An image is being made, or a list of images that is kept may be older than the last.
+
+        How old a template or an image is has no moment of its own: it decides what is said, not
+        what is done.
+        """
         cloud = self._systems.outside.cloud
         seen_by = cloud.images_changed_at + cloud.options.quota_age
         return cloud.snapshots.is_making or last.at <= seen_by

@@ -77,7 +77,7 @@ def image(survey: Survey) -> Iterator[Decision]:
 
 def towards(survey: Survey, cloud: CloudSnapshot) -> Iterator[Decision]:
     """What is done, or waited for, until the template has its image; nothing once it has."""
-    template = template_of(cloud.servers, survey.world.site)
+    template = template_of(cloud, survey.world.site)
     if template is None:
         yield _without_template(survey, cloud)
         return
@@ -157,8 +157,7 @@ def _begun(making: _Making) -> Iterator[Decision]:
         yield _unfinished(making, f"is busy ({template.task_state})")
         return
     backoff = _backoff(making)
-    unfinished = backoff is not None and backoff.failure is FailureClass.CONFLICT
-    if backoff is not None and unfinished:
+    if backoff is not None and backoff.failure is FailureClass.CONFLICT:
         yield _unfinished(making, f"cannot be copied yet: {backoff.message}")
         if backoff.until > survey.now:
             return
@@ -279,7 +278,7 @@ def _unused(survey: Survey, cloud: CloudSnapshot) -> Iterator[Decision]:
 def _replaced(survey: Survey, cloud: CloudSnapshot) -> Iterator[Image]:
     """Images of ours, the oldest first, that no worker will be created from, and lost ones."""
     site = survey.world.site
-    template, chosen = template_of(cloud.servers, site), image_at_hand(cloud, site)
+    template, chosen = template_of(cloud, site), image_at_hand(cloud, site)
     has_its_own = template is not None and chosen is not None and is_of(chosen, template.id)
     for old in sorted(cloud.worker_images.images, key=lambda i: (i.created_at, i.id)):
         there = is_ours(old, site) and old.status not in GOING
