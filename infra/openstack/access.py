@@ -20,6 +20,9 @@ from infra.openstack.transport import BoundedTransport, Call, OnRequest
 from models.errors import ConfigurationError, Malformed, Refused, Unavailable
 
 _NOT_OPTIONS = {"OS_CLOUD", "OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE"}
+_IN_JSON = {"Accept": "application/json"}
+"""Without it Glance refuses with a page for a browser, as a proxy would."""
+
 _SECRET = ("password", "secret", "token", "passcode")
 
 
@@ -50,7 +53,13 @@ class Access:
         """
         try:
             return adapter.request(
-                path, method, raise_exc=False, connect_retries=0, status_code_retries=0, **options
+                path,
+                method,
+                raise_exc=False,
+                connect_retries=0,
+                status_code_retries=0,
+                headers=_IN_JSON,
+                **options,
             )
         except keystone.ClientException as error:
             raise self.translator.no_answer(attempt, error, call) from error

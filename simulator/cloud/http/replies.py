@@ -42,10 +42,14 @@ def nova_error(status: int, message: str) -> Response:
     return reply({name: {"code": status, "message": message}}, status)
 
 
-def glance_error(status: int, message: str) -> Response:
-    """An error as Glance words it."""
+def glance_error(request: Request, status: int, message: str) -> Response:
+    """An error as Glance words it: a page for a browser, unless JSON is asked for."""
     title = {404: "Not Found", 409: "Conflict"}[status]
     code = f"{status} {title}"
+    offers = ["text/html", "application/json"]
+    if request.accept_mimetypes.best_match(offers) != "application/json":
+        page = f"<html><head><title>{code}</title></head><body>{message}<br /></body></html>"
+        return Response(page, status, mimetype="text/html")
     return reply({"message": f"{message}<br /><br />\n\n\n", "code": code, "title": title}, status)
 
 

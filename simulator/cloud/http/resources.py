@@ -60,19 +60,19 @@ class Glance:
             body["next"] = f"/v2/images?marker={marker}"
         return reply(body)
 
-    def _show(self, _: Request, image_id: str) -> Response:
+    def _show(self, request: Request, image_id: str) -> Response:
         def look() -> Response:
             image = self._cloud.images.get(image_id)
             if image is None:
-                return glance_error(404, f"No image found with ID {image_id}")
+                return glance_error(request, 404, f"No image found with ID {image_id}")
             return reply(_image(image))
 
         return self._trouble.read("cloud.images", look)
 
-    def _delete(self, _: Request, image_id: str) -> Response:
+    def _delete(self, request: Request, image_id: str) -> Response:
         def effect() -> Response:
             if image_id not in self._cloud.images:
-                return glance_error(404, f"Failed to find image {image_id} to delete")
+                return glance_error(request, 404, f"Failed to find image {image_id} to delete")
             self._cloud.remove_image(image_id)
             return Response(status=204)
 
