@@ -179,14 +179,17 @@ def an_empty_node_list(farm: Farm) -> None:
 
 
 def another_nomad(farm: Farm) -> None:
-    """Nothing of ours is in it; its index may be lower than ours, or higher."""
-    index = farm.chance.choice([5, 10**9])
+    """Nothing of ours is in it, and it has been running for longer than ours."""
+    farm.sim.systems.lens.nomad = lambda shown: _nothing_of(shown, index=10**9)
 
-    def shown(whole: NomadSnapshot) -> NomadSnapshot:
-        nothing = replace(whole, nodes=(), jobs=(), evaluations=(), allocations=())
-        return replace(nothing, index=index)
 
-    farm.sim.systems.lens.nomad = shown
+def another_nomad_that_is_younger(farm: Farm) -> None:
+    """Nothing of ours is in it, and the gate sees it go backwards."""
+    farm.sim.systems.lens.nomad = lambda shown: _nothing_of(shown, index=5)
+
+
+def _nothing_of(shown: NomadSnapshot, *, index: int) -> NomadSnapshot:
+    return replace(shown, nodes=(), jobs=(), evaluations=(), allocations=(), index=index)
 
 
 def a_nomad_that_was_restored(farm: Farm) -> None:
@@ -219,6 +222,7 @@ VIEWS: Mapping[str, Callable[[Farm], None]] = {
         a_cell_that_is_down,
         an_empty_node_list,
         another_nomad,
+        another_nomad_that_is_younger,
         a_nomad_that_was_restored,
     )
 }
@@ -269,6 +273,29 @@ def test_a_wrong_view_opens_the_breaker_that_names_what_is_wrong(
     assert made.open_breakers() == {breaker}
     rows = made.sim.systems.store.ledger([f"breaker:{breaker}"])
     assert {row.action for row in rows} == {"OpenBreaker", "Held"}
+
+
+@pytest.mark.parametrize("name", ["a-nomad-that-was-restored", "another-nomad-that-is-younger"])
+def test_a_nomad_that_went_backwards_is_unknown_until_three_answers_over_two_minutes_agree(
+    name: str,
+) -> None:
+    """Until then nobody asks what it does not show: no breaker opens, no run is missed."""
+    made = farm(seed=5, busy=8)
+    systems = made.sim.systems
+    before = systems.timeline.now()
+    VIEWS[name](made)
+    first = systems.nomad_port(DEPLOYMENT).snapshot()
+    assert first.index < systems.outside.nomad.state.index, "it was to go backwards"
+    doubted = []
+    while systems.timeline.now() - before < 4 * MINUTE:
+        made.go_on(timedelta(seconds=10))
+        rows = systems.store.ledger(["system:nomad"], limit=10)
+        held = [row for row in rows if row.loop == "worker-pool" and "backwards" in row.because]
+        if any(row.last_at > systems.timeline.now() - timedelta(seconds=30) for row in held):
+            doubted.append(systems.timeline.now())
+            assert made.opened() == set()
+    # Looked at once a beat: the last look at which it was unknown is up to one before its end.
+    assert 2 * MINUTE - made.sim.plan.beat <= doubted[-1] - before <= 3 * MINUTE
 
 
 def test_an_open_breaker_survives_whoever_found_it() -> None:
