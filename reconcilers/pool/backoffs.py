@@ -8,7 +8,8 @@ answer of a call ever tells: they are read from the world, where they stay until
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from models.errors import FailureClass
 from models.fleet import Member
@@ -43,16 +44,22 @@ def _failed_boots(survey: Survey, flavor: str, subject: str) -> list[Backoff]:
     if _came_up(members, newest - survey.settings.create_period):
         return []
     settings = survey.settings
-    pause = min(settings.backoff_max, settings.backoff * _doubled(len(failed)))
+    failures = _bursts((m.worker.created_at for m in failed), settings.create_period)
+    pause = min(settings.backoff_max, settings.backoff * _doubled(failures))
     return [
         Backoff(
             subject=subject,
             failure=FailureClass.NO_VALID_HOST,
-            failures=len(failed),
+            failures=failures,
             until=newest + pause,
             message=f"{counted(len(failed), 'server')} of this flavor went to ERROR",
         )
     ]
+
+
+def _bursts(times: Iterable[datetime], period: timedelta) -> int:
+    """How often in a row it failed: what was created within a period of each other failed once."""
+    return 1 + sum(later - earlier > period for earlier, later in pairwise(sorted(times)))
 
 
 def _came_up(members: Iterable[Member], since: datetime) -> bool:

@@ -506,6 +506,8 @@ def _failed(number: int, seconds_ago: int) -> Machine:
         pytest.param([_failed(1, 61)], 1, id="one-failed-and-a-minute-passed"),
         pytest.param([_failed(1, 600), _failed(2, 61)], 0, id="two-failed-rests-longer"),
         pytest.param([_failed(1, 600), _failed(2, 121)], 1, id="two-failed-two-minutes-passed"),
+        pytest.param([_failed(n, 59) for n in range(1, 11)], 0, id="a-burst-failed-lately"),
+        pytest.param([_failed(n, 61) for n in range(1, 11)], 1, id="a-burst-is-one-failure"),
         pytest.param(
             [_failed(1, 59), a_machine(2, created_at=NOW, busy_at=NOW)], 4, id="a-later-one-came-up"
         ),
