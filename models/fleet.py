@@ -351,7 +351,7 @@ def _by_flavor(flavors: Iterable[str]) -> Mapping[str, int]:
     counts: defaultdict[str, int] = defaultdict(int)
     for flavor in flavors:
         counts[flavor] += 1
-    return counts
+    return dict(counts)
 
 
 def _unplaced(world: World) -> Mapping[str, int]:

@@ -184,12 +184,12 @@ class Beats:
 
 @dataclass(kw_only=True, slots=True)
 class Stopwatch:
-    """Seconds of computing that each decision took, while it runs."""
+    """Seconds of computing that the newest decision of each loop took, while it runs."""
 
     runs: bool = False
-    laps: list[float] = field(default_factory=list)
+    laps: dict[str, float] = field(default_factory=dict)
 
-    def around(self, decide: Decide) -> Decide:
+    def around(self, loop: str, decide: Decide) -> Decide:
         """The same rule, timed."""
 
         def timed_decide(*seen: Any) -> list[Decision]:
@@ -197,7 +197,7 @@ class Stopwatch:
                 return decide(*seen)
             began = time.thread_time()
             decided = decide(*seen)
-            self.laps.append(time.thread_time() - began)
+            self.laps[loop] = time.thread_time() - began
             return decided
 
         return timed_decide
@@ -256,7 +256,7 @@ class Farm:
         self.stopwatch.runs = True
         self.step()
         self.stopwatch.runs = False
-        return sum(self.stopwatch.laps) * 1000
+        return sum(self.stopwatch.laps.values()) * 1000
 
     def _noted(self, half: Half) -> tuple[list[Asked], Transactions]:
         """What a pass asks for once every cache is full."""
@@ -341,7 +341,7 @@ def _shell(config: Config, ports: Ports) -> Shell:
 def _loop(reconciler: Reconciler, shell: Shell, stopwatch: Stopwatch) -> Loop:
     tools = shell.tools
     leadership = Leadership(tools.store, tools.clock, name=reconciler.name, holder="bench")
-    timed_rule = replace(reconciler, decide=stopwatch.around(reconciler.decide))
+    timed_rule = replace(reconciler, decide=stopwatch.around(reconciler.name, reconciler.decide))
     return Loop(timed_rule, shell, leadership)
 
 
