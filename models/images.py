@@ -63,13 +63,19 @@ def is_said_finished(template: Server) -> bool:
 
 
 def is_ours(image: Image, site: Site) -> bool:
-    """This deployment has made it, and may delete it."""
-    return image.metadata.get(DEPLOYMENT_METADATA) == site.deployment
+    """This deployment has made it, and may delete it.
+
+    Nova hands the metadata of an image on to what is made of the servers that booted from it: an
+    image that a person made of such a server says that it is ours, but not of which template.
+    """
+    told = image.metadata.get(TEMPLATE_METADATA)
+    inherited = image.made_of is not None and told != image.made_of
+    return image.metadata.get(DEPLOYMENT_METADATA) == site.deployment and not inherited
 
 
 def is_of(image: Image, template_id: str) -> bool:
     """It is an image of this very template, whoever made it: two servers may share 8 characters."""
-    made_of = image.metadata.get(TEMPLATE_METADATA) or image.made_of
+    made_of = image.made_of or image.metadata.get(TEMPLATE_METADATA)
     return image.name == image_name(template_id) and made_of == template_id
 
 

@@ -73,11 +73,16 @@ class Snapshots:
                 status="queued",
                 made_of=server_id,
                 min_disk=server.flavor.disk_gb,
-                metadata=dict(metadata),
+                metadata={**self._inherited(server), **metadata},
             )
             cloud.put_image(image)
             self._begin(server, image.id)
             return image
+
+    def _inherited(self, server: CloudServer) -> Mapping[str, str]:
+        """Nova keeps what the image of a server said and hands it on to the images made of it."""
+        base = self._cloud.images.get(server.wanted.image_id)
+        return base.metadata if base is not None else {}
 
     def console(self, server_id: str) -> str:
         """What a server has written. Raises `NotFound` and `Conflict` with Nova's texts."""

@@ -101,6 +101,20 @@ def test_a_server_boots_from_an_image_by_its_id(farm: CloudInTest) -> None:
     assert servers[server_id].image_id == older
 
 
+def test_an_image_inherits_the_metadata_of_the_one_that_its_server_booted_from(
+    farm: CloudInTest,
+) -> None:
+    base = farm.port.make_image(ordered(farm))
+    farm.wait(100)
+    server_id = farm.port.create(an_order(image=base))
+    farm.wait(100)
+    own = {INTENT_METADATA: "another"}
+    made = farm.port.make_image(ImageOrder(name=NAME, server_id=server_id, metadata=own))
+    (image,) = [image for image in listed(farm) if image.id == made]
+    assert image.made_of == server_id
+    assert image.metadata == {**METADATA, **own}
+
+
 def test_a_server_is_copied_once_at_a_time(farm: CloudInTest) -> None:
     farm.port.make_image(ordered(farm))
     with pytest.raises(Conflict, match="image_snapshot"):

@@ -195,6 +195,10 @@ def test_an_image_in_the_making_is_waited_for_and_no_second_one_made(
         pytest.param(an_image(1), False, id="ours"),
         pytest.param(an_image(1, metadata={}), False, id="made-by-somebody-of-this-server"),
         pytest.param(an_image(1, metadata={}, made_of=NEXT.id), True, id="of-another-server"),
+        pytest.param(an_image(1, made_of=NEXT.id), True, id="ours-by-inheritance-of-another"),
+        pytest.param(
+            an_image(1, metadata=an_image(2).metadata), False, id="with-the-metadata-of-its-base"
+        ),
         pytest.param(an_image(1, metadata={}, made_of=None), True, id="of-no-server"),
         pytest.param(an_image(1, name="os-worker-template-x"), True, id="another-name"),
         pytest.param(an_image(1, status="killed"), True, id="lost"),
@@ -348,6 +352,9 @@ def test_an_image_that_something_uses_or_may_use_is_kept_with_a_reason(world: Wo
             id="another-deployments",
         ),
         pytest.param([NEXT], [an_image(1, status="pending_delete"), an_image(2)], id="going"),
+        pytest.param(
+            [NEXT], [an_image(1, made_of=a_server(5).id), an_image(2)], id="ours-by-inheritance"
+        ),
     ],
 )
 def test_what_is_never_deleted(templates: list[Server], images: list[Image]) -> None:
