@@ -12,6 +12,7 @@ import psycopg
 from infra.postgres.feeds import PostgresFeeds
 from infra.postgres.hints import PostgresHints
 from infra.postgres.operations import PostgresOperations
+from infra.postgres.patience import PatientConnection
 from infra.postgres.reader import PostgresReader
 from infra.postgres.reports import PostgresReports
 from infra.postgres.sessions import ConnectionSettings, Sessions
@@ -89,8 +90,10 @@ def connect(
 
 def _dial(settings: ConnectionSettings) -> psycopg.Connection[Any]:
     """A connection for LISTEN, with the deadlines of the others on everything it sends."""
-    return psycopg.connect(
+    connection = PatientConnection.connect(
         settings.plain_url(),
         autocommit=True,
         **{**settings.driver_arguments(), "connect_timeout": int(_DIAL_DEADLINE.total_seconds())},
     )
+    connection.deadline = settings.call_deadline
+    return connection

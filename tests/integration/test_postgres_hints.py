@@ -15,6 +15,7 @@ from models.ports import Placement, RunResult
 from simulator.examples import some_new_jobs
 from tests.plugins.sessions import beside, kill_all
 from tests.plugins.stores import ASKED, HOUR, Desk, postgres_doors
+from tests.plugins.tap import tapped_postgres
 
 pytestmark = pytest.mark.integration
 
@@ -134,3 +135,17 @@ def test_closing_ends_a_wait_and_is_done_once(own_database: Postgres) -> None:
     with own_database.sessions.read("look") as connection:
         listening = "select count(*) from pg_stat_activity where query ilike 'listen%'"
         assert connection.execute(text(listening)).scalar_one() == 0
+
+
+def test_a_server_that_says_nothing_to_listen_is_given_up_and_dialled_again(
+    own_database_url: str, own_database: Postgres
+) -> None:
+    with tapped_postgres(own_database_url) as (wire, url):
+        through = connect(url, call_deadline=timedelta(seconds=0.3))
+        held = wire.hold(rb"listen hrsi", answer=True)
+        hints = through.hints()
+        assert held.reached.is_set()
+        assert hints.wait(LONG), "it is dialled again, which is a reason to look"
+        Desk(postgres_doors(own_database)).submit()
+        assert hints.wait(LONG)
+        through.dispose()
