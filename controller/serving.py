@@ -178,17 +178,30 @@ def _programs(stage: _Stage, offer: NomadOffer) -> TaskDriver:
         # Nothing else of ours: what they need to know, Nomad hands to them.
         given = {"PATH": os.environ.get("PATH", os.defpath)}
         return stage.stack.enter_context(LocalProcesses(stage.lock, given))
-    url = stage.config.database.url.reveal()
-    if not url:
-        directory = Path(stage.config.database.directory)
-        url = stage.stack.enter_context(embedded.running(directory)).url
-    database = postgres.connect(
-        url, application_name="hrsi-simulated", pool_size=1, call_deadline=REPORT_DEADLINE
-    )
-    stage.stack.callback(database.dispose)
+    database = _database(stage)
     behaviour = _behaviour(offer.run_time, stage.offer.faults)
     behaviours = dict.fromkeys(DEFAULT_REGISTRY.types, behaviour)
     return ScriptedTasks(stage.timeline, database.reports, behaviours=behaviours, seed=stage.seed)
+
+
+def _database(stage: _Stage) -> postgres.Postgres:
+    """Where simulated programs report; refused now rather than at the first report."""
+    url = stage.config.database.url.reveal()
+    server = None
+    if not url:
+        directory = Path(stage.config.database.directory)
+        server = stage.stack.enter_context(embedded.running(directory))
+    database = postgres.connect(
+        server.url if server else url,
+        application_name="hrsi-simulated",
+        pool_size=1,
+        call_deadline=REPORT_DEADLINE,
+    )
+    stage.stack.callback(database.dispose)
+    if server is not None:
+        database.migrate()
+    database.reader.totals()
+    return database
 
 
 def _behaviour(run_time: timedelta, faults: FaultLevel) -> Behaviour:

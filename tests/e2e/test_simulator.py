@@ -146,6 +146,16 @@ def test_a_port_that_is_taken_is_named(
     end(first, folder)
 
 
+def test_a_database_that_runs_cannot_report_to_is_refused_at_the_start(
+    hrsi: Run, given: dict[str, str], empty_database_url: str
+) -> None:
+    ports = ("--nomad-port", "0", "--cloud-port", "0")
+    given["DATABASE_URL"] = empty_database_url
+    ended = hrsi("simulator", "all", *ports, **given)
+    assert ended.returncode == 2
+    assert "hrsi migrate" in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("missing", "words"),
     [
