@@ -181,9 +181,7 @@ class Stillness:
                 alarms.restart(settings)
         now = self._systems.timeline.now()
         return (
-            # A catalogue lists what it lists in its own time, and is asked for it.
-            Source.CATALOGUES not in sources
-            and now - last.at < LONGEST
+            now - last.at < self._longest(sources, settings)
             and self._systems.faults.is_calm
             and not (Source.CLOUD in sources and self._images_move(last))
             and self._stamp(sources) == last.stamp
@@ -203,6 +201,11 @@ class Stillness:
         cloud = self._systems.outside.cloud
         seen_by = cloud.images_changed_at + cloud.options.quota_age
         return cloud.snapshots.is_making or last.at <= seen_by
+
+    def _longest(self, sources: frozenset[Source], settings: Settings) -> timedelta:
+        """A catalogue lists things in its own time: each is looked at once in its period."""
+        reads = Source.CATALOGUES in sources
+        return min(LONGEST, settings.creation.period) if reads else LONGEST
 
     def _stamp(self, sources: frozenset[Source]) -> Stamp:
         tables, outside = self._systems.store.tables, self._systems.outside

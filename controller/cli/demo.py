@@ -33,6 +33,7 @@ Show = Callable[[Scene], None]
     epilog=examples(
         "hrsi demo",
         "hrsi demo --jobs 200 --until-quiet",
+        "hrsi demo --from-catalogue",
         "hrsi demo --headless --until-quiet --json",
     )
 )
@@ -49,6 +50,12 @@ def demo(
         bool, typer.Option("--json", help="The report as one JSON object, alone on stdout.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Other jobs and boot times for another seed.")] = 0,
+    from_catalogue: Annotated[
+        bool,
+        typer.Option(
+            "--from-catalogue", help="Nobody submits jobs: they come from a simulated catalogue."
+        ),
+    ] = False,
     picture: Annotated[
         Path | None, typer.Option(help="Draw the liveliest moment into this SVG file.")
     ] = None,
@@ -63,7 +70,7 @@ def demo(
         screen.print("Starting PostgreSQL, a simulated cloud and Nomad, and the controller…")
         try:
             with (
-                stage(Play(jobs=jobs, seed=seed)) as watcher,
+                stage(Play(jobs=jobs, seed=seed, from_catalogue=from_catalogue)) as watcher,
                 _shown(screen, headless=headless or not screen.is_terminal) as show,
             ):
                 deadline = time_for(jobs) if until_quiet else None

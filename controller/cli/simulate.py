@@ -34,6 +34,7 @@ _PLACE = re.compile(r"(-?\d+)@(\d+)")
     epilog=examples(
         "hrsi simulate",
         "hrsi simulate --days 3 --faults some --plot week.svg",
+        "hrsi simulate --from-catalogue --days 7 --faults all",
         "hrsi simulate --workers-max 50 --jobs-per-day 4000 --json",
         "hrsi simulate --faults all --replay 7@12034",
     )
@@ -46,6 +47,13 @@ def simulate(
     jobs_per_day: Annotated[int, typer.Option(min=1, max=100_000, help="How many jobs.")] = 2000,
     seed: Annotated[int, typer.Option(help="Another history for another seed.")] = 0,
     faults: Annotated[FaultLevel, typer.Option(help="How much goes wrong.")] = FaultLevel.NONE,
+    from_catalogue: Annotated[
+        bool,
+        typer.Option(
+            "--from-catalogue",
+            help="Jobs come from a simulated catalogue, about as many; with faults it is untidy.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="The report as one JSON object, alone on stdout.")
     ] = False,
@@ -64,7 +72,12 @@ def simulate(
     same report, except for its `wall_s`.
     """
     options = Options(
-        days=days, workers=workers_max, jobs_per_day=jobs_per_day, seed=seed, faults=faults
+        days=days,
+        workers=workers_max,
+        jobs_per_day=jobs_per_day,
+        seed=seed,
+        faults=faults,
+        from_catalogue=from_catalogue,
     )
     if plot is not None and not plot.absolute().parent.is_dir():
         raise ConfigurationError(f"--plot {plot}: there is no directory {plot.parent}")

@@ -21,9 +21,11 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from controller import bootstrap, log
+from controller.clock import SystemClock
 from controller.config_groups import (
     Config,
     ControllerConfig,
+    CreationConfig,
     DatabaseConfig,
     NomadConfig,
     OpenStackConfig,
@@ -38,6 +40,8 @@ from infra.postgres import embedded
 from models.job_types import DEFAULT_REGISTRY
 from models.ports import Asked, Operations
 from simulator.acquisitions import acquisitions
+from simulator.catalogues.options import NAME
+from simulator.catalogues.showing import showing
 from simulator.cloud.options import CloudOptions
 from simulator.served import Served, serve
 from simulator.systems import Scenario
@@ -47,6 +51,7 @@ DEMO = Asked(actor="demo", reason="demo")
 
 PARAMETERS = {
     "passes.resync": 1,
+    "creation.period": 1,
     "passes.call_deadline": 10,
     "passes.lease": 30,
     "pool.max_workers": 16,
@@ -76,6 +81,7 @@ class Play:
 
     jobs: int
     seed: int = 0
+    from_catalogue: bool = False
 
 
 @contextmanager
@@ -90,6 +96,11 @@ def stage(play: Play) -> Iterator[Watcher]:
         server = stack.enter_context(embedded.running(folder / "postgres", embedded.THROW_AWAY))
         outside = stack.enter_context(serve(_scenario(play), {}, folder / "nomad"))
         config = _config(server.url, outside)
+        shown = None
+        if play.from_catalogue:
+            shown = stack.enter_context(showing(play.jobs, play.seed, SystemClock()))
+            creation = CreationConfig(odata=((NAME, shown.url),), tiles=shown.tiles)
+            config = replace(config, creation=creation)
         bootstrap.migrate(config)
         config = replace(config, web=WebConfig(url=stack.enter_context(_api(config))))
         ports = bootstrap.connect(config, outside.environment())
@@ -106,7 +117,7 @@ def stage(play: Play) -> Iterator[Watcher]:
             violations=partial(_violations, ports.metrics.registry),
         )
         watcher = Watcher(house, notes)
-        watcher.submitted = _submit(ports.people.operations, play)
+        watcher.submitted = shown.images if shown else _submit(ports.people.operations, play)
         yield watcher
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from controller.simulate.inputs import listed_by
 from controller.simulate.mishaps import Mishaps, behaviours_of, faults_of
 from controller.simulate.report import (
     PROCESSED,
@@ -23,6 +24,7 @@ from controller.simulate.report import (
 )
 from controller.simulate.scenario import HOUR, Arrival, Options, arrivals, parameters, scenario
 from controller.simulation import InvariantBroken, Plan, Simulation
+from models.creation import Acquisition
 from models.ports import Asked
 from simulator.store import MemoryStore
 
@@ -65,6 +67,7 @@ class Run:
         self.sim = Simulation(plan)
         self.meter = Meter()
         self.samples: list[Sample] = []
+        self._listed: frozenset[Acquisition] | None = None
         self.began = self.sim.systems.timeline.now()
         self.sim.systems.outside.cloud.on_gone.append(self.meter.ended)
         Mishaps(self.sim, options, options.span)
@@ -92,12 +95,27 @@ class Run:
 
     def turns(self) -> Iterator[None]:
         """Turn by turn until all is quiet. Raises `InvariantBroken`."""
-        while self.elapsed < self.options.span or not self.sim.is_quiet():
+        while self.elapsed < self.options.span or not self._is_over():
             if self.elapsed > self.options.span + DRAIN:
                 hours = DRAIN / HOUR
-                message = f"I3, I5: not quiet {hours:g} h after the last arrival"
+                left = len(self._without_job())
+                missing = f", {left} images of the catalogue without a job" if left else ""
+                message = f"I3, I5: not quiet {hours:g} h after the last arrival{missing}"
                 raise InvariantBroken(f"{message}\n{self.sim.story()}")
             yield from self.sim.turns()
+
+    def _is_over(self) -> bool:
+        """All is quiet, and all that the catalogue listed in time was met."""
+        return self.sim.is_quiet() and not self._without_job()
+
+    def _without_job(self) -> frozenset[Acquisition]:
+        catalogue = self.sim.systems.catalogue
+        if catalogue is None:
+            return frozenset()
+        if self._listed is None:
+            self._listed = listed_by(catalogue, self.began + self.options.span)
+        known = self.sim.systems.store.tables.acquired.values()
+        return self._listed - {each.acquisition for each in known}
 
     def _announce(self, arrival: Arrival) -> None:
         systems = self.sim.systems

@@ -16,6 +16,7 @@ from datetime import timedelta
 from enum import StrEnum
 from random import Random
 
+from controller.simulate.inputs import PARAMETERS, catalogue_options
 from models.records import NewJob, Priority
 from simulator.behaviour import Behaviour, Spread
 from simulator.cloud.options import CloudOptions
@@ -104,6 +105,7 @@ class Options:
     jobs_per_day: int = 2000
     seed: int = 0
     faults: FaultLevel = FaultLevel.NONE
+    from_catalogue: bool = False
 
     @property
     def span(self) -> timedelta:
@@ -119,7 +121,7 @@ class Options:
         workers = "" if self.workers is None else f" --workers-max {self.workers}"
         return (
             f"hrsi simulate --days {self.days:g}{workers} --jobs-per-day {self.jobs_per_day} "
-            f"--faults {self.faults.value}"
+            f"--faults {self.faults.value}{' --from-catalogue' if self.from_catalogue else ''}"
         )
 
 
@@ -133,10 +135,11 @@ class Arrival:
 
 def parameters(options: Options) -> dict[str, float]:
     """The live parameters that differ from their defaults. More workers get vCPUs in proportion."""
-    if options.workers is None:
-        return {}
-    vcpus = max(VCPUS, VCPUS * options.workers // WORKERS)
-    return {"pool.max_workers": options.workers, "pool.max_vcpus": vcpus}
+    found = dict(PARAMETERS) if options.from_catalogue else {}
+    if options.workers is not None:
+        vcpus = max(VCPUS, VCPUS * options.workers // WORKERS)
+        found |= {"pool.max_workers": options.workers, "pool.max_vcpus": vcpus}
+    return found
 
 
 def scenario(options: Options, behaviours: Mapping[str, Behaviour] = BEHAVIOURS) -> Scenario:
@@ -149,11 +152,25 @@ def scenario(options: Options, behaviours: Mapping[str, Behaviour] = BEHAVIOURS)
         boot_time=BOOT,
         boot_spread=BOOT_SPREAD,
     )
-    return Scenario(seed=options.seed, cloud=cloud, join_delay=JOIN, behaviours=behaviours)
+    catalogue = None
+    if options.from_catalogue:
+        faulty = options.faults is not FaultLevel.NONE
+        catalogue = catalogue_options(options.jobs_per_day, options.span, faulty=faulty)
+    return Scenario(
+        seed=options.seed,
+        cloud=cloud,
+        join_delay=JOIN,
+        behaviours=behaviours,
+        catalogue=catalogue,
+    )
 
 
 def arrivals(options: Options) -> list[Arrival]:
-    """All arrivals in their order; exactly `jobs_per_day` on each whole day."""
+    """All arrivals in their order; exactly `jobs_per_day` on each whole day. None where jobs come
+    from the catalogue.
+    """
+    if options.from_catalogue:
+        return []
     chance = Random(f"arrivals:{options.seed}")
     found: list[Arrival] = []
     for day in range(-int(-options.days // 1)):

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+
+from shapely import Point
+from shapely.geometry import box
 
 from models.ports import Clock
+from models.tiles import tile_polygon, tiles_in
 from simulator.catalogues.listing import ORDERLY, Disorder, listing
 from simulator.catalogues.state import SimulatedCatalogue, outages
 from simulator.timeline import EPOCH
@@ -24,6 +29,18 @@ class CatalogueOptions:
     lasts: timedelta = timedelta(days=365)
     disorder: Disorder = ORDERLY
     with_outages: bool = False
+
+
+def nearest_tiles(count: int) -> tuple[str, ...]:
+    """So many tiles around the Alps, at most those of Europe; nearer ones first."""
+    return _around_the_alps()[:count]
+
+
+@lru_cache(maxsize=1)
+def _around_the_alps() -> tuple[str, ...]:
+    alps = Point(8.0, 46.5)
+    found = tiles_in(box(-12, 35, 32, 71))
+    return tuple(sorted(found, key=lambda tile: (tile_polygon(tile).distance(alps), tile)))
 
 
 def catalogue_of(

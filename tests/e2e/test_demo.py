@@ -39,6 +39,15 @@ def test_a_demo_processes_its_jobs_and_takes_every_worker_down(
     assert list((folder / "tmp").iterdir()) == []
 
 
+def test_a_demo_may_begin_at_the_catalogue(hrsi: Run) -> None:
+    words = ("demo", "--from-catalogue", "--jobs", "5", "--headless", "--until-quiet", "--json")
+    ended = hrsi(*words, timeout=180)
+    assert ended.returncode == 0, ended.stderr
+    report = json.loads(ended.stdout)
+    assert report["jobs_submitted"] == report["jobs_done"] == 5
+    assert (report["workers_left"], report["invariant_violations"]) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("number", "when", "status"),
     [

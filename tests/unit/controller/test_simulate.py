@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from controller.cli.app import app
+from controller.simulate.inputs import listed_by
 from controller.simulate.mishaps import LEVELS
 from controller.simulate.plot import draw
 from controller.simulate.report import STATES, percentile, share_in_time, state_of
@@ -277,3 +278,30 @@ def test_what_makes_no_sense_is_refused_before_anything_is_simulated(
     result = CliRunner().invoke(app, ["simulate", *words])
     assert isinstance(result.exception, ConfigurationError)
     assert told in str(result.exception)
+
+
+# ---- from the catalogue on -----------------------------------------------------------------------
+
+CATALOGUE = Options(days=0.4, jobs_per_day=40, workers=8, seed=3, from_catalogue=True)
+
+
+def test_every_image_that_a_catalogue_lists_is_processed() -> None:
+    run = Run(CATALOGUE)
+    outcome = run.until_quiet()
+    assert outcome.broken is None
+    assert outcome.report.invariant_violations == 0
+    assert outcome.report.jobs_done == outcome.report.jobs_created > 0
+    tables = run.sim.systems.store.tables
+    assert run.sim.systems.catalogue is not None
+    listed = listed_by(run.sim.systems.catalogue, run.began + CATALOGUE.span)
+    assert listed == {known.acquisition for known in tables.acquired.values()}
+    assert run._is_over()
+    # An image without a job is not overlooked.
+    tables.acquired.drop(next(iter(tables.acquired)))
+    assert not run._is_over()
+
+
+def test_nobody_hands_jobs_in_where_they_come_from_the_catalogue() -> None:
+    assert arrivals(CATALOGUE) == []
+    assert "--from-catalogue" in CATALOGUE.command()
+    assert parameters(CATALOGUE)["creation.period"] == 60
