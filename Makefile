@@ -1,7 +1,8 @@
 # Every target makes .venv first and runs what is in it; nothing outside this folder is needed but
 # Python 3.11 or newer, make and bash. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long mutants cover contract-nomad contract-openstack check format bench lock clean
+.PHONY: help setup run test test-long test-deep mutants cover contract-nomad contract-openstack check format bench lock clean
+SEEDS ?= 0..10000
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -25,7 +26,11 @@ test: setup ## Run all tests, two at a time (ARGS="tests/unit -k pool" narrows)
 	$(SAY) "tests"
 	@$(PYTEST) $(ARGS)
 
-test-long: setup ## Run all tests with the long Hypothesis profile (an hour rather than minutes)
+test-long: setup ## Live through 10,000 short hard lives (an hour; SEEDS=4000..10000 goes on from there)
+	$(SAY) "lives $(SEEDS)"
+	@$(BIN)/hrsi simulate --lives $(SEEDS)
+
+test-deep: setup ## Run all tests with the long Hypothesis profile (hours rather than minutes)
 	$(SAY) "tests, long profile"
 	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout 3600 $(ARGS)
 

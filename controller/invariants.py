@@ -173,6 +173,8 @@ def _must_be_empty(worker: Worker) -> bool:
     retirement = worker.retirement
     if worker.state is not WorkerState.DELETING or retirement is None:
         return False
+    if worker.gone_at is not None:
+        return False  # Nomad has yet to notice that what it shows there went with the server
     return retirement.cause in _ONLY_EMPTY and not retirement.forced
 
 

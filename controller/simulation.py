@@ -2,50 +2,36 @@
 
 One thread steps the loops of one or more controllers in an order drawn from the seed, lets time
 pass in between, and checks the invariants on the truth after every step. A controller can be
-crashed at any call it makes; its successor is a new process that remembers nothing. The same
-scenario and seed make the same history.
+crashed at any call it makes; its successor is a new process that remembers nothing. With `Unrest`
+the world goes on in the middle of a pass as well: before any of its calls time may pass, another
+loop may make a pass, or the process may be frozen until its lease is another's. The same scenario
+and seed make the same history.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 
-from prometheus_client import CollectorRegistry
-
-from controller.act.effects import Tools
-from controller.act.executor import Executor, Lane
-from controller.act.hands import Hands
-from controller.crew import Inline
-from controller.loop import Loop, PassReport, Shell, loop_of
-from controller.metrics import Metrics
-from controller.observe import Observer, Sources
+from controller.loop import Loop, PassReport
 from controller.reconcilers import RECONCILERS
-from controller.sweeps import INPUTS, Subscriptions, Sweeper
-from models.areas import area_of_tiles
+from controller.simulate.process import DEPLOYMENT, SimulatedProcess
 from models.breakers import BreakerName
-from models.creation import Feed
-from models.errors import HrsiError, System
-from models.job_types import DEFAULT_REGISTRY, TaskCommand
+from models.errors import HrsiError
 from models.lifecycle import ERRORS
-from models.plan import Decision
+from models.plan import Action, Decision
 from models.ports import Asked
-from models.records import Lease
-from models.world import Site, Source, World
-from simulator.faults import Crash, Faults
+from simulator.faults import PEOPLE, PROGRAMS, WRITES, Crash, Faults
 from simulator.stillness import Look, Stillness
 from simulator.store.breakers import close
 from simulator.store.people import Asking
-from simulator.systems import Scenario, Systems, in_memory
+from simulator.systems import Scenario, in_memory
+from simulator.timeline import MachineClock
 from simulator.truth import RESTS, Breach, Truth
 
-DEPLOYMENT = "sim"
-TASK = TaskCommand(driver="raw_exec", command="simulated")
-LANE = 10_000
 SOURCES = {reconciler.name: reconciler.sources for reconciler in RECONCILERS}
 ON_CALL = Asked(actor="on-call", reason="looked at cloud and Nomad: it is as they say")
 RECENT = 50
@@ -54,6 +40,23 @@ RECENT = 50
 
 class InvariantBroken(AssertionError):
     """The simulation broke an invariant. The message has the seed, the step and what led to it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unrest:
+    """What happens in the middle of passes, before their calls: chances per call."""
+
+    latency: timedelta = timedelta(0)
+    """Up to how long each call takes on its way."""
+    overtaken: float = 0.0
+    """Another loop, of this process or of another, makes a pass meanwhile."""
+    frozen: float = 0.0
+    """The process stands still for longer than its lease lasts, and the others go on."""
+
+    @property
+    def is_any(self) -> bool:
+        """Anything happens at all."""
+        return bool(self.latency or self.overtaken or self.frozen)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,95 +72,12 @@ class Plan:
 
     on_call: timedelta | None = timedelta(minutes=30)
     """How long a breaker is open before a person closes it, having looked; None: nobody comes."""
+    unrest: Unrest = field(default_factory=Unrest)
+    command: str | None = None
+    """The command line that simulates the same, for the report of a failure."""
 
     skipping: bool = False
     """Whether passes are left out that would see nothing new (`simulator.stillness`)."""
-
-
-class Unread(Metrics):
-    """The metrics of a process that nobody scrapes: what would be said in every pass is not."""
-
-    def pass_ended(self, loop: str, result: str, seconds: float) -> None:
-        """Count no pass."""
-
-    def lease(self, loop: str, lease: Lease | None) -> None:
-        """Show no lease."""
-
-    def source_read(self, source: Source, seconds: float, *, usable: bool) -> None:
-        """Count no read."""
-
-    def decided(
-        self, loop: str, world: World, decisions: Iterable[Decision], now: datetime
-    ) -> None:
-        """Show no waits."""
-
-    def show(self, world: World) -> None:
-        """Show no world."""
-
-
-class SimulatedProcess:
-    """One controller process: what dies in a crash."""
-
-    def __init__(self, systems: Systems, holder: str) -> None:
-        clock, crew = systems.timeline, Inline()
-        store, nomad = systems.store, systems.nomad_port(DEPLOYMENT)
-        cloud = systems.cloud_port()
-        metrics = Unread(CollectorRegistry(), clock)
-        tools = Tools(
-            store=store,
-            orchestrator=nomad,
-            cloud=cloud,
-            clock=clock,
-            ids=systems.ids,
-            metrics=metrics,
-            ending=threading.Event(),
-            token_key=b"simulated",
-        )
-        observer = Observer(
-            Sources(
-                store=store,
-                orchestrator=nomad,
-                cloud=cloud,
-                sweeper=_sweeper(systems, metrics),
-            ),
-            site=site(systems.scenario),
-            registry=DEFAULT_REGISTRY,
-            clock=clock,
-            crew=crew,
-            metrics=metrics,
-        )
-        lanes = {system: Lane(crew=crew, capacity=LANE) for system in System}
-        executor = Executor(lanes, clock, lambda _: None)
-        shell = Shell(tools=tools, observer=observer, hands=Hands(executor, metrics))
-        self.holder = holder
-        self.loops = {
-            r.name: loop_of(r, shell, holder)
-            for r in RECONCILERS
-            if systems.catalogue is not None or Source.CATALOGUES not in r.sources
-        }
-
-
-def _sweeper(systems: Systems, metrics: Metrics) -> Sweeper | None:
-    """Eyes for the catalogue of a world that has one; each process has its own."""
-    port, options = systems.catalogue_port(), systems.scenario.catalogue
-    if port is None or options is None:
-        return None
-    feeds = tuple(Feed(source=port.name, collection=c, type=t) for c, t in INPUTS)
-    subscriptions = Subscriptions(
-        catalogues={port.name: port}, feeds=feeds, area=area_of_tiles(options.tiles)
-    )
-    return Sweeper(subscriptions, systems.store, systems.timeline, metrics)
-
-
-def site(scenario: Scenario) -> Site:
-    """The site of a simulated installation; without a template its image is there already."""
-    cloud = scenario.cloud
-    return Site(
-        deployment=DEPLOYMENT,
-        image=None if cloud.template else cloud.images[0],
-        template=cloud.template or "",
-        parents=DEFAULT_REGISTRY.parents(DEPLOYMENT, TASK),
-    )
 
 
 class Simulation:
@@ -172,11 +92,19 @@ class Simulation:
         """Steps in which a pass was made; the others saw that there was no need."""
         self.crashes = 0
         self.recent: deque[tuple[int, str, Decision]] = deque(maxlen=RECENT)
+        self.actions = 0
+        """Actions decided so far."""
         self._chance = Random(f"steps:{plan.scenario.seed}")
         asked = Asked(actor="simulation", reason="scenario")
         for key, value in plan.parameters.items():
             self.systems.store.set_parameter(key, value, asked)
+        self.clocks = [MachineClock(self.systems.timeline) for _ in range(plan.controllers)]
+        """The clocks of the machines on which the controllers run."""
         self.processes = [self._process(number) for number in range(plan.controllers)]
+        self._within: list[tuple[int, str]] = []
+        """Whose passes are being made, the innermost last."""
+        if plan.unrest.is_any:
+            self.systems.faults.before_call = self._meanwhile
         self._stillness = Stillness(self.systems, self.truth.settings())
         self._looks: dict[Loop, Look] = {}
         """The last look of each loop whose last pass saw nothing to do."""
@@ -186,22 +114,31 @@ class Simulation:
         when a pass would have seen nothing new and the plan says to skip such.
         """
         self.steps += 1
-        alive = self.processes[process]
-        chosen = alive.loops[loop or self._chance.choice(list(alive.loops))]
-        if self.plan.skipping and self._is_still(chosen):
+        name = loop or self._chance.choice(list(self.processes[process].loops))
+        if self.plan.skipping and self._is_still(self.processes[process].loops[name]):
             return None
-        report: PassReport | None = None
-        try:
-            report = self._pass(chosen)
-        except Crash:
-            self.crash(process)
+        report = self._step(process, name)
         self._judge()
         return report
+
+    def _step(self, process: int, name: str) -> PassReport | None:
+        self._within.append((process, name))
+        try:
+            return self._pass(self.processes[process].loops[name])
+        except Crash:
+            if any(other == process for other, _ in self._within[:-1]):
+                raise  # it is the same process that makes the pass around this one
+            self.crash(process)
+            return None
+        finally:
+            self._within.pop()
 
     def _pass(self, loop: Loop) -> PassReport:
         look = self._stillness.look(SOURCES[loop.name])
         self._looks.pop(loop, None)
         self.passes += 1
+        if len(self._within) == 1:
+            self.truth.a_pass_begins()
         report = loop.step()
         self._note(report)
         if report.is_still:
@@ -211,7 +148,9 @@ class Simulation:
     def _is_still(self, loop: Loop) -> bool:
         look = self._looks.get(loop)
         settings = self.truth.settings()
-        return look is not None and self._stillness.since(look, SOURCES[loop.name], settings)
+        right = all(clock.is_true for clock in (*self.clocks, self.systems.store_clock))
+        still = look is not None and self._stillness.since(look, SOURCES[loop.name], settings)
+        return still and right
 
     def crash(self, process: int = 0) -> None:
         """Kill a process; its successor starts with nothing but the store."""
@@ -232,17 +171,20 @@ class Simulation:
 
     def turns(self) -> Iterator[None]:
         """One round, turn by turn: whoever drives it may look, or end it, in between."""
-        turns = [
-            (number, name)
-            for number, process in enumerate(self.processes)
-            for name in process.loops
-        ]
+        turns = self._turns()
         self._chance.shuffle(turns)
         self._look_at_breakers()
         for number, name in turns:
             self.step(number, name)
             self.pass_time(self.plan.beat / len(turns))
             yield
+
+    def _turns(self) -> list[tuple[int, str]]:
+        return [
+            (number, name)
+            for number, process in enumerate(self.processes)
+            for name in process.loops
+        ]
 
     def run_until(self, done: Callable[[], bool], within: timedelta) -> bool:
         """Make rounds until `done` says so; False when `within` of virtual time was not enough."""
@@ -264,6 +206,48 @@ class Simulation:
         if names:
             with tables.journal:
                 close(Asking(tables=tables, asked=ON_CALL, now=now), names)
+
+    # ---- in the middle of a pass -----------------------------------------------------------------
+
+    def _meanwhile(self, operation: str) -> None:
+        """Let the world go on before a call of the pass under way."""
+        if len(self._within) != 1 or operation in PROGRAMS or operation in PEOPLE:
+            return
+        mine, unrest, chance = self._within[0], self.plan.unrest, self._chance
+        self._within.append(mine)
+        try:
+            if unrest.latency:
+                self.systems.timeline.advance(unrest.latency * chance.random())
+            if chance.random() < unrest.overtaken:
+                self._overtake(mine, operation)
+            if chance.random() < unrest.frozen:
+                self._freeze(mine)
+        finally:
+            self._within.pop()
+
+    def _overtake(self, mine: tuple[int, str], operation: str) -> None:
+        """Loops of one process share what they read: only while one of them writes, another one
+        can be in the middle of a pass.
+        """
+        others = [turn for turn in self._turns() if self._may_overtake(turn, mine, operation)]
+        if others:
+            self._step(*self._chance.choice(others))
+
+    @staticmethod
+    def _may_overtake(turn: tuple[int, str], mine: tuple[int, str], operation: str) -> bool:
+        if turn[0] != mine[0]:
+            return True
+        return turn[1] != mine[1] and operation in WRITES
+
+    def _freeze(self, mine: tuple[int, str]) -> None:
+        """The process stands still, on both its clocks' time, while the others go on."""
+        others = [turn for turn in self._turns() if turn[0] != mine[0]]
+        lease = self.truth.settings().passes.lease
+        for _ in range(4):
+            self.systems.timeline.advance(lease * self._chance.uniform(0.1, 0.5))
+            self._chance.shuffle(others)
+            for turn in others:
+                self._step(*turn)
 
     # ---- questions -------------------------------------------------------------------------------
 
@@ -287,23 +271,30 @@ class Simulation:
         head = f"seed {seed}, step {self.steps}, {self.crashes} crashes, {now:%Y-%m-%d %H:%M:%S}"
         return "\n".join([head, *lines])
 
+    def broken(self, found: str) -> InvariantBroken:
+        """The report of what was found: that, what led to it, and how to see it again."""
+        command, seed = self.plan.command, self.plan.scenario.seed
+        how = f"\nReplay it: {command} --replay {seed}@{self.steps}" if command else ""
+        return InvariantBroken(f"{found}\n{self.story()}{how}")
+
     # ---- inside ----------------------------------------------------------------------------------
 
     def _process(self, number: int) -> SimulatedProcess:
-        return SimulatedProcess(self.systems, f"controller-{number}.{self.crashes}")
+        holder = f"controller-{number}.{self.crashes}"
+        return SimulatedProcess(self.systems, holder, self.clocks[number])
 
     def _note(self, report: PassReport) -> None:
         for decision in report.decisions:
             self.recent.append((self.steps, report.loop, decision))
+            self.actions += isinstance(decision, Action)
         for found in report.violations:
-            self.truth.violations.append(
-                Breach(invariant=found.invariant, subject=found.subject, what=found.what)
-            )
+            breach = Breach(invariant=found.invariant, subject=found.subject, what=found.what)
+            if not self.truth.is_others_doing(breach):
+                self.truth.violations.append(breach)
         if report.error is not None and not isinstance(report.error, HrsiError):
-            raise InvariantBroken(f"a pass failed unexpectedly\n{self.story()}") from report.error
+            raise self.broken("a pass failed unexpectedly") from report.error
 
     def _judge(self) -> None:
         broken = self.truth.check()
         if broken:
-            found = "\n".join(str(breach) for breach in broken)
-            raise InvariantBroken(f"{found}\n{self.story()}")
+            raise self.broken("\n".join(str(breach) for breach in broken))

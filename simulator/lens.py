@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from models.ports import Clock
 from models.world import CloudSnapshot, NomadSnapshot
 from simulator.cloud.memory import MemoryCloud
 from simulator.cloud.state import SimulatedCloud
@@ -51,8 +52,10 @@ class Lens:
 class ShownCloud(MemoryCloud):
     """The cloud in memory, seen through a lens."""
 
-    def __init__(self, cloud: SimulatedCloud, faults: Faults, lens: Lens) -> None:
-        super().__init__(cloud, faults)
+    def __init__(
+        self, cloud: SimulatedCloud, faults: Faults, lens: Lens, clock: Clock | None = None
+    ) -> None:
+        super().__init__(cloud, faults, clock)
         self._lens = lens
 
     def snapshot(self) -> CloudSnapshot:
@@ -73,9 +76,15 @@ class ShownNomad(MemoryNomad):
     """Nomad in memory, its lists seen through a lens."""
 
     def __init__(
-        self, cluster: NomadCluster, *, deployment: str, faults: Faults, lens: Lens
+        self,
+        cluster: NomadCluster,
+        *,
+        deployment: str,
+        faults: Faults,
+        lens: Lens,
+        clock: Clock | None = None,
     ) -> None:
-        super().__init__(cluster, deployment=deployment, faults=faults)
+        super().__init__(cluster, deployment=deployment, faults=faults, clock=clock)
         self._lens = lens
 
     def snapshot(self) -> NomadSnapshot:

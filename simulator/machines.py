@@ -31,7 +31,8 @@ class Tenant(Protocol):
 
 
 class Machines:
-    """Boots the machine of every server that starts; `never_join` holds names of those that fail.
+    """Boots the machine of every server that starts; `never_join` holds names of those that fail,
+    `strangers` ids of servers whose machines are no workers.
 
     Its methods are called under the lock of the timeline.
     """
@@ -40,6 +41,7 @@ class Machines:
         self, timeline: Timeline, tenants: Sequence[Tenant], join_delay: timedelta
     ) -> None:
         self.never_join: set[str] = set()
+        self.strangers: set[str] = set()
         self._timeline = timeline
         self._tenants = tenants
         self._delay = join_delay
@@ -48,7 +50,7 @@ class Machines:
     def start(self, boot: Boot) -> None:
         """A server's machine is switched on: it will have booted after the join delay."""
         self._on[boot.server_id] = boot
-        if boot.name not in self.never_join:
+        if boot.name not in self.never_join and boot.server_id not in self.strangers:
             self._timeline.after(self._delay, lambda: self._booted(boot))
 
     def end(self, server_id: str) -> None:

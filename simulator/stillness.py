@@ -221,6 +221,7 @@ class Stillness:
             tables.pauses.version,
             tables.breakers.version,
         )
-        nomad = (outside.nomad.state.index, outside.nomad.term, outside.nomad.leaderless)
+        leader = outside.nomad.term, outside.nomad.leaderless, outside.nomad.known_leader
+        nomad = (outside.nomad.state.index, *leader)
         cloud = (outside.cloud.version,) if Source.CLOUD in sources else ()
         return (*stamp, *nomad, *cloud)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from models.job_types import DEFAULT_REGISTRY
+from models.ports import Clock
 from simulator.behaviour import Behaviour, ScriptedTasks
 from simulator.catalogues.memory import MemoryCatalogue
 from simulator.catalogues.options import CatalogueOptions, catalogue_of
@@ -26,7 +27,7 @@ from simulator.nomad.cluster import NomadCluster
 from simulator.nomad.rows import Options
 from simulator.nomad.tasks import TaskDriver
 from simulator.store import MemoryStore
-from simulator.timeline import Timeline
+from simulator.timeline import MachineClock, Timeline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,22 +83,27 @@ class Systems:
     tasks: ScriptedTasks
     faults: Faults
     ids: SeededIds
+    store_clock: MachineClock
     lens: Lens = field(default_factory=Lens)
     catalogue: SimulatedCatalogue | None = None
 
     @property
     def timeline(self) -> Timeline:
-        """The clock that everything here goes by."""
+        """The time of the world, by which everything happens; each machine has its own clock."""
         return self.outside.timeline
 
-    def cloud_port(self) -> ShownCloud:
-        """The cloud as a controller sees it; each process has its own client."""
-        return ShownCloud(self.outside.cloud, self.faults, self.lens)
+    def cloud_port(self, clock: Clock | None = None) -> ShownCloud:
+        """The cloud as a controller sees it; each process has its own client and clock."""
+        return ShownCloud(self.outside.cloud, self.faults, self.lens, clock)
 
-    def nomad_port(self, deployment: str) -> ShownNomad:
-        """Nomad as a controller sees it; each process has its own client."""
+    def nomad_port(self, deployment: str, clock: Clock | None = None) -> ShownNomad:
+        """Nomad as a controller sees it; each process has its own client and clock."""
         return ShownNomad(
-            self.outside.nomad, deployment=deployment, faults=self.faults, lens=self.lens
+            self.outside.nomad,
+            deployment=deployment,
+            faults=self.faults,
+            lens=self.lens,
+            clock=clock,
         )
 
     def catalogue_port(self) -> MemoryCatalogue | None:
@@ -108,8 +114,8 @@ class Systems:
 def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) -> Systems:
     """Build a whole world on virtual time. The same scenario gives the same world."""
     timeline, faults = Timeline(), make_faults()
-    ids = SeededIds(scenario.seed)
-    store = MemoryStore(timeline, ids, faults, DEFAULT_REGISTRY)
+    ids, store_clock = SeededIds(scenario.seed), MachineClock(timeline)
+    store = MemoryStore(store_clock, ids, faults, DEFAULT_REGISTRY)
     tasks = ScriptedTasks(timeline, store, behaviours=scenario.behaviours, seed=scenario.seed)
     return Systems(
         scenario=scenario,
@@ -119,4 +125,5 @@ def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) ->
         faults=faults,
         ids=ids,
         catalogue=catalogue_of(scenario.catalogue, timeline, scenario.seed),
+        store_clock=store_clock,
     )

@@ -15,6 +15,38 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """When every simulated world begins."""
 
 
+class MachineClock:
+    """The clock of one machine: its wall clock may be set wrong, its monotonic one never jumps.
+
+    Implements `Clock`.
+    """
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._off = timedelta(0)
+
+    @property
+    def is_true(self) -> bool:
+        """The wall clock shows the time of the world."""
+        return not self._off
+
+    def now(self) -> datetime:
+        """What the wall clock shows."""
+        return self._timeline.now() + self._off
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow, whatever is done to the wall clock."""
+        return self._timeline.monotonic()
+
+    def jump(self, by: timedelta) -> None:
+        """Let the wall clock jump, back when `by` is negative."""
+        self._off += by
+
+    def set_right(self) -> None:
+        """Let the wall clock show the time of the world again."""
+        self._off = timedelta(0)
+
+
 class Timeline:
     """A clock that only moves when told, and the events that wait on it. Implements `Clock`."""
 

@@ -13,15 +13,16 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from models.errors import NotFound
 from models.fleet import DEPLOYMENT_METADATA
 from models.lifecycle import FINAL, IN_FLIGHT, ON_WORKER, Status
 from models.parameters import in_force
 from models.records import Job, LedgerRow, RetireCause, Run, StatusChange, Worker, WorkerState
-from models.settings import Settings, settings_kept
+from models.settings import PoolSettings, Settings, settings_kept
 from simulator.cloud.servers import CloudServer
 from simulator.store.tables import Tables, is_open
 from simulator.systems import Systems
-from simulator.witness import Intents, Words
+from simulator.witness import A_MINUTE, Intents, Losses, Words
 
 RESTS = FINAL | {Status.PROCESSED}
 """Where a job may stay for ever: publication, which takes on from processed, is yet to come."""
@@ -84,12 +85,18 @@ class Truth:
         self.violations: list[Breach] = []
         self.deletions = 0
         """Machines of ours that ended because their deletion was asked for."""
+        self._pass_began = systems.timeline.now()
+        self._index_then = 0
+        self._deleting: dict[int, int] = {}
+        self._caps_then: PoolSettings | None = None
         self._systems = systems
         self._deployment = deployment
         self._settings: tuple[Mapping[str, Any], Settings] | None = None
         self._jobs: dict[int, None] = {}
         self._workers: dict[int, None] = {}
         self._capped: tuple[object, ...] = ()
+        self._accepted = 0
+        self._used: dict[str, int] = {}
         self._reasons = Reasons()
         self._watch(systems.store.tables)
         systems.tasks.reports = Words(systems.store, systems.store.tables, self._tell)
@@ -105,7 +112,9 @@ class Truth:
         tables.runs.watch(Touched[Run, int](lambda run: run.job_id, self._jobs))
         tables.workers.watch(Touched[Worker, int](lambda worker: worker.id, self._workers))
         tables.ledger.watch(self._reasons)
-        tables.intents.watch(Intents(tables, self._tell))
+        tables.intents.watch(Intents(tables, self._tell, lambda: self._pass_began))
+        tables.workers.watch(self)
+        tables.workers.watch(Losses(self._tell, self._server, self._serves))
 
     def _tell(self, invariant: str, subject: str, what: str) -> None:
         self.violations.append(Breach(invariant=invariant, subject=subject, what=what))
@@ -119,14 +128,33 @@ class Truth:
         if everything:
             self._jobs.update(dict.fromkeys(tables.jobs))
             self._workers.update(dict.fromkeys(tables.workers))
-            self._capped = ()
+            self._capped, self._used = (), {}
         self.violations += [*self._of_jobs(tables), *self._of_workers(tables)]
+        if len(tables.jobs) < self._accepted:
+            self._tell("I3", "jobs", f"of {self._accepted} jobs {len(tables.jobs)} are left")
+        self._accepted = len(tables.jobs)
         versions = self._systems.outside.cloud.version, tables.workers.version
-        capped = *versions, self.settings().pool
-        if capped != self._capped:
-            self._capped = capped
+        pool = self.settings().pool
+        if (*versions, pool) != self._capped:
+            self._capped = (*versions, pool)
             self.violations += self._over_caps(tables)
+        self._caps_then = pool
         return self.violations
+
+    def a_pass_begins(self) -> None:
+        """A pass begins that sees the world as it is from now on."""
+        self._pass_began = self._systems.store_clock.now()
+        self._index_then = self._systems.outside.nomad.state.index
+
+    def moved(self, before: Worker | None, after: Worker | None) -> None:
+        """Note when a deletion is committed. See `simulator.store.rows.Watcher`."""
+        del before
+        if (
+            after is not None
+            and after.state is WorkerState.DELETING
+            and after.id not in self._deleting
+        ):
+            self._deleting[after.id] = self._index_then
 
     def _of_jobs(self, tables: Tables) -> Iterator[Breach]:
         for job_id in self._jobs:
@@ -146,7 +174,7 @@ class Truth:
 
     def _ended(self, server: CloudServer) -> None:
         """I1: a machine whose deletion was asked for ends; nothing may be live on its node."""
-        if not server.doomed or not self._is_ours(server):
+        if not server.doomed or server.taken_by_others or not self._is_ours(server):
             return
         self.deletions += 1
         worker = self._worker_of(server.id)
@@ -154,19 +182,49 @@ class Truth:
         allowed = retirement is not None and (
             retirement.forced or retirement.cause not in OURS_TO_DELETE
         )
-        live = [
-            alloc.id
-            for node in self._systems.outside.nomad.state.nodes.by_id()
-            if node.server_id == server.id
-            for alloc in self._systems.outside.nomad.state.live_on(node.id)
-        ]
+        live = self._live_on(server.id, worker)
         if live and not allowed:
             what = f"its server ends with {len(live)} live allocations, first {live[0]}"
             self.violations.append(Breach(invariant="I1", subject=server.name, what=what))
 
+    def _live_on(self, server_id: str, worker: Worker | None) -> list[str]:
+        """What is live on the nodes of a server, but for what came because its node was opened
+        after the last look at it, by other hands, or by joining eligible where Nomad has nodes do
+        so: no protocol of ours can keep that away.
+        """
+        nomad = self._systems.outside.nomad
+        looked, opened = self._looked_at(worker), nomad.nodes.opened.get(server_id, ())
+        return [
+            alloc.id
+            for node in nomad.state.nodes.by_id()
+            if node.server_id == server_id
+            for alloc in nomad.state.live_on(node.id)
+            if not any(looked < index < alloc.create_index for index in opened)
+        ]
+
+    def _looked_at(self, worker: Worker | None) -> int:
+        """The index up to which a worker's node is known to have been as it was seen."""
+        if worker is None:
+            return self._index_then
+        seen = worker.retirement.modify_index if worker.retirement else None
+        return seen or self._deleting.get(worker.id, self._index_then)
+
+    def is_others_doing(self, breach: Breach) -> bool:
+        """A controller sees work on a worker that goes, which others have brought there."""
+        name = breach.subject.removeprefix("worker:")
+        workers = self._systems.store.tables.workers.newest_first()
+        worker = next((w for w in workers if w.name == name), None)
+        if breach.invariant != "I1" or worker is None or worker.server_id is None:
+            return False
+        opened = self._systems.outside.nomad.nodes.opened.get(worker.server_id, [0])
+        return opened[-1] > self._looked_at(worker)
+
     def _over_caps(self, tables: Tables) -> Iterator[Breach]:
-        """I4: every server of ours, and every create that may still make one, counts."""
+        """I4: every server of ours, and every create that may still make one, counts. A pass goes
+        by the caps that it found: those of the look before count as well.
+        """
         pool, servers = self.settings().pool, self.servers()
+        before = self._caps_then or pool
         intended = [
             w
             for w in tables.open_workers.of(True)
@@ -177,11 +235,13 @@ class Truth:
         vcpus = sum(s.flavor.vcpus for s in servers)
         vcpus += sum(flavors[w.flavor].vcpus for w in intended)
         for what, used, cap in (
-            ("servers", workers, pool.max_workers),
-            ("vCPUs", vcpus, pool.vcpu_budget),
+            ("servers", workers, max(pool.max_workers, before.max_workers)),
+            ("vCPUs", vcpus, max(pool.vcpu_budget, before.vcpu_budget)),
         ):
-            if used > cap:
+            # Above a cap that was lowered since they go one by one, and nothing may be added.
+            if used > max(cap, self._used.get(what, 0)):
                 yield Breach(invariant="I4", subject="pool", what=f"{used} {what}, cap {cap}")
+            self._used[what] = used
 
     def servers(self) -> list[CloudServer]:
         """Every server of this deployment that the cloud still lists."""
@@ -190,13 +250,29 @@ class Truth:
     def settings(self) -> Settings:
         """The live parameters in force."""
         kept = self._systems.store.tables.parameters
-        values = in_force({key: kept[key] for key in kept}, self._systems.timeline.now())
+        values = in_force({key: kept[key] for key in kept}, self._systems.store_clock.now())
         if self._settings is None or self._settings[0] != values:
             self._settings = (values, settings_kept(values))
         return self._settings[1]
 
     def _is_ours(self, server: CloudServer) -> bool:
         return server.wanted.metadata.get(DEPLOYMENT_METADATA) == self._deployment
+
+    def _server(self, server_id: str) -> CloudServer | None:
+        try:
+            server = self._systems.outside.cloud.server(server_id)
+        except NotFound:
+            return None
+        return None if server.is_deleted else server
+
+    def _serves(self, server_id: str) -> bool:
+        """A node of this server is ready and has been for a minute: nobody can think otherwise."""
+        now = self._systems.timeline.now()
+        return any(
+            node.status == "ready" and now - node.status_at > A_MINUTE
+            for node in self._systems.outside.nomad.state.nodes.by_id()
+            if node.server_id == server_id
+        )
 
     def _made(self, worker: Worker) -> bool:
         wanted = str(worker.intent_id)

@@ -1,28 +1,40 @@
-"""What only the moment shows: whose intents and whose words were accepted (I2, I6).
+"""What only the moment shows: whose intents and words were accepted, and what was believed gone.
 
-A table tells how things are, not who made them so. These two stand where it happens: one watches
-the intents as they are written, the other hears what programs on workers say to the store.
+A table tells how things are, not who made them so, nor what the world was like then. These stand
+where it happens: they watch intents and workers as they are written, and hear what programs
+on workers say to the store (I2, I6, I9, I12).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from models.lifecycle import Status
+from models.pauses import pause_of_loop
 from models.ports import Claim, Placement, RunReports, RunResult
-from models.records import Intent
+from models.records import Intent, RetireCause, Worker
+from simulator.cloud.servers import CloudServer
 from simulator.store.tables import Tables
 
 Tell = Callable[[str, str, str], None]
 """Is told of a breach: which invariant, of what, and how."""
 
 
-class Intents:
-    """I6: an intent is accepted from the holder of its lease alone. Watches the intents."""
+A_MINUTE = timedelta(minutes=1)
 
-    def __init__(self, tables: Tables, tell: Tell) -> None:
-        self._tables, self._tell = tables, tell
+UNHEALTHY_ONLY = frozenset({RetireCause.STALE, RetireCause.SERVER_ERROR, RetireCause.VANISHED})
+"""Causes for which only a worker may go that does not serve."""
+
+
+class Intents:
+    """I6: an intent is accepted from the holder of its lease alone. I12: and not while its loop is
+    paused. Watches the intents; `began` tells when the pass under way began.
+    """
+
+    def __init__(self, tables: Tables, tell: Tell, began: Callable[[], datetime]) -> None:
+        self._tables, self._tell, self._began = tables, tell, began
 
     def moved(self, before: Intent | None, after: Intent | None) -> None:
         """See `simulator.store.rows.Watcher`."""
@@ -35,6 +47,49 @@ class Intents:
                 f"{after.kind} of epoch {after.epoch} was accepted, {after.lease} is with {holder}"
             )
             self._tell("I6", after.subject, what)
+        pauses = self._tables.pauses
+        stopped = pause_of_loop([pauses[key] for key in pauses], after.lease) if pauses else None
+        # One that came in the middle of the pass is for the next.
+        if stopped is not None and stopped.until is None and stopped.since < self._began():
+            what = f"{after.kind} was begun though {stopped.target} is paused by {stopped.by}"
+            self._tell("I12", after.subject, what)
+
+
+class Losses:
+    """I9: who begins to go for having failed has failed, and what is held gone is gone. Watches
+    the workers; `find` and `serves` tell how things really are.
+    """
+
+    def __init__(
+        self,
+        tell: Tell,
+        find: Callable[[str], CloudServer | None],
+        serves: Callable[[str], bool],
+    ) -> None:
+        self._tell, self._find, self._serves = tell, find, serves
+
+    def moved(self, before: Worker | None, after: Worker | None) -> None:
+        """See `simulator.store.rows.Watcher`."""
+        if after is None or before is None or after.server_id is None:
+            return
+        subject = f"worker:{after.name}"
+        server = self._find(after.server_id)
+        held_gone = after.gone_at is not None and before.gone_at is None
+        if held_gone and server is not None:
+            self._tell("I9", subject, f"was held gone, but its server is {server.status}")
+        cause = _begun(before, after)
+        if cause in UNHEALTHY_ONLY and _is_well(server) and self._serves(after.server_id):
+            self._tell("I9", subject, f"begins to go as {cause}, but it serves")
+
+
+def _begun(before: Worker, after: Worker) -> RetireCause | None:
+    """For what cause a worker begins to go with this change, if it does."""
+    begun = before.retirement is None and after.retirement is not None
+    return after.retirement.cause if begun and after.retirement else None
+
+
+def _is_well(server: CloudServer | None) -> bool:
+    return server is not None and server.status == "ACTIVE" and not server.doomed
 
 
 class Words:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from controller.cli.lives import place_of, through_lives
 from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
 from controller.cli.session import examples
 from controller.simulate.plot import draw
@@ -27,8 +27,6 @@ app = typer.Typer()
 SHOW_EVERY = timedelta(minutes=10)
 """How much virtual time passes between two looks of the progress bar."""
 
-_PLACE = re.compile(r"(-?\d+)@(\d+)")
-
 
 @app.command(
     epilog=examples(
@@ -37,6 +35,7 @@ _PLACE = re.compile(r"(-?\d+)@(\d+)")
         "hrsi simulate --from-catalogue --days 7 --faults all",
         "hrsi simulate --workers-max 50 --jobs-per-day 4000 --json",
         "hrsi simulate --faults all --replay 7@12034",
+        "hrsi simulate --lives 0..200",
     )
 )
 def simulate(
@@ -64,13 +63,22 @@ def simulate(
         str | None,
         typer.Option("--replay", metavar="SEED@STEP", help="Tell what led to this step instead."),
     ] = None,
+    lives: Annotated[
+        str | None,
+        typer.Option(metavar="A..B", help="Live short hard lives instead, one per seed A to B-1."),
+    ] = None,
 ) -> None:
     """Simulate days of production: the real loops and rules, a virtual clock, everything else made.
 
     Jobs arrive as they do in production (docs/simulate.md says how), and it goes on until all is
     quiet again. The invariants are checked after every step. The same seed and options give the
-    same report, except for its `wall_s`.
+    same report, except for its `wall_s`. With --lives everything is drawn from the seed, and as
+    much as can go wrong does, between the first step of a worker's deletion and the last above all.
     """
+    if lives is not None:
+        with _quiet():
+            through_lives(lives, replay_at, as_json=as_json)
+        return
     options = Options(
         days=days,
         workers=workers_max,
@@ -91,22 +99,15 @@ def simulate(
         plot.write_text(draw(options, outcome), encoding="utf-8")
     _tell(outcome, as_json=as_json)
     if outcome.broken is not None:
-        complain(f"{outcome.broken}\nReplay it: {_replay_command(options, outcome)}")
+        complain(outcome.broken)
         raise typer.Exit(EXIT_FAILED)
 
 
 def say_story(options: Options, place: str) -> None:
     """Run again to a step and print the story there. Raises `ConfigurationError`."""
-    found = _PLACE.fullmatch(place)
-    if found is None:
-        raise ConfigurationError(f"--replay {place}: it is SEED@STEP, such as 7@12034")
-    seed, step = int(found[1]), int(found[2])
+    seed, step = place_of(place)
     for line in replay(options.seeded(seed), step).splitlines():
         say(line)
-
-
-def _replay_command(options: Options, outcome: Outcome) -> str:
-    return f"{options.command()} --replay {options.seed}@{outcome.steps}"
 
 
 def _watched(options: Options) -> Outcome:

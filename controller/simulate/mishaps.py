@@ -1,65 +1,78 @@
-"""What goes wrong in a simulation, by level: calls that fail, machines that are lost, crashes.
+"""What goes wrong in a simulation, by level: calls that fail, everything outside, the controllers.
 
 `none` is a world in which everything works. `some` is a bad week in production pressed into a day;
-`all` is ten times that. Both are drawn from the seed.
+`all` is ten times that. Both draw from everything that can go wrong (`simulator.faults`,
+`simulator.mishaps`, and `TROUBLES` here), by the seed.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
+from types import MappingProxyType
+from typing import TypeAlias
 
 from controller.simulate.scenario import BEHAVIOURS, FaultLevel, Options
 from controller.simulation import Simulation
 from simulator.behaviour import Behaviour, Ending
-from simulator.cloud.options import BootFailure
 from simulator.faults import Fault, Faults
+from simulator.mishaps import MISHAPS, calm
 
-PEOPLE = frozenset({"store.submit", "store.set_parameter"})
-"""Calls that are not the controller's: what people and the simulation itself ask for works."""
+Trouble: TypeAlias = Callable[[Simulation, Random], bool]
 
-AWAY_SECONDS = (30, 600)
-"""How long a node that is heard again was silent."""
+CLOCK_JUMP = 120
+"""By how many seconds a controller's wall clock may jump at most, ahead or back."""
 
-LATE_SECONDS = (1, 20)
 
-BOOTED_BY = timedelta(minutes=10)
-"""After which a name that never joins is an ordinary one again: its server has long been ACTIVE."""
+def _controller_dies(sim: Simulation, chance: Random) -> bool:
+    sim.crash(chance.randrange(len(sim.processes)))
+    return True
+
+
+def _clock_jumps(sim: Simulation, chance: Random) -> bool:
+    clock = chance.choice(sim.clocks)
+    clock.jump(timedelta(seconds=chance.uniform(-CLOCK_JUMP, CLOCK_JUMP)))
+    return True
+
+
+def _outside(name: str) -> Trouble:
+    return lambda sim, chance: MISHAPS[name](sim.systems, chance)
+
+
+TROUBLES: Mapping[str, Trouble] = MappingProxyType(
+    {
+        **{name: _outside(name) for name in MISHAPS},
+        "controller_dies": _controller_dies,
+        "clock_jumps": _clock_jumps,
+    }
+)
+"""Everything that may happen to a simulated world besides failing calls, by name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wear:
-    """How often things go wrong. `calls` are shares of all calls, `endings` of all runs; the rest
-    is times a day: nodes that fall silent and come back, machines that vanish, allocations that
-    Nomad loses, placements that come late, boots that fail, and servers that never join.
+    """How often things go wrong. `calls` are shares of all calls, `endings` of all runs;
+    `troubles` are times a day, by their names in `TROUBLES`.
     """
 
     calls: Mapping[Fault, float] = field(default_factory=dict)
     endings: Mapping[Ending, float] = field(default_factory=dict)
-    silent_nodes: float = 0
-    vanished_servers: float = 0
-    lost_allocations: float = 0
-    late_placements: float = 0
-    failed_boots: float = 0
-    stuck_boots: float = 0
-    never_joined: float = 0
+    troubles: Mapping[str, float] = field(default_factory=dict)
 
     def times(self, factor: float) -> Wear:
         """The same, that much as often."""
         return Wear(
             calls={fault: rate * factor for fault, rate in self.calls.items()},
             endings={ending: share * factor for ending, share in self.endings.items()},
-            silent_nodes=self.silent_nodes * factor,
-            vanished_servers=self.vanished_servers * factor,
-            lost_allocations=self.lost_allocations * factor,
-            late_placements=self.late_placements * factor,
-            failed_boots=self.failed_boots * factor,
-            stuck_boots=self.stuck_boots * factor,
-            never_joined=self.never_joined * factor,
+            troubles={name: rate * factor for name, rate in self.troubles.items()},
         )
 
+
+OFTEN = ("placement_late", "node_silent_for_a_while", "allocation_lost", "boot_spawn")
+"""What happens several times in a bad week; the rest happens about once."""
 
 SOME = Wear(
     calls={
@@ -67,6 +80,9 @@ SOME = Wear(
         Fault.TIMEOUT: 0.001,
         Fault.LOST_REPLY: 0.001,
         Fault.THROTTLED: 0.001,
+        Fault.SERVER_ERROR: 0.001,
+        Fault.STALE: 0.001,
+        Fault.CUT_SHORT: 0.001,
         Fault.CRASH: 0.00002,
         Fault.CRASH_AFTER: 0.00002,
     },
@@ -76,13 +92,7 @@ SOME = Wear(
         Ending.SILENT_EXIT: 0.003,
         Ending.HANG: 0.001,
     },
-    silent_nodes=4,
-    vanished_servers=1,
-    lost_allocations=4,
-    late_placements=6,
-    failed_boots=4,
-    stuck_boots=2,
-    never_joined=2,
+    troubles={name: 4 if name in OFTEN else 1 for name in TROUBLES},
 )
 
 LEVELS: Mapping[FaultLevel, Wear] = {
@@ -94,8 +104,7 @@ LEVELS: Mapping[FaultLevel, Wear] = {
 
 def faults_of(options: Options) -> Faults:
     """What goes wrong with calls."""
-    wear = LEVELS[options.faults]
-    return Faults(rates=wear.calls, seed=options.seed, spared=PEOPLE)
+    return Faults(rates=LEVELS[options.faults].calls, seed=options.seed)
 
 
 def behaviours_of(options: Options) -> dict[str, Behaviour]:
@@ -105,65 +114,41 @@ def behaviours_of(options: Options) -> dict[str, Behaviour]:
 
 
 class Mishaps:
-    """Lets things go wrong outside, at moments drawn from the seed, until `until` has passed."""
+    """Lets things go wrong at moments drawn from the seed, until `until` has passed: then the world
+    is left in peace. `happened` counts what did, by name.
+    """
 
-    def __init__(self, sim: Simulation, options: Options, until: timedelta) -> None:
+    def __init__(self, sim: Simulation, wear: Wear, until: timedelta) -> None:
+        self.happened: Counter[str] = Counter()
         self._sim = sim
-        self._chance = Random(f"mishaps:{options.seed}")
+        self._chance = Random(f"mishaps:{sim.plan.scenario.seed}")
         self._until = sim.systems.timeline.now() + until
-        wear = LEVELS[options.faults]
-        for rate, happen in (
-            (wear.silent_nodes, self._silence_node),
-            (wear.vanished_servers, self._vanish_server),
-            (wear.lost_allocations, self._lose_allocation),
-            (wear.late_placements, self._delay_placement),
-            (wear.failed_boots, lambda: self._fail_boot(BootFailure.SPAWN)),
-            (wear.stuck_boots, lambda: self._fail_boot(BootFailure.NEVER_ENDS)),
-            (wear.never_joined, self._never_join),
-        ):
-            if rate:
-                self._again(timedelta(days=1) / rate, happen)
+        self._wear = wear
+        self._rate = sum(wear.troubles.values())
+        if self._rate:
+            self._next()
+            sim.systems.timeline.after(until, self._peace)
 
-    def _again(self, mean: timedelta, happen: Callable[[], None]) -> None:
-        """Let it happen after a wait, and then again, as often as `mean` says."""
+    def _next(self) -> None:
+        """Let something happen after a wait, and then again, as often as the wear says."""
+        timeline, chance = self._sim.systems.timeline, self._chance
+        timeline.after(timedelta(days=1) / self._rate * chance.expovariate(1), self._happen)
 
-        def event() -> None:
-            if timeline.now() < self._until:
-                happen()
-                self._again(mean, happen)
+    def _happen(self) -> None:
+        if self._sim.systems.timeline.now() >= self._until:
+            return
+        troubles, chance = self._wear.troubles, self._chance
+        name = chance.choices(list(troubles), list(troubles.values()))[0]
+        if TROUBLES[name](self._sim, chance):
+            self.happened[name] += 1
+        self._next()
 
-        timeline = self._sim.systems.timeline
-        timeline.after(mean * self._chance.expovariate(1), event)
+    def _peace(self) -> None:
+        leave_in_peace(self._sim)
 
-    def _silence_node(self) -> None:
-        nomad = self._sim.systems.outside.nomad
-        nodes = nomad.state.nodes.by_id()
-        if nodes:
-            away = timedelta(seconds=self._chance.uniform(*AWAY_SECONDS))
-            nomad.lose_node(self._chance.choice(nodes).id, away)
 
-    def _vanish_server(self) -> None:
-        servers = self._sim.truth.servers()
-        if servers:
-            self._sim.systems.outside.cloud.vanish(self._chance.choice(servers).id)
-
-    def _lose_allocation(self) -> None:
-        nomad = self._sim.systems.outside.nomad
-        live = list(nomad.state.allocs.live)
-        if live:
-            nomad.lose_allocation(self._chance.choice(live))
-
-    def _delay_placement(self) -> None:
-        late = timedelta(seconds=self._chance.uniform(*LATE_SECONDS))
-        self._sim.systems.outside.nomad.delay_next_placement(late)
-
-    def _fail_boot(self, how: BootFailure) -> None:
-        self._sim.systems.outside.cloud.fail_boots(how)
-
-    def _never_join(self) -> None:
-        booting = [server for server in self._sim.truth.servers() if server.boot_pending]
-        if booting:
-            name = self._chance.choice(booting).name
-            names = self._sim.systems.outside.machines.never_join
-            names.add(name)
-            self._sim.systems.timeline.after(BOOTED_BY, lambda: names.discard(name))
+def leave_in_peace(sim: Simulation) -> None:
+    """From here on nothing goes wrong but what is under way."""
+    calm(sim.systems)
+    for clock in sim.clocks:
+        clock.set_right()

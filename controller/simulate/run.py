@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from controller.simulate.inputs import listed_by
-from controller.simulate.mishaps import Mishaps, behaviours_of, faults_of
+from controller.simulate.mishaps import LEVELS, Mishaps, behaviours_of, faults_of
 from controller.simulate.report import (
     PROCESSED,
     Meter,
@@ -63,6 +63,7 @@ class Run:
             faults=lambda: faults_of(options),
             parameters=parameters(options),
             skipping=skipping,
+            command=options.command(),
         )
         self.sim = Simulation(plan)
         self.meter = Meter()
@@ -70,7 +71,7 @@ class Run:
         self._listed: frozenset[Acquisition] | None = None
         self.began = self.sim.systems.timeline.now()
         self.sim.systems.outside.cloud.on_gone.append(self.meter.ended)
-        Mishaps(self.sim, options, options.span)
+        self.mishaps = Mishaps(self.sim, LEVELS[options.faults], options.span)
         for arrival in arrivals(options):
             self._announce(arrival)
         self._sample_every(options.span / SAMPLES)
@@ -101,7 +102,7 @@ class Run:
                 left = len(self._without_job())
                 missing = f", {left} images of the catalogue without a job" if left else ""
                 message = f"I3, I5: not quiet {hours:g} h after the last arrival{missing}"
-                raise InvariantBroken(f"{message}\n{self.sim.story()}")
+                raise self.sim.broken(message)
             yield from self.sim.turns()
 
     def _is_over(self) -> bool:

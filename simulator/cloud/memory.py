@@ -1,22 +1,32 @@
-"""The port `Cloud` in memory: the simulated cloud on virtual time, with faults on order."""
+"""The port `Cloud` in memory: the simulated cloud on virtual time, with faults on order.
+
+It fails as the adapter over HTTP does: what that one can see to be wrong is an error here, and what
+it cannot (servers of a down cell that an old Nova leaves out) is the same answer here.
+"""
 
 from __future__ import annotations
 
 from base64 import b64encode
+from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
 from models.errors import NotFound, PortError, Throttled, Unavailable, Unknown
 from models.images import IMAGE_PREFIX
-from models.ports import ImageOrder, ServerOrder
+from models.ports import Clock, ImageOrder, ServerOrder
 from models.world import CloudSnapshot, ImageList, Quota, Server
+from simulator.cloud.options import NOVA_FAILED
 from simulator.cloud.servers import CloudServer, Image, Wanted
 from simulator.cloud.state import SimulatedCloud
 from simulator.faults import Crash, Fault, Faults
 
 THROTTLED_FOR = timedelta(seconds=2)
 """When a throttled caller is told to come back; the HTTP face says the same."""
+
+REMEMBERED = 4
+"""How many lists ago a stale one may be."""
 
 Answer = TypeVar("Answer")
 
@@ -27,9 +37,13 @@ class MemoryCloud:
     per call.
     """
 
-    def __init__(self, cloud: SimulatedCloud, faults: Faults | None = None) -> None:
+    def __init__(
+        self, cloud: SimulatedCloud, faults: Faults | None = None, clock: Clock | None = None
+    ) -> None:
         self._cloud = cloud
         self._faults = faults or Faults()
+        self._clock = clock or cloud.timeline
+        self._before: deque[CloudSnapshot] = deque(maxlen=REMEMBERED)
         self._number = 0
         self._lists = 0
         self._listed: tuple[int, tuple[Server, ...]] = (-1, ())
@@ -37,7 +51,7 @@ class MemoryCloud:
 
     def snapshot(self) -> CloudSnapshot:
         """All servers as they are now; quota, flavors and images up to a minute old."""
-        return self._read("cloud.snapshot", self._look)
+        return self._read("cloud.snapshot", self._look, self._look_back)
 
     def create(self, order: ServerOrder) -> str:
         """Accept a server. See the port for what it raises."""
@@ -62,12 +76,16 @@ class MemoryCloud:
 
     def exists(self, server_id: str) -> bool:
         """False for a server that is not there or DELETED."""
+        cloud = self._cloud
 
         def look() -> bool:
             try:
-                return not self._cloud.server(server_id).is_deleted
+                server = cloud.server(server_id)
             except NotFound:
                 return False
+            if server.cell_down and not cloud.options.shows_down_cells:
+                raise Unavailable(f"cloud.exists: 500 {NOVA_FAILED}")
+            return not server.is_deleted
 
         return self._read("cloud.exists", look)
 
@@ -112,14 +130,14 @@ class MemoryCloud:
     def _look(self) -> CloudSnapshot:
         cloud = self._cloud
         with cloud.lock:
-            now = cloud.timeline.now()
+            now = self._clock.now()
             if self._listed[0] != cloud.version:
-                self._listed = (cloud.version, tuple(s.as_listed() for s in cloud.servers()))
+                self._listed = (cloud.version, self._list())
             servers = self._listed[1]
             if self._slow is None or now - self._slow.at >= cloud.options.quota_age:
                 self._slow = _SlowPart(cloud, self._images())
             self._number += 1
-            return CloudSnapshot(
+            snapshot = CloudSnapshot(
                 number=self._number,
                 requested_at=now,
                 servers=servers,
@@ -129,6 +147,20 @@ class MemoryCloud:
                 images=self._slow.images,
                 worker_images=self._slow.worker_images,
             )
+            self._before.append(snapshot)
+            return snapshot
+
+    def _look_back(self) -> CloudSnapshot:
+        """What was so some lists ago, as of now. A client that asks for the first time has none."""
+        if not self._before:
+            return self._look()
+        self._number += 1
+        return replace(self._before[0], number=self._number, requested_at=self._clock.now())
+
+    def _list(self) -> tuple[Server, ...]:
+        stubs = self._cloud.options.shows_down_cells
+        listed = (s for s in self._cloud.servers() if stubs or not s.cell_down)
+        return tuple(server.as_listed() for server in listed)
 
     def _wanted(self, order: ServerOrder) -> Wanted:
         cloud = self._cloud
@@ -144,12 +176,21 @@ class MemoryCloud:
             user_data=_encoded(order.user_data),
         )
 
-    def _read(self, operation: str, look: Callable[[], Answer]) -> Answer:
+    def _read(
+        self,
+        operation: str,
+        look: Callable[[], Answer],
+        look_back: Callable[[], Answer] | None = None,
+    ) -> Answer:
         fault = self._faults.take(operation)
         _fail_before(operation, fault)
         if fault in {Fault.TIMEOUT, Fault.LOST_REPLY}:
             raise Unavailable(f"{operation}: no answer within the deadline")
-        answer = look()
+        if fault is Fault.SERVER_ERROR:
+            raise Unavailable(f"{operation}: 500 {NOVA_FAILED}")
+        if fault is Fault.CUT_SHORT:
+            raise Unavailable(f"{operation}: the list broke off")
+        answer = look_back() if fault is Fault.STALE and look_back else look()
         if fault is Fault.CRASH_AFTER:
             raise Crash
         return answer
@@ -159,6 +200,8 @@ class MemoryCloud:
         _fail_before(operation, fault)
         if fault is Fault.TIMEOUT:
             raise Unknown(f"{operation}: no answer within the deadline")
+        if fault is Fault.SERVER_ERROR:
+            raise Unknown(f"{operation}: 500 {NOVA_FAILED}")
         if fault is Fault.LOST_REPLY:
             self._do_unheard(effect, late)
             raise Unknown(f"{operation}: the connection ended before the answer")

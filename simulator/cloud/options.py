@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from models.job_types import FLAVORS, Flavor
 
 NO_VALID_HOST = "No valid host was found. "
 """Nova's words, the space at the end included."""
+
+DOWN_CELLS = (2, 69)
+"""The microversion from which on lists show stubs of servers in down cells; below they leave them
+out without a word."""
+
+SLOWER = 10
+"""How many times as long a slow boot takes."""
+
+NOVA_FAILED = (
+    "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/ and attach the "
+    "Nova API log if possible."
+)
 
 
 class BootFailure(StrEnum):
@@ -19,8 +33,26 @@ class BootFailure(StrEnum):
     """ERROR after a moment; the fault shows when the server is asked for by id, not in lists."""
     SPAWN = "spawn"
     """ERROR at the end of the boot, when every host has failed to start it."""
+    NETWORK = "network"
+    """ERROR when Neutron gives it no network."""
     NEVER_ENDS = "never_ends"
     """BUILD until it is deleted."""
+    SLOW = "slow"
+    """ACTIVE in the end, after `SLOWER` times as long."""
+
+
+SAID_OF: Mapping[BootFailure, str] = MappingProxyType(
+    {
+        BootFailure.SPAWN: (
+            "Exceeded maximum number of retries. Exhausted all hosts available for retrying build "
+            "failures for instance {}."
+        ),
+        BootFailure.NETWORK: (
+            "Build of instance {} aborted: Failed to allocate the network(s), not rescheduling."
+        ),
+    }
+)
+"""The fault of a server whose boot ends in ERROR on its host."""
 
 
 class SnapshotFailure(StrEnum):
@@ -85,3 +117,9 @@ class CloudOptions:
     """How old quota, flavors and images in a snapshot of the memory port may be."""
 
     seed: int = 0
+
+    @property
+    def shows_down_cells(self) -> bool:
+        """Whether lists have stubs of servers in down cells."""
+        major, _, minor = self.max_microversion.partition(".")
+        return (int(major), int(minor)) >= DOWN_CELLS

@@ -84,6 +84,9 @@ class CloudServer:
 
     cell_down: bool = False
     doomed: bool = False
+    """Its end was asked for."""
+    taken_by_others: bool = False
+    """Its end was asked for by somebody who is not this installation."""
     boot_pending: bool = True
     turn: int = 0
     """Grows when the future of the server changes, so that what was planned before is void."""

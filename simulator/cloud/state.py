@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -28,7 +28,8 @@ from simulator.cloud.admission import (
     check_sizes,
     recheck_quota,
 )
-from simulator.cloud.options import NO_VALID_HOST, BootFailure, CloudOptions
+from simulator.cloud.options import NO_VALID_HOST, SAID_OF, SLOWER, BootFailure, CloudOptions
+from simulator.cloud.ordered import Ordered
 from simulator.cloud.servers import CloudServer, Image, Wanted
 from simulator.cloud.snapshots import Snapshots
 from simulator.ids import named_id
@@ -66,8 +67,7 @@ class SimulatedCloud:
         self.deleted = 0
         self._chance = Random(self.options.seed)
         self._servers: dict[str, CloudServer] = {}
-        self._boot_failures: deque[tuple[BootFailure, str | None]] = deque()
-        self._delete_failures = 0
+        self.ordered = Ordered()
         self.flavors = {named_id("flavor", f.name): f for f in self.options.flavors}
         self.networks = {named_id("network", name): name for name in self.options.networks}
         self.security_groups = {
@@ -138,9 +138,13 @@ class SimulatedCloud:
     def create(self, wanted: Wanted) -> CloudServer:
         """Accept a server, which then boots or fails by itself.
 
-        Raises `Malformed`, `Conflict` or `QuotaExceeded` with Nova's texts; nothing was made then.
+        Raises `Malformed`, `Conflict` or `QuotaExceeded` with Nova's texts, or what was ordered;
+        nothing was made then.
         """
         with self.lock:
+            refusal = self.ordered.refusal()
+            if refusal is not None:
+                raise refusal
             flavor = self._checked(wanted)
             now = self.timeline.now()
             self.created += 1
@@ -157,10 +161,11 @@ class SimulatedCloud:
             self._boot(server)
             return server
 
-    def delete(self, server_id: str) -> None:
+    def delete(self, server_id: str, *, by_others: bool = False) -> None:
         """Accept the end of a server; asking again while it ends changes nothing.
 
-        Raises `NotFound` with Nova's text for one that is not there or has ended.
+        `by_others`: somebody else of the project asks. Raises `NotFound` with Nova's text for one
+        that is not there or has ended.
         """
         with self.lock:
             server = self.server(server_id)
@@ -168,13 +173,13 @@ class SimulatedCloud:
                 raise NotFound(f"Instance {server_id} could not be found.")
             if server.doomed:
                 return
-            server.doomed = True
+            server.doomed, server.taken_by_others = True, by_others
             if server.in_cell0 or server.over_quota or server.task_state == "scheduling":
                 self._forget(server)  # it never reached a host
             else:
                 self.change(server, task_state="deleting")
                 if not server.boot_pending:
-                    self.later(server, self.options.delete_time, self._end)
+                    self._end_later(server)
 
     # ---- what people and tests do to it ----------------------------------------------------------
 
@@ -203,15 +208,11 @@ class SimulatedCloud:
         self.images_changed_at = self.timeline.now()
         self.version += 1
 
-    def fail_boots(self, how: BootFailure, times: int = 1, flavor: str | None = None) -> None:
-        """Let the next `times` boots (of a flavor) fail so."""
+    def set_quota(self, *, max_servers: int | None, max_vcpus: int | None) -> None:
+        """Let the project be granted more or less from now on; None: all it wants."""
         with self.lock:
-            self._boot_failures.extend([(how, flavor)] * times)
-
-    def fail_deletes(self, times: int = 1) -> None:
-        """Let the next `times` deletes end in ERROR on the host; asked again they work."""
-        with self.lock:
-            self._delete_failures += times
+            self.options = replace(self.options, max_servers=max_servers, max_vcpus=max_vcpus)
+            self.version += 1
 
     def break_server(self, server_id: str, message: str) -> None:
         """Put a server into ERROR with a fault, as when its host fails."""
@@ -242,12 +243,14 @@ class SimulatedCloud:
             self.later(server, self.options.error_time, self._find_no_host)
             return
         spread = 1 + self.options.boot_spread * self._chance.random()
+        if failure is BootFailure.SLOW:
+            spread, failure = spread * SLOWER, None
         boot = self.options.boot_time * spread
         self.later(server, min(boot * SCHEDULED, self.options.error_time), self._schedule)
         for part, task_state in BOOT_STEPS:
             self.later(server, boot * part, partial(self._step, task_state=task_state))
-        if failure is BootFailure.SPAWN:
-            self.later(server, boot, self._fail_to_spawn)
+        if failure is not None and failure in SAID_OF:
+            self.later(server, boot, partial(self._fail_to_boot, message=SAID_OF[failure]))
         elif failure is None:
             self.later(server, boot, self._start)
         else:
@@ -257,11 +260,7 @@ class SimulatedCloud:
         largest = self.options.largest_host_vcpus
         if largest is not None and server.flavor.vcpus > largest:
             return BootFailure.NO_VALID_HOST
-        for planned in self._boot_failures:
-            if planned[1] in {None, server.flavor.name}:
-                self._boot_failures.remove(planned)
-                return planned[0]
-        return None
+        return self.ordered.boot_failure(server.flavor.name)
 
     def _schedule(self, server: CloudServer) -> None:
         """Servers that were asked for together are only now seen to be too many together."""
@@ -286,20 +285,17 @@ class SimulatedCloud:
         server.boot_pending = False
         self._fail(server, NO_VALID_HOST, "building")
 
-    def _fail_to_spawn(self, server: CloudServer) -> None:
+    def _fail_to_boot(self, server: CloudServer, message: str) -> None:
         server.boot_pending = False
-        self._fail(
-            server,
-            "Exceeded maximum number of retries. Exhausted all hosts available for retrying "
-            f"build failures for instance {server.id}.",
-        )
+        server.turn += 1  # whatever was planned of this boot is void
+        self._fail(server, message.format(server.id))
         if server.doomed:
-            self.later(server, self.options.delete_time, self._end)
+            self._end_later(server)
 
     def _get_stuck(self, server: CloudServer) -> None:
         server.boot_pending = False
         if server.doomed:
-            self.later(server, self.options.delete_time, self._end)
+            self._end_later(server)
 
     def _start(self, server: CloudServer) -> None:
         server.boot_pending = False
@@ -310,14 +306,16 @@ class SimulatedCloud:
         self.change(server, status="ACTIVE", task_state=None, vm_state="active")
         if server.doomed:
             # Nova shows it ACTIVE for a moment although its end has been asked for.
-            self.later(server, self.options.delete_time, self._end)
+            self._end_later(server)
             return
         for listener in self.on_active:
             listener(server)
 
+    def _end_later(self, server: CloudServer) -> None:
+        self.later(server, self.options.delete_time + self.ordered.delay(), self._end)
+
     def _end(self, server: CloudServer) -> None:
-        if self._delete_failures:
-            self._delete_failures -= 1
+        if self.ordered.delete_fails():
             server.doomed = False
             self._fail(server, "Failed to terminate the instance on its host")
             return

@@ -29,7 +29,7 @@ import select
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from types import TracebackType
@@ -53,6 +53,17 @@ class Cut(Exception):
 
 class Hang(Exception):
     """Say nothing until the client gives up or the server stops, then end the connection."""
+
+
+def cut_short(response: Response) -> Response:
+    """The same answer, whose second half never comes: the connection ends in the middle."""
+    body = response.get_data()
+
+    def half() -> Iterator[bytes]:
+        yield body[: len(body) // 2]
+        raise Cut
+
+    return Response(half(), response.status, mimetype=response.mimetype)
 
 
 def stopping(request: Request) -> threading.Event:

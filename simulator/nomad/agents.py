@@ -86,6 +86,23 @@ class Agents:
         if agent.alive and agent.connected:
             self._nodes.registers_again(agent.machine.node_id)
 
+    def reboot(self, server_id: str) -> None:
+        """A machine starts again; one that never had an agent, or is gone, does not."""
+        agent = self._agents.get(self._node_of_server.get(server_id, ""))
+        if agent is not None:
+            self.boots(agent.machine)
+
+    def renew(self, server_id: str) -> None:
+        """A machine starts again without the data of its agent: its node has another id, and the
+        old one is missed sooner or later.
+        """
+        node_id = self._node_of_server.pop(server_id, "")
+        agent = self._agents.pop(node_id, None)
+        if agent is not None:
+            self._end_all(agent)
+            self._await_heartbeat(agent)
+            self.boots(replace(agent.machine, node_id=self._state.new_id()))
+
     def dies(self, server_id: str) -> None:
         """A machine is gone with all that ran on it; its server id never comes back."""
         agent = self._agents.pop(self._node_of_server.pop(server_id, ""), None)

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from simulator.nomad.agents import Agents, Surroundings
 from simulator.nomad.gc import Collector
-from simulator.nomad.jobs import Evaluated, Jobs
+from simulator.nomad.jobs import Evaluated, Jobs, Oddity
 from simulator.nomad.nodes import Machine, Nodes, Purged
 from simulator.nomad.rows import Options
 from simulator.nomad.scheduler import Scheduler
@@ -146,14 +146,47 @@ class NomadCluster:
         """
         self.scheduler.delay_next_placement(delay)
 
-    def answer_next_dispatch_with_phantom(self) -> None:
-        """Let the next dispatch answer with a child that does not exist; the real one is made."""
-        self.jobs.answer_with_phantom()
+    def spoil_next_dispatch(self, how: Oddity) -> None:
+        """Let the next dispatch that would make a child go wrong though it is answered."""
+        with self.lock:
+            self.jobs.spoil_dispatch(how)
 
-    def change_leader(self) -> None:
-        """Another server leads from now on."""
+    def change_leader(self, election: timedelta = timedelta()) -> None:
+        """Another server leads, after an election during which nobody does."""
         with self.lock:
             self.term += 1
+            if election:
+                self.leaderless = True
+                self.timeline.after(election, self._elected)
+
+    def _elected(self) -> None:
+        self.leaderless = False
+
+    def follow(self, span: timedelta) -> None:
+        """Let a server answer that knows no leader: what it says may be old."""
+        with self.lock:
+            self.known_leader = False
+            self.timeline.after(span, self._found_leader)
+
+    def _found_leader(self) -> None:
+        self.known_leader = True
+
+    def renew_agent(self, server_id: str) -> None:
+        """The agent of a server has lost its data: it registers as a node that nobody knows."""
+        with self.lock:
+            self._agents.renew(server_id)
+
+    def reboot(self, server_id: str) -> None:
+        """A machine starts again: what ran there is gone, its node comes back."""
+        with self.lock:
+            self._agents.reboot(server_id)
+
+    def calm(self) -> None:
+        """Forget every order that has not been carried out, and have a leader."""
+        with self.lock:
+            self.jobs.forget_orders()
+            self.scheduler.forget_orders()
+            self.leaderless, self.known_leader = False, True
 
     def shut_down(self) -> None:
         """End every task at once."""

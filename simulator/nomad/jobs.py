@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from simulator.nomad.rows import (
@@ -54,6 +56,18 @@ class Evaluated:
     job_modify_index: int = 0
 
 
+class Oddity(StrEnum):
+    """How a dispatch may go wrong though it is answered with 200."""
+
+    PHANTOM = "phantom"
+    """It loses a race against one with the same token: the rival's child is made, and the answer
+    names one that does not exist (#26690)."""
+    NO_EFFECT = "no_effect"
+    """The answer names a child and an evaluation; there is neither, and never will be."""
+    NO_EVALUATION = "no_evaluation"
+    """The child is made and nothing will ever evaluate it (before 1.10.5, #26710)."""
+
+
 class Jobs:
     """The job endpoint of the servers."""
 
@@ -61,13 +75,15 @@ class Jobs:
         self._state = state
         self._scheduler = scheduler
         self._options = options
-        self._phantoms = 0
+        self._odd: deque[Oddity] = deque()
 
-    def answer_with_phantom(self) -> None:
-        """Let the next dispatch lose a race against one with the same token: the rival's child is
-        made, and the answer names one that does not exist.
-        """
-        self._phantoms += 1
+    def spoil_dispatch(self, how: Oddity) -> None:
+        """Let the next dispatch that would make a child go wrong so."""
+        self._odd.append(how)
+
+    def forget_orders(self) -> None:
+        """Let all that was ordered and has not happened yet go right."""
+        self._odd.clear()
 
     def get(self, job_id: str) -> JobRow:
         """One job; 404 when there is none."""
@@ -127,15 +143,25 @@ class Jobs:
                 job_index=known.create_index,
                 index=known.modify_index,
             )
-        answer = self._make_child(parent, order)
-        if self._phantoms:
-            self._phantoms -= 1
-            answer = replace(
-                answer, job_id=self._child_id(parent_id, order), eval_id=self._state.new_id()
+        return self._made(parent, order, self._odd.popleft() if self._odd else None)
+
+    def _made(self, parent: JobRow, order: DispatchOrder, odd: Oddity | None) -> Dispatched:
+        if odd is Oddity.NO_EFFECT:
+            index = self._state.index
+            return Dispatched(
+                job_id=self._child_id(parent.id, order),
+                eval_id=self._state.new_id(),
+                eval_index=index,
+                job_index=index,
+                index=index,
             )
+        answer = self._make_child(parent, order, evaluated=odd is not Oddity.NO_EVALUATION)
+        if odd is Oddity.PHANTOM:
+            name = self._child_id(parent.id, order)
+            return replace(answer, job_id=name, eval_id=self._state.new_id())
         return answer
 
-    def _make_child(self, parent: JobRow, order: DispatchOrder) -> Dispatched:
+    def _make_child(self, parent: JobRow, order: DispatchOrder, *, evaluated: bool) -> Dispatched:
         state = self._state
         child_id, index = self._child_id(parent.id, order), state.advance()
         child = replace(
@@ -156,9 +182,14 @@ class Jobs:
         )
         # The child and its evaluation are one write since 1.10.5: no child without one.
         state.put_job(child, "JobRegistered")
-        made = self._scheduler.evaluate(child, "job-register", index, event_type="JobRegistered")
+        eval_id = ""
+        if evaluated:
+            made = self._scheduler.evaluate(
+                child, "job-register", index, event_type="JobRegistered"
+            )
+            eval_id = made.id
         return Dispatched(
-            job_id=child_id, eval_id=made.id, eval_index=index, job_index=index, index=index
+            job_id=child_id, eval_id=eval_id, eval_index=index, job_index=index, index=index
         )
 
     def _child_id(self, parent_id: str, order: DispatchOrder) -> str:

@@ -1,8 +1,13 @@
-"""The port `Orchestrator` in memory: the simulated Nomad on virtual time, with faults on order."""
+"""The port `Orchestrator` in memory: the simulated Nomad on virtual time, with faults on order.
+
+It fails as the adapter over HTTP does: an answer of a server that knows no leader is an error.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +21,7 @@ from models.fleet import (
     UNIQUE_ID_META,
 )
 from models.job_types import Parent
-from models.ports import Dispatch, StopSignal
+from models.ports import Clock, Dispatch, StopSignal
 from models.records import NodeIdentity
 from models.world import Allocation, Evaluation, Node, NomadJob, NomadSnapshot
 from simulator.faults import Crash, Fault, Faults
@@ -34,6 +39,12 @@ LOOK_AGAIN = 0.2
 RUN_METAS = (RUN_META, JOB_META, UNIQUE_ID_META, ATTEMPT_META, DEPLOYMENT_META)
 """What every dispatch must bring."""
 
+REMEMBERED = 3
+"""How many snapshots ago a stale one may be."""
+
+FAILED = "rpc error: rpc error: EOF"
+"""What an agent says when the leader hangs up on it."""
+
 Answer = TypeVar("Answer")
 R = TypeVar("R", bound=Row)
 V = TypeVar("V")
@@ -45,9 +56,16 @@ class MemoryNomad:
     """
 
     def __init__(
-        self, cluster: NomadCluster, *, deployment: str, faults: Faults | None = None
+        self,
+        cluster: NomadCluster,
+        *,
+        deployment: str,
+        faults: Faults | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._cluster = cluster
+        self._clock = clock or cluster.timeline
+        self._before: deque[NomadSnapshot] = deque(maxlen=REMEMBERED)
         self._state = cluster.state
         self._faults = faults or Faults()
         self._prefix = f"hrsi-{deployment}-"
@@ -61,20 +79,31 @@ class MemoryNomad:
 
     def snapshot(self) -> NomadSnapshot:
         """The four lists, all of one moment. See the port for what it raises."""
-        return self._read("nomad.snapshot", self._look)
+        return self._read("nomad.snapshot", self._look, self._look_back)
 
     def _look(self) -> NomadSnapshot:
         state = self._state
+        if not self._cluster.known_leader:
+            raise Unavailable("nomad.snapshot: not answered by a leader")
         self._number += 1
-        return NomadSnapshot(
+        snapshot = NomadSnapshot(
             number=self._number,
-            requested_at=state.now(),
+            requested_at=self._clock.now(),
             nodes=self._nodes.of(state.nodes.index, state.nodes.by_id),
             jobs=self._jobs.of(state.jobs.index, self._our_jobs),
             evaluations=self._evals.of(state.evals.index, state.evals.live.values),
             allocations=self._allocs.of(state.allocs.index, state.allocs.live.values),
             index=max(t.index for t in (state.nodes, state.jobs, state.evals, state.allocs)),
         )
+        self._before.append(snapshot)
+        return snapshot
+
+    def _look_back(self) -> NomadSnapshot:
+        """What was so some snapshots ago. A client that asks for the first time has none."""
+        if not self._before:
+            return self._look()
+        self._number += 1
+        return replace(self._before[0], number=self._number, requested_at=self._clock.now())
 
     def _our_jobs(self) -> Iterator[JobRow]:
         prefix = self._prefix
@@ -171,21 +200,32 @@ class MemoryNomad:
 
     # ---- faults ----------------------------------------------------------------------------------
 
-    def _read(self, operation: str, look: Callable[[], Answer]) -> Answer:
+    def _read(
+        self,
+        operation: str,
+        look: Callable[[], Answer],
+        look_back: Callable[[], Answer] | None = None,
+    ) -> Answer:
         fault = self._faults.take(operation)
-        _fail_before(operation, fault)
+        self._fail_before(operation, fault)
         if fault in {Fault.TIMEOUT, Fault.LOST_REPLY}:
             raise Unavailable(f"{operation}: no answer within the deadline")
-        answer = self._do(operation, look)
+        if fault is Fault.SERVER_ERROR:
+            raise Unavailable(f"{operation}: 500 {FAILED}")
+        if fault is Fault.CUT_SHORT:
+            raise Unavailable(f"{operation}: the answer broke off")
+        answer = self._do(operation, look_back if fault is Fault.STALE and look_back else look)
         if fault is Fault.CRASH_AFTER:
             raise Crash
         return answer
 
     def _write(self, operation: str, effect: Callable[[], Answer]) -> Answer:
         fault = self._faults.take(operation)
-        _fail_before(operation, fault)
+        self._fail_before(operation, fault)
         if fault is Fault.TIMEOUT:
             raise Unknown(f"{operation}: no answer within the deadline")
+        if fault is Fault.SERVER_ERROR:
+            raise Unknown(f"{operation}: 500 {FAILED}")
         if fault is Fault.LOST_REPLY:
             self._do_unheard(operation, effect)
             raise Unknown(f"{operation}: the connection ended before the answer")
@@ -193,6 +233,15 @@ class MemoryNomad:
         if fault is Fault.CRASH_AFTER:
             raise Crash
         return answer
+
+    def _fail_before(self, operation: str, fault: Fault | None) -> None:
+        """The faults that keep a call from having any effect and that are told."""
+        if fault is Fault.CRASH:
+            raise Crash
+        if fault is Fault.REFUSED or self._cluster.leaderless:
+            raise Unavailable(f"{operation}: 500 No cluster leader")
+        if fault is Fault.THROTTLED:
+            raise Throttled(f"{operation}: 429 Too Many Requests", retry_after=THROTTLED_FOR)
 
     def _do(self, operation: str, effect: Callable[[], Answer]) -> Answer:
         with self._cluster.locked():
@@ -236,16 +285,6 @@ class _Records(Generic[R, V]):
         return self._shown[1]
 
 
-def _fail_before(operation: str, fault: Fault | None) -> None:
-    """The faults that keep a call from having any effect and that are told."""
-    if fault is Fault.CRASH:
-        raise Crash
-    if fault is Fault.REFUSED:
-        raise Unavailable(f"{operation}: 500 No cluster leader")
-    if fault is Fault.THROTTLED:
-        raise Throttled(f"{operation}: 429 Too Many Requests", retry_after=THROTTLED_FOR)
-
-
 def _node(row: NodeRow) -> Node:
     return Node(
         id=row.id,
@@ -253,7 +292,7 @@ def _node(row: NodeRow) -> Node:
         node_class=row.node_class,
         status=row.status,
         eligible=row.eligible,
-        draining=False,
+        draining=row.drain is not None,
         create_index=row.create_index,
         modify_index=row.modify_index,
         address=row.address,

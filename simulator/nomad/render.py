@@ -23,7 +23,6 @@ from simulator.nomad.rows import (
     NodeRow,
     PlacementFailure,
 )
-from simulator.nomad.state import Batch, Event
 
 Json = dict[str, Any]
 
@@ -68,17 +67,25 @@ def node_stub(row: NodeRow, *, resources: bool = False) -> Json:
         "NodePool": POOL,
         "NodeClass": row.node_class,
         "Version": VERSION,
-        "Drain": False,
+        "Drain": row.drain is not None,
         "SchedulingEligibility": "eligible" if row.eligible else "ineligible",
         "Status": row.status,
         "StatusDescription": "",
         "Drivers": {"raw_exec": driver},
         "HostVolumes": {},
-        "LastDrain": None,
+        "LastDrain": _last_drain(row),
         "CreateIndex": row.create_index,
         "ModifyIndex": row.modify_index,
     }
     return {**stub, **_resources(row)} if resources else stub
+
+
+def _last_drain(row: NodeRow) -> Json | None:
+    at = row.drain.started_at if row.drain else row.drained_at
+    if at is None:
+        return None
+    status = "draining" if row.drain else "complete"
+    return {"StartedAt": timestamp(at), "UpdatedAt": timestamp(at), "Status": status}
 
 
 def _resources(row: NodeRow) -> Json:
@@ -118,7 +125,7 @@ def full_node(row: NodeRow) -> Json:
         "IdentitySigningKeyID": "",
         "Meta": row.meta,
         "ComputedClass": f"v1:{row.node_class}",
-        "DrainStrategy": None,
+        "DrainStrategy": _last_drain(row) if row.drain else None,
         "StatusUpdatedAt": int(row.status_at.timestamp()),
         "Events": [],
         "CgroupParent": "",
@@ -356,24 +363,7 @@ def full_alloc(row: AllocRow, *, task: str = "main") -> Json:
     )
 
 
-# ---- events --------------------------------------------------------------------------------------
-
-
-def event_line(batch: Batch, wanted: Iterable[Event]) -> Json:
-    """One line of the event stream."""
-    return {"Index": batch.index, "Events": [_event(event, batch.index) for event in wanted]}
-
-
-def _event(event: Event, index: int) -> Json:
-    return {
-        "Topic": event.topic,
-        "Type": event.type,
-        "Key": event.key,
-        "Namespace": getattr(event.row, "namespace", ""),
-        "FilterKeys": list(event.filter_keys),
-        "Index": index,
-        "Payload": {event.topic: _full(event.row)},
-    }
+# ---- any row -------------------------------------------------------------------------------------
 
 
 def searchable(row: NodeRow | JobRow | EvalRow | AllocRow) -> Json:
@@ -384,10 +374,11 @@ def searchable(row: NodeRow | JobRow | EvalRow | AllocRow) -> Json:
         case AllocRow():
             return alloc_stub(row)
         case _:
-            return _full(row)
+            return full(row)
 
 
-def _full(row: NodeRow | JobRow | EvalRow | AllocRow) -> Json:
+def full(row: NodeRow | JobRow | EvalRow | AllocRow) -> Json:
+    """The full object, as a GET of it and an event have it."""
     match row:
         case NodeRow():
             return full_node(row)

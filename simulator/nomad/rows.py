@@ -30,6 +30,14 @@ class NomadError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Drain:
+    """How a node is being drained: what runs there is left to finish, until `force_at` if any."""
+
+    started_at: datetime
+    force_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NodeRow:
     """A client agent as the servers know it. `server_id` is what it says of its machine."""
 
@@ -46,11 +54,13 @@ class NodeRow:
     create_index: int
     modify_index: int
     identified_by: str = "meta"
+    drain: Drain | None = None
+    drained_at: datetime | None = None
 
     @property
     def usable(self) -> bool:
         """Whether the scheduler may choose it now."""
-        return self.status == "ready" and self.eligible
+        return self.status == "ready" and self.eligible and self.drain is None
 
     @property
     def meta(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ import msgspec
 from werkzeug.wrappers import Request
 
 from simulator.http.server import stopping
-from simulator.nomad.render import event_line
+from simulator.nomad.render import Json, full
 from simulator.nomad.rows import NAMESPACE
 from simulator.nomad.state import Batch, Event, State
 
@@ -80,3 +80,20 @@ def _matches(topic: Iterable[str], event: Event) -> bool:
 def subscribe(state: State, request: Request) -> Iterator[bytes]:
     """The lines for one request, until the server stops or the reader leaves."""
     return Subscription(state, request).lines(stopping(request))
+
+
+def event_line(batch: Batch, wanted: Iterable[Event]) -> Json:
+    """One line of the event stream."""
+    return {"Index": batch.index, "Events": [_event(event, batch.index) for event in wanted]}
+
+
+def _event(event: Event, index: int) -> Json:
+    return {
+        "Topic": event.topic,
+        "Type": event.type,
+        "Key": event.key,
+        "Namespace": getattr(event.row, "namespace", ""),
+        "FilterKeys": list(event.filter_keys),
+        "Index": index,
+        "Payload": {event.topic: full(event.row)},
+    }

@@ -16,7 +16,7 @@ import msgspec
 from werkzeug.wrappers import Request, Response
 
 from simulator.faults import Fault, Faults
-from simulator.http.server import Cut, Hang, HttpServer
+from simulator.http.server import Cut, Hang, HttpServer, cut_short
 from simulator.nomad.answers import (
     WRITE_META,
     Answer,
@@ -29,6 +29,7 @@ from simulator.nomad.answers import (
 from simulator.nomad.cluster import NomadCluster
 from simulator.nomad.jobs import DispatchOrder
 from simulator.nomad.lists import LISTS, block, index_of, parse_bool
+from simulator.nomad.memory import FAILED
 from simulator.nomad.render import alloc_stub, evaluation, full_alloc, full_job, full_node, summary
 from simulator.nomad.rows import DATACENTER, REGION, VERSION, NomadError
 from simulator.nomad.stream import subscribe
@@ -88,7 +89,13 @@ class NomadWeb:
             answer = route.act(request, argument)
         if fault in {Fault.LOST_REPLY, Fault.CRASH_AFTER}:
             raise Cut
-        return self._rendered(request, answer)
+        response = self._rendered(request, answer)
+        if fault is Fault.CUT_SHORT:
+            return cut_short(response)
+        if fault is Fault.STALE:  # it is answered by a server that lags, and says so
+            response.headers["X-Nomad-KnownLeader"] = "false"
+            response.headers["X-Nomad-LastContact"] = "1500"
+        return response
 
     def _check_token(self, request: Request) -> None:
         if self._token is None or request.path in _UNGUARDED:
@@ -112,6 +119,8 @@ class NomadWeb:
         match fault:
             case Fault.REFUSED:
                 raise NomadError(500, "No cluster leader")
+            case Fault.SERVER_ERROR:
+                raise NomadError(500, FAILED)
             case Fault.THROTTLED:
                 raise NomadError(429, "Too Many Requests")
             case Fault.TIMEOUT:

@@ -262,6 +262,8 @@ class MemoryStore:
 
     def _read(self, method: str, answer: Callable[[], T]) -> T:
         fault = self._before(method)
+        if fault is Fault.TIMEOUT:
+            raise _silence(method, Unavailable)
         found = answer()
         if fault is not None:
             raise _crash(method) if fault is Fault.CRASH_AFTER else _silence(method, Unavailable)
@@ -269,6 +271,8 @@ class MemoryStore:
 
     def _write(self, method: str, change: Callable[[], T]) -> T:
         fault = self._before(method)
+        if fault is Fault.TIMEOUT:
+            raise _silence(method, Unknown)  # the connection broke during the commit
         with self.tables.journal as journal:
             done = change()
             written = not journal.is_empty
@@ -283,7 +287,7 @@ class MemoryStore:
         """Suffer what befalls the call before its effect; the fault that is to come after it."""
         fault = self._faults.take(f"store.{method}")
         match fault:
-            case Fault.REFUSED | Fault.TIMEOUT:
+            case Fault.REFUSED | Fault.SERVER_ERROR:
                 raise _silence(method, Unavailable)
             case Fault.THROTTLED:
                 raise Throttled(

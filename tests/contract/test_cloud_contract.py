@@ -184,7 +184,7 @@ def test_a_create_beyond_the_quota_is_refused_in_novas_words(
     make_cloud: MakeCloud, options: CloudOptions, words: str
 ) -> None:
     cloud = make_cloud(options)
-    cloud.state.fail_boots(BootFailure.NO_VALID_HOST)  # ERROR servers count as well
+    cloud.state.ordered.fail_boots(BootFailure.NO_VALID_HOST)  # ERROR servers count as well
     cloud.port.create(an_order())
     cloud.wait(1)
     with pytest.raises(QuotaExceeded, match=words) as refused:
@@ -240,7 +240,7 @@ def test_the_newest_active_image_of_a_name_is_booted(cloud: CloudInTest) -> None
 def test_an_error_server_is_listed_until_it_is_deleted(
     cloud: CloudInTest, failure: BootFailure, after: float, fault: str | None
 ) -> None:
-    cloud.state.fail_boots(failure)
+    cloud.state.ordered.fail_boots(failure)
     server_id = cloud.port.create(an_order())
     cloud.wait(after)
     server = only_server(cloud)

@@ -194,7 +194,7 @@ def test_the_console_says_when_the_set_up_has_finished(cloud: CloudInTest) -> No
 
 
 def test_a_server_without_a_host_has_no_console(cloud: CloudInTest) -> None:
-    cloud.state.fail_boots(BootFailure.NO_VALID_HOST)
+    cloud.state.ordered.fail_boots(BootFailure.NO_VALID_HOST)
     server_id = cloud.port.create(an_order())
     cloud.wait(10)
     with pytest.raises(Conflict):

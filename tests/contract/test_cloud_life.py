@@ -73,7 +73,7 @@ def test_a_server_boots_or_fails_through_novas_states(
 ) -> None:
     cloud = a_cloud()
     if failure is not None:
-        cloud.fail_boots(failure)
+        cloud.ordered.fail_boots(failure)
     assert states(cloud, ask(cloud), 40) == life
 
 
@@ -100,7 +100,7 @@ def test_a_delete_ends_a_server_through_novas_states(
 ) -> None:
     cloud = a_cloud()
     if failure is not None:
-        cloud.fail_boots(failure)
+        cloud.ordered.fail_boots(failure)
     server = ask(cloud)
     wait(cloud, when)
     cloud.delete(server.id)
@@ -125,7 +125,7 @@ def test_a_delete_that_fails_on_its_host_ends_in_error_and_works_the_second_time
     cloud = a_cloud()
     server = ask(cloud)
     wait(cloud, 30)
-    cloud.fail_deletes()
+    cloud.ordered.fail_deletes()
     cloud.delete(server.id)
     wait(cloud, 10)
     assert server.status == "ERROR"
@@ -188,7 +188,7 @@ def test_the_quota_refuses_in_novas_words_and_counts_error_servers(
     options: CloudOptions, text: str
 ) -> None:
     cloud = a_cloud(options)
-    cloud.fail_boots(BootFailure.NO_VALID_HOST)
+    cloud.ordered.fail_boots(BootFailure.NO_VALID_HOST)
     ask(cloud)
     ask(cloud)
     wait(cloud, 1)
@@ -221,7 +221,7 @@ def test_a_flavor_too_big_for_every_host_finds_none() -> None:
 
 def test_boots_of_one_flavor_fail_while_others_go_on() -> None:
     cloud = a_cloud()
-    cloud.fail_boots(BootFailure.SPAWN, flavor="hm.large")
+    cloud.ordered.fail_boots(BootFailure.SPAWN, flavor="hm.large")
     other, large = ask(cloud), ask(cloud, flavor="hm.large")
     wait(cloud, 30)
     assert (other.status, large.status) == ("ACTIVE", "ERROR")

@@ -14,6 +14,7 @@ from models.errors import PortError, Throttled, Unavailable, Unknown
 from models.fleet import RUN_META
 from models.ports import Orchestrator
 from simulator.faults import Fault
+from simulator.nomad.jobs import Oddity
 from tests.plugins.nomad import ADMITTING, MakeNomad, SimulatedNomad
 from tests.plugins.nomad_in_test import DEPLOYMENT, PARENT, Watcher, a_parent, an_order
 
@@ -117,7 +118,7 @@ def test_a_lost_dispatch_may_take_effect_later(make_nomad: MakeNomad) -> None:
 def test_the_answer_to_a_lost_race_names_a_child_that_does_not_exist(
     simulated_nomad: SimulatedNomad,
 ) -> None:
-    simulated_nomad.cluster.answer_next_dispatch_with_phantom()
+    simulated_nomad.cluster.spoil_next_dispatch(Oddity.PHANTOM)
     order = an_order()
     answered = simulated_nomad.port.dispatch(order)
     (real,) = simulated_nomad.children()

@@ -115,7 +115,7 @@ def test_flavors_and_faults_are_read_at_every_microversion(
     serve: Serve, microversion: str, asked: str
 ) -> None:
     cloud = serve(replace(ROOMY, max_microversion=microversion))
-    cloud.state.fail_boots(BootFailure.SPAWN)
+    cloud.state.ordered.fail_boots(BootFailure.SPAWN)
     fill(cloud.state, 2)
     cloud.wait(100)
     servers = cloud.port.snapshot().servers

@@ -195,7 +195,7 @@ def test_filters_select_as_novas_do(
     raw: Raw, state: SimulatedCloud, query: str, microversion: str, names: list[str] | str
 ) -> None:
     state.create(wanted(state))
-    state.fail_boots(BootFailure.NO_VALID_HOST)
+    state.ordered.fail_boots(BootFailure.NO_VALID_HOST)
     state.create(wanted(state, "os-worker-002"))
     state.create(wanted(state, "Z-OS-worker-0011"))
     wait(state, 1)
@@ -228,7 +228,7 @@ def test_requests_that_make_no_sense_are_refused_in_novas_shape(
 def test_a_server_without_a_host_shows_its_fault_by_id_and_not_in_the_list(
     raw: Raw, state: SimulatedCloud
 ) -> None:
-    state.fail_boots(BootFailure.NO_VALID_HOST)
+    state.ordered.fail_boots(BootFailure.NO_VALID_HOST)
     server_id = state.create(wanted(state)).id
     wait(state, 1)
     (listed,) = raw.get("/servers/detail").json()["servers"]

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from controller.simulation import DEPLOYMENT, Plan, Simulation
+from controller.simulate.process import DEPLOYMENT
+from controller.simulation import Plan, Simulation
 from models.fleet import DEPLOYMENT_METADATA, RUN_META
 from models.lifecycle import Status
 from models.ports import Asked, Clock

@@ -1,13 +1,14 @@
 """The life of an installation: the real loops against whatever may happen, judged at each step.
 
-Hypothesis draws the history: jobs come, loops make passes in any order, time passes, calls are
-refused or lose their answer, the controller dies between any two of its calls, machines and
-allocations are lost, people drain, delete, cancel, relaunch, order and pause. The simulation checks
-I1-I4, I6, I10 and I11 on the truth after every step. At the end the world is left in peace and has
-to come to rest: nothing is stranded, nothing is left over (I3, I5).
+Hypothesis draws the history: jobs come, loops make passes in any order and in the middle of one
+another's, time passes, any call suffers any fault, whatever can go wrong outside and with the
+controllers does, people drain, delete, cancel, relaunch, order and pause. The simulation checks
+I1-I4, I6 and I9-I12 after every step. At the end the world is left in peace and has to come to
+rest: nothing is stranded, nothing is left over (I3, I5).
 """
 
 from datetime import timedelta
+from random import Random
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -20,14 +21,15 @@ from hypothesis.stateful import (
 )
 
 from controller.cli.drain import to_drain
-from controller.simulation import Plan, Simulation
+from controller.simulate.mishaps import TROUBLES, leave_in_peace
+from controller.simulation import Plan, Simulation, Unrest
 from models.images import ACTIVE
 from models.ports import Asked
 from models.records import NewJob, Priority
 from simulator.behaviour import Behaviour, Ending, Spread
 from simulator.cloud.options import CloudOptions, SnapshotFailure
 from simulator.cloud.servers import CloudServer
-from simulator.faults import Fault
+from simulator.faults import WRITES, Fault
 from simulator.systems import Scenario
 
 PERSON = Asked(actor="operator", reason="drawn")
@@ -35,30 +37,17 @@ TEMPLATE = "tf-titi"
 TYPES = ("test", "gfsc", "fsc_rlie")
 PAUSABLE = ("everything", "loop:execution", "loop:monitor", "loop:worker-pool", "type:gfsc")
 LOOPS = ("execution", "monitor", "worker-pool")
-CALLS = (
-    "store.commit",
+CALLS = WRITES | {
     "store.view",
-    "store.record",
-    "store.acquire",
-    "nomad.dispatch",
     "nomad.snapshot",
-    "nomad.set_eligibility",
-    "nomad.stop",
     "nomad.modify_index",
-    "nomad.purge",
     "nomad.identify",
-    "cloud.create",
-    "cloud.delete",
+    "nomad.exit_code",
     "cloud.exists",
     "cloud.snapshot",
     "cloud.worker_images",
     "cloud.console",
-    "cloud.make_image",
-    "cloud.delete_image",
-    "store.claim",
-    "store.report",
-    "store.end",
-)
+}
 SHORT = Spread(least=timedelta(seconds=5), most=timedelta(seconds=90))
 MIXED = Behaviour(
     starting=SHORT,
@@ -80,6 +69,7 @@ TIGHT = {
     "monitor.external_backoff": 10,
     "pool.backoff": 10,
 }
+RESTLESS = Unrest(latency=timedelta(seconds=2), overtaken=0.05, frozen=0.002)
 
 
 class LifeOfAnInstallation(RuleBasedStateMachine):
@@ -89,11 +79,14 @@ class LifeOfAnInstallation(RuleBasedStateMachine):
         seed=st.integers(0, 10**6),
         controllers=st.sampled_from([1, 1, 2]),
         template=st.sampled_from([None, TEMPLATE]),
+        unrest=st.sampled_from([Unrest(), RESTLESS]),
     )
-    def begin(self, seed: int, controllers: int, template: str | None) -> None:
+    def begin(self, seed: int, controllers: int, template: str | None, unrest: Unrest) -> None:
         cloud = CloudOptions(template=template)
         scenario = Scenario(seed=seed, cloud=cloud, behaviours=dict.fromkeys(TYPES, MIXED))
-        self.sim = Simulation(Plan(scenario=scenario, parameters=TIGHT, controllers=controllers))
+        self.sim = Simulation(
+            Plan(scenario=scenario, parameters=TIGHT, controllers=controllers, unrest=unrest)
+        )
         self.made = 0
 
     # ---- work and time ---------------------------------------------------------------------------
@@ -124,40 +117,15 @@ class LifeOfAnInstallation(RuleBasedStateMachine):
 
     # ---- what goes wrong -------------------------------------------------------------------------
 
-    @rule(call=st.sampled_from(CALLS), fault=st.sampled_from(Fault), times=st.integers(1, 3))
+    @rule(
+        call=st.sampled_from(sorted(CALLS)), fault=st.sampled_from(Fault), times=st.integers(1, 3)
+    )
     def a_call_will_go_wrong(self, call: str, fault: Fault, times: int) -> None:
         self.sim.systems.faults.order(call, fault, times)
 
-    @rule(process=st.integers(0, 1))
-    def the_controller_dies(self, process: int) -> None:
-        self.sim.crash(process % len(self.sim.processes))
-
-    @rule(pick=st.integers(0, 99))
-    def an_allocation_is_lost(self, pick: int) -> None:
-        live = list(self.sim.systems.outside.nomad.state.allocs.live)
-        if live:
-            self.sim.systems.outside.nomad.lose_allocation(live[pick % len(live)])
-
-    @rule(pick=st.integers(0, 99), back=st.none() | st.integers(1, 300))
-    def a_node_falls_silent(self, pick: int, back: int | None) -> None:
-        nodes = self.sim.systems.outside.nomad.state.nodes.by_id()
-        if nodes:
-            after = None if back is None else timedelta(seconds=back)
-            self.sim.systems.outside.nomad.lose_node(nodes[pick % len(nodes)].id, after)
-
-    @rule(seconds=st.integers(1, 30))
-    def a_placement_comes_late(self, seconds: int) -> None:
-        self.sim.systems.outside.nomad.delay_next_placement(timedelta(seconds=seconds))
-
-    @rule()
-    def a_dispatch_answers_with_a_phantom(self) -> None:
-        self.sim.systems.outside.nomad.answer_next_dispatch_with_phantom()
-
-    @rule(pick=st.integers(0, 99))
-    def a_server_vanishes(self, pick: int) -> None:
-        servers = self.sim.truth.servers()
-        if servers:
-            self.sim.systems.outside.cloud.vanish(servers[pick % len(servers)].id)
+    @rule(trouble=st.sampled_from(sorted(TROUBLES)), seed=st.integers(0, 99))
+    def something_goes_wrong(self, trouble: str, seed: int) -> None:
+        TROUBLES[trouble](self.sim, Random(seed))
 
     @precondition(lambda self: self.has_template)
     @rule(how=st.sampled_from(SnapshotFailure))
@@ -240,7 +208,8 @@ class LifeOfAnInstallation(RuleBasedStateMachine):
         """Leave the world in peace: it comes to rest, whatever happened before."""
         if not hasattr(self, "sim"):
             return
-        self.sim.systems.faults.clear()
+        self.sim.systems.faults.before_call = None
+        leave_in_peace(self.sim)
         self.sim.systems.store.resume(PAUSABLE, PERSON)
         if self.has_template:
             self.a_person_looks_after_the_template()

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from controller.simulation import DEPLOYMENT, Plan, Simulation
+from controller.simulate.process import DEPLOYMENT
+from controller.simulation import Plan, Simulation
 from models.breakers import REMOVAL_CAUSES, BreakerName
 from models.fleet import DEPLOYMENT_METADATA
 from models.lifecycle import ON_WORKER, Status

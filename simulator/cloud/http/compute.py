@@ -14,11 +14,9 @@ from models.job_types import Flavor
 from simulator.cloud.http.filters import selected
 from simulator.cloud.http.replies import Troubled, nova_error, page, refusal, reply
 from simulator.cloud.http.views import as_json, flavor_as_json
+from simulator.cloud.options import DOWN_CELLS, NOVA_FAILED
 from simulator.cloud.servers import CloudServer, Wanted
 from simulator.cloud.state import SimulatedCloud
-
-DOWN_CELLS = (2, 69)
-"""From here on lists show stubs of servers in down cells; below they leave them out."""
 
 NETWORKS_REQUIRED = (2, 37)
 IMAGE_ID_IN_BODY = (2, 45)
@@ -133,7 +131,7 @@ class Nova:
             with self._cloud.lock:
                 server = self._cloud.server(server_id)
                 if server.cell_down and version < DOWN_CELLS:
-                    return nova_error(500, "Unexpected API Error. Please report this to Nova.")
+                    return nova_error(500, NOVA_FAILED)
                 base = f"{request.host_url}compute/v2.1"
                 return reply({"server": self._shown(server, base, version, in_list=False)})
 

@@ -12,9 +12,10 @@ from werkzeug.wrappers import Request, Response
 
 from models.errors import Conflict, Malformed, NotFound, PortError, QuotaExceeded
 from simulator.cloud.memory import THROTTLED_FOR
+from simulator.cloud.options import NOVA_FAILED
 from simulator.cloud.state import SimulatedCloud
-from simulator.faults import Fault, Faults
-from simulator.http.server import Cut, Hang
+from simulator.faults import LISTS, Fault, Faults
+from simulator.http.server import Cut, Hang, cut_short
 
 NOVA_ERRORS = {
     400: "badRequest",
@@ -65,6 +66,7 @@ class Troubled:
     def __init__(self, cloud: SimulatedCloud, faults: Faults) -> None:
         self._cloud = cloud
         self._faults = faults
+        self._before: dict[str, bytes] = {}
 
     def read(self, operation: str, look: Callable[[], Response]) -> Response:
         """Answer a read, unless it is to fail."""
@@ -88,11 +90,20 @@ class Troubled:
             raise Cut
         if fault is Fault.REFUSED:
             return nova_error(503, "The server is currently unavailable. Please try again later.")
+        if fault is Fault.SERVER_ERROR:
+            return nova_error(500, NOVA_FAILED)
         if fault is Fault.THROTTLED:
             answer = nova_error(429, "This request was rate-limited.")
             answer.headers["Retry-After"] = str(int(THROTTLED_FOR.total_seconds()))
             return answer
         answer = effect()
+        if fault is Fault.CUT_SHORT:
+            return cut_short(answer)
+        if operation in LISTS:
+            before = self._before.get(operation, answer.get_data())
+            self._before[operation] = answer.get_data()
+            if fault is Fault.STALE:
+                return Response(before, answer.status, mimetype=answer.mimetype)
         if fault is not None:  # the effect stays, the answer does not arrive
             raise Cut
         return answer

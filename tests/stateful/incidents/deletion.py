@@ -100,7 +100,7 @@ def nomad_autoscaler_628_drained_and_never_terminated() -> None:
     """Deletions that get no answer, or fail on the host, are asked for again until the 404."""
     stage = Stage(pool__idle_for=30)
     stage.submit(4)
-    stage.cloud.fail_deletes(2)
+    stage.cloud.ordered.fail_deletes(2)
     stage.fail("cloud.delete", Fault.TIMEOUT, 2)
     stage.ends_well()
     assert stage.cloud.created == stage.cloud.deleted == 4
@@ -138,7 +138,7 @@ def aws_karpenter_549_a_tenth_is_left_over_after_a_great_scale_down() -> None:
     """A hundred workers go while one reply in eight is lost: none is left."""
     stage = Stage(pool__idle_for=30, pool__max_workers=100, pool__create_burst=100)
     stage.submit(100)
-    stage.cloud.fail_deletes(10)
+    stage.cloud.ordered.fail_deletes(10)
     for fault in (Fault.LOST_REPLY, Fault.TIMEOUT, Fault.REFUSED):
         stage.fail("cloud.delete", fault, 4)
     stage.ends_well()

@@ -9,7 +9,7 @@ from models.lifecycle import Status
 from models.records import Priority
 from simulator.behaviour import Ending
 from simulator.faults import Fault
-from simulator.nomad.jobs import DispatchOrder
+from simulator.nomad.jobs import DispatchOrder, Oddity
 from simulator.nomad.rows import JobRow
 from tests.plugins.stage import HOUR, MINUTE, PERSON, Stage, lasting
 
@@ -56,7 +56,7 @@ def nomad_26710_the_answer_names_a_child_that_does_not_exist() -> None:
     """The answer is not believed: the next job list says what there is."""
     stage = Stage()
     for _ in range(3):
-        stage.nomad.answer_next_dispatch_with_phantom()
+        stage.nomad.spoil_next_dispatch(Oddity.PHANTOM)
     stage.submit(3)
     stage.ends_well()
     stage.every_job_took_one_run()

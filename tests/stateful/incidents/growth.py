@@ -37,7 +37,7 @@ def rancher_45292_a_quota_that_is_used_up_blocks_shrinking() -> None:
 def karpenter_3198_2700_claims_in_90_minutes() -> None:
     """No host has room for an hour and a half: a handful of attempts, and no storm."""
     stage = Stage()
-    stage.cloud.fail_boots(BootFailure.NO_VALID_HOST, times=10_000)
+    stage.cloud.ordered.fail_boots(BootFailure.NO_VALID_HOST, times=10_000)
     stage.submit(50)
     stage.live(90 * MINUTE)
     tried = len(stage.calls("cloud.create"))
@@ -48,7 +48,7 @@ def karpenter_3198_2700_claims_in_90_minutes() -> None:
 def cluster_toolkit_4940_nodes_stay_down_after_a_stock_out() -> None:
     """When there is room again it is used by itself; so many wrecks wait for a person's word."""
     stage = Stage()
-    stage.cloud.fail_boots(BootFailure.NO_VALID_HOST, times=6)
+    stage.cloud.ordered.fail_boots(BootFailure.NO_VALID_HOST, times=6)
     stage.fail("cloud.create", Fault.REFUSED, 3)
     stage.submit(5)
     stage.until(lambda: stage.processed() == 5)
@@ -134,7 +134,7 @@ def nova_plugin_the_first_error_aborts_the_rest() -> None:
     """One creation is refused, one fails to boot: the others are made in the same pass."""
     stage = Stage()
     stage.fail("cloud.create", Fault.REFUSED)
-    stage.cloud.fail_boots(BootFailure.SPAWN)
+    stage.cloud.ordered.fail_boots(BootFailure.SPAWN)
     stage.submit(6)
     stage.sim.step(loop="worker-pool")
     assert stage.cloud.created == 5

@@ -44,11 +44,11 @@ WORKER = Subject(SubjectKind.WORKER, "os-worker-001")
 
 def farm(
     *, state: WorkerState = WorkerState.READY, cause: RetireCause | None = None,
-    busy: bool = False, forced: bool = False,
+    busy: bool = False, forced: bool = False, gone: bool = False,
 ) -> World:  # fmt: skip
     """One worker with its server and node, going or not, with something on it or not."""
     retirement = a_retirement(cause=cause, forced=forced) if cause else None
-    machine = a_machine(1, state=state, retirement=retirement)
+    machine = a_machine(1, state=state, retirement=retirement, gone_at=NOW if gone else None)
     return a_world(machine, nomad={"allocations": (an_allocation(),)} if busy else None)
 
 
@@ -64,6 +64,8 @@ def farm(
                           forced=True), [], id="a-person-forced-it"),
         pytest.param(farm(state=WorkerState.DELETING, cause=RetireCause.VANISHED, busy=True), [],
                      id="it-was-lost-before"),
+        pytest.param(farm(state=WorkerState.DELETING, cause=RetireCause.PERSON, busy=True,
+                          gone=True), [], id="its-server-vanished-before-we-asked-for-its-end"),
     ],
 )  # fmt: skip
 def test_a_worker_at_work_must_not_be_deleted(world: World, found: list[str]) -> None:

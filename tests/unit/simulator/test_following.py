@@ -209,7 +209,7 @@ def test_a_server_that_is_deleted_before_its_machine_has_booted_never_is_a_node(
 
 def test_a_server_that_never_is_active_is_no_node() -> None:
     pair = Pair()
-    pair.cloud.fail_boots(BootFailure.SPAWN)
+    pair.cloud.ordered.fail_boots(BootFailure.SPAWN)
     pair.create()
     pair.wait(200)
     assert pair.nodes() == {}

@@ -45,10 +45,11 @@ class Bench:
     ("fault", "error", "done"),
     [
         pytest.param(Fault.REFUSED, Unavailable, False, id="refused"),
-        pytest.param(Fault.TIMEOUT, Unavailable, False, id="timeout"),
+        pytest.param(Fault.SERVER_ERROR, Unavailable, False, id="server-error"),
+        pytest.param(Fault.TIMEOUT, Unknown, False, id="connection-lost-before-the-commit"),
         pytest.param(Fault.THROTTLED, Throttled, False, id="throttled"),
         pytest.param(Fault.CRASH, Crash, False, id="crash-before"),
-        pytest.param(Fault.LOST_REPLY, Unknown, True, id="lost-reply"),
+        pytest.param(Fault.LOST_REPLY, Unknown, True, id="connection-lost-after-the-commit"),
         pytest.param(Fault.CRASH_AFTER, Crash, True, id="crash-after"),
     ],
 )
@@ -72,6 +73,7 @@ def test_a_commit_suffers_its_fault_whole_or_not_at_all(
     ("fault", "error"),
     [
         pytest.param(Fault.REFUSED, Unavailable, id="refused"),
+        pytest.param(Fault.TIMEOUT, Unavailable, id="timeout"),
         pytest.param(Fault.LOST_REPLY, Unavailable, id="lost-reply"),
         pytest.param(Fault.CRASH_AFTER, Crash, id="crash-after"),
     ],

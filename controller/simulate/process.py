@@ -1,0 +1,124 @@
+"""One controller process over systems in memory, composed as `controller.bootstrap` does it.
+
+Its calls are made at once, in the thread that steps it; its metrics are nobody's to read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry
+
+from controller.act.effects import Tools
+from controller.act.executor import Executor, Lane
+from controller.act.hands import Hands
+from controller.clock import StoreClock
+from controller.crew import Inline
+from controller.loop import Shell, loop_of
+from controller.metrics import Metrics
+from controller.observe import Observer, Sources
+from controller.reconcilers import RECONCILERS
+from controller.sweeps import INPUTS, Subscriptions, Sweeper
+from models.areas import area_of_tiles
+from models.creation import Feed
+from models.errors import System
+from models.job_types import DEFAULT_REGISTRY, TaskCommand
+from models.plan import Decision
+from models.records import Lease
+from models.world import Site, Source, World
+from simulator.systems import Scenario, Systems
+from simulator.timeline import MachineClock
+
+DEPLOYMENT = "sim"
+TASK = TaskCommand(driver="raw_exec", command="simulated")
+LANE = 10_000
+
+
+class Unread(Metrics):
+    """The metrics of a process that nobody scrapes: what would be said in every pass is not."""
+
+    def pass_ended(self, loop: str, result: str, seconds: float) -> None:
+        """Count no pass."""
+
+    def lease(self, loop: str, lease: Lease | None) -> None:
+        """Show no lease."""
+
+    def source_read(self, source: Source, seconds: float, *, usable: bool) -> None:
+        """Count no read."""
+
+    def decided(
+        self, loop: str, world: World, decisions: Iterable[Decision], now: datetime
+    ) -> None:
+        """Show no waits."""
+
+    def show(self, world: World) -> None:
+        """Show no world."""
+
+
+class SimulatedProcess:
+    """One controller process: what dies in a crash."""
+
+    def __init__(self, systems: Systems, holder: str, own: MachineClock) -> None:
+        clock, crew = StoreClock(own), Inline()
+        store, nomad = systems.store, systems.nomad_port(DEPLOYMENT, clock)
+        cloud = systems.cloud_port(clock)
+        metrics = Unread(CollectorRegistry(), clock)
+        tools = Tools(
+            store=store,
+            orchestrator=nomad,
+            cloud=cloud,
+            clock=clock,
+            ids=systems.ids,
+            metrics=metrics,
+            ending=threading.Event(),
+            token_key=b"simulated",
+        )
+        observer = Observer(
+            Sources(
+                store=store,
+                orchestrator=nomad,
+                cloud=cloud,
+                sweeper=_sweeper(systems, metrics),
+            ),
+            site=site(systems.scenario),
+            registry=DEFAULT_REGISTRY,
+            clock=clock,
+            crew=crew,
+            metrics=metrics,
+        )
+        lanes = {system: Lane(crew=crew, capacity=LANE) for system in System}
+        executor = Executor(lanes, clock, lambda _: None)
+        shell = Shell(
+            tools=tools, observer=observer, hands=Hands(executor, metrics), told=clock.told
+        )
+        self.holder = holder
+        self.loops = {
+            r.name: loop_of(r, shell, holder)
+            for r in RECONCILERS
+            if systems.catalogue is not None or Source.CATALOGUES not in r.sources
+        }
+
+
+def _sweeper(systems: Systems, metrics: Metrics) -> Sweeper | None:
+    """Eyes for the catalogue of a world that has one; each process has its own."""
+    port, options = systems.catalogue_port(), systems.scenario.catalogue
+    if port is None or options is None:
+        return None
+    feeds = tuple(Feed(source=port.name, collection=c, type=t) for c, t in INPUTS)
+    subscriptions = Subscriptions(
+        catalogues={port.name: port}, feeds=feeds, area=area_of_tiles(options.tiles)
+    )
+    return Sweeper(subscriptions, systems.store, systems.timeline, metrics)
+
+
+def site(scenario: Scenario) -> Site:
+    """The site of a simulated installation; without a template its image is there already."""
+    cloud = scenario.cloud
+    return Site(
+        deployment=DEPLOYMENT,
+        image=None if cloud.template else cloud.images[0],
+        template=cloud.template or "",
+        parents=DEFAULT_REGISTRY.parents(DEPLOYMENT, TASK),
+    )
