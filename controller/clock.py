@@ -15,6 +15,8 @@ from uuid import UUID, uuid4
 from models.ports import Clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Only Linux has a clock that counts sleep."""
 
 
 class SystemClock:
@@ -26,7 +28,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Seconds that only ever grow, also while the machine sleeps: a lease runs out then."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return time.clock_gettime(_MONOTONIC)
 
 
 class StoreClock:
