@@ -185,10 +185,14 @@ class AdmitNode(Action):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfirmAdmitted(Action):
-    """Note that the node of a booting worker is seen eligible: the worker is ready."""
+    """Note that the node of a booting worker is seen eligible: the worker is ready.
+
+    `address` is its server's, when the cloud is seen.
+    """
 
     worker_id: int
     node_id: str
+    address: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -222,11 +222,13 @@ class DropNode(Change):
 class AdmitWorker(Change):
     """booting → ready: its node is seen eligible.
 
-    Open intents of the node: SET_ELIGIBLE is done, SET_INELIGIBLE is refuted.
+    Open intents of the node: SET_ELIGIBLE is done, SET_INELIGIBLE is refuted. A server has its
+    `address` only by now; without one the worker keeps what it had.
     """
 
     worker_id: int
     node_id: str
+    address: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

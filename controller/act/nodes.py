@@ -63,7 +63,14 @@ def admit_node(action: AdmitNode, acting: Acting) -> Effect:
 
 def confirm_admitted(action: ConfirmAdmitted, acting: Acting) -> None:
     """The worker is ready."""
-    acting.commit(AdmitWorker(at=acting.at, worker_id=action.worker_id, node_id=action.node_id))
+    acting.commit(
+        AdmitWorker(
+            at=acting.at,
+            worker_id=action.worker_id,
+            node_id=action.node_id,
+            address=action.address,
+        )
+    )
 
 
 def mark_worker(action: MarkWorker, acting: Acting) -> Effect | None:

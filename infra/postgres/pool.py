@@ -203,6 +203,7 @@ def admit_worker(connection: Connection, _fence: Lease, change: AdmitWorker) -> 
         worker,
         state=WorkerState.READY,
         node_id=change.node_id,
+        address=change.address or worker.address,
         admitted_at=change.at,
     )
 

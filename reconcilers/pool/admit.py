@@ -40,6 +40,7 @@ def booting(survey: Survey, member: Member) -> Decision | None:
             because=f"the node of {worker.name} is ready and eligible",
             worker_id=worker.id,
             node_id=node.id,
+            address=member.server.address if member.server else None,
         )
     if node.draining:
         return held(

@@ -131,7 +131,13 @@ def admit_worker(tables: Tables, _fence: Lease, change: AdmitWorker) -> Receipt:
     """See `models.changes.AdmitWorker`."""
     worker = in_state(tables, change.worker_id, WorkerState.BOOTING)
     close_marks(tables, change.node_id)
-    worker = replace(worker, state=WorkerState.READY, node_id=change.node_id, admitted_at=change.at)
+    worker = replace(
+        worker,
+        state=WorkerState.READY,
+        node_id=change.node_id,
+        address=change.address or worker.address,
+        admitted_at=change.at,
+    )
     return stored(tables, worker)
 
 

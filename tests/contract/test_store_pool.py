@@ -210,6 +210,24 @@ def test_an_admitted_worker_is_ready_and_its_eligibility_is_settled(desk: Desk) 
     assert desk.open_intents() == {opened.intent.id for opened in elsewhere.values()}
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        pytest.param("10.0.0.77", "10.0.0.77", id="as-it-is-now"),
+        pytest.param(None, "10.0.0.9", id="as-it-was-when-nobody-knows"),
+    ],
+)
+def test_an_admitted_worker_has_the_address_that_its_server_has(
+    desk: Desk, told: str | None, kept: str
+) -> None:
+    worker = desk.booting()
+    node = desk.proved(worker)
+    change = AdmitWorker(at=desk.now(), worker_id=worker.id, node_id=node, address=told)
+    admitted = desk.do(change).worker
+    assert admitted is not None
+    assert admitted.address == kept
+
+
 # ---- the delete protocol -------------------------------------------------------------------------
 
 

@@ -66,6 +66,19 @@ def test_a_node_that_shows_eligible_makes_its_worker_ready() -> None:
     assert (decision.worker_id, decision.node_id) == (1, NODE)
 
 
+def test_a_worker_that_is_ready_has_the_address_that_its_server_got_meanwhile() -> None:
+    world = a_world(_booting(eligible=True))
+    assert world.cloud is not None
+    (server,) = world.cloud.servers
+    cloud = replace(world.cloud, servers=(replace(server, address="10.0.0.77"),))
+
+    (noted,) = _pool(replace(world, cloud=cloud))
+    (unseen,) = (d for d in _pool(replace(world, cloud=None)) if type(d) is ConfirmAdmitted)
+
+    assert isinstance(noted, ConfirmAdmitted)
+    assert (noted.address, unseen.address) == ("10.0.0.77", None)
+
+
 @pytest.mark.parametrize(
     ("machine", "reason"),
     [
