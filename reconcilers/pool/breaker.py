@@ -80,8 +80,9 @@ class Alarm:
         shown, spared = open_breakers(world), accepted(world)
         lists = [f for f in (missing_servers(world, limits), missing_nodes(world, limits)) if f]
         # What a list in doubt does not show is held back by that list's breaker already.
-        doubted = (f.suspects for f in lists if f.is_above or f.name in shown)
-        removals = _removals(survey, spared.union(*doubted))
+        doubted = frozenset(s for f in lists if f.is_above or f.name in shown for s in f.suspects)
+        named = shown[BreakerName.REMOVALS].suspects if BreakerName.REMOVALS in shown else {}
+        removals = _removals(survey, spared | doubted.difference(named))
         return cls(
             findings={f.name: f for f in (*lists, removals) if f is not None},
             shown=shown,

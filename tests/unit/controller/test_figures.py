@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from controller.figures import figures, next_due, oldest_waits
+from models.breakers import Breaker, BreakerName
 from models.errors import FailureClass
 from models.lifecycle import Status
 from models.plan import Held, Reason, Subject, SubjectKind
@@ -115,6 +116,22 @@ def test_the_next_wait_that_ends_is_known() -> None:
 def a_pause(target: str, until: timedelta | None = None) -> Pause:
     end = None if until is None else NOW + until
     return Pause(target=target, by="ada", reason="", since=NOW, until=end)
+
+
+def test_a_breaker_shows_whether_it_is_open_and_how_many_it_names() -> None:
+    opened = Breaker(
+        id=1,
+        name=BreakerName.NODES,
+        opened_at=NOW,
+        because="2 of 3",
+        suspects={"s-1": "os-worker-001", "s-2": "os-worker-002"},
+    )
+    closed = replace(opened, id=2, name=BreakerName.SERVERS, closed_at=NOW)
+
+    shown = figures(a_world(store={"breakers": (closed, opened)}))
+
+    assert shown.breakers == {("servers",): 0, ("nodes",): 1, ("removals",): 0}
+    assert shown.suspects == {("servers",): 0, ("nodes",): 2, ("removals",): 0}
 
 
 def test_every_pause_is_counted_by_what_it_stops() -> None:

@@ -368,6 +368,17 @@ def test_an_unknown_source_explains_nothing(name: BreakerName, unknown: str) -> 
     assert any(d.reason is Reason.BREAKER_OPEN for d in decisions)
 
 
+def test_what_a_list_in_doubt_does_not_show_opens_no_breaker_of_removals() -> None:
+    assert [d.name for d in _opened(_pool(_fleet(10, SERVERS, 7)))] == [SERVERS]
+
+
+def test_nor_does_it_explain_one_that_is_open_for_the_same_workers() -> None:
+    breaker = _open(REMOVALS, 1, 2, 3, 4)
+    decisions = _pool(_fleet(10, SERVERS, 7, store={"breakers": (breaker,)}))
+    assert [d.name for d in _opened(decisions)] == [SERVERS]
+    assert not any(isinstance(d, CloseBreaker) for d in decisions)
+
+
 def test_an_open_breaker_names_what_comes_to_it() -> None:
     breaker = _open(SERVERS, *range(1, 7))
     decisions = _pool(_fleet(10, SERVERS, 8, store={"breakers": (breaker,)}))
