@@ -113,12 +113,12 @@ class Met:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What of it the store has already. `rejected` are the names of entries, each of its feed's
-    source and collection.
+    """What of it the store has already: jobs by type and key, entries as `identity_of` names them,
+    in order.
     """
 
-    jobs: frozenset[KnownJob] = frozenset()
-    rejected: frozenset[tuple[str, str, str]] = frozenset()
+    jobs: tuple[KnownJob, ...] = ()
+    rejected: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,12 +38,15 @@ select type, key, tile, sensing_at
 from (select distinct type, sensing_at from jsonb_to_recordset(:wanted)
       as given (type text, sensing_at timestamptz)) as wanted
 join acquisitions using (type, sensing_at)
+order by type collate "C", key collate "C"
 """)
 
 _KNOWN_REJECTS = text("""
 select source, collection, entry
 from jsonb_to_recordset(:wanted) as given (source text, collection text, entry text)
 join rejects using (source, collection, entry)
+group by source, collection, entry
+order by source collate "C", collection collate "C", entry collate "C"
 """)
 
 _REJECT = text("""
@@ -165,14 +168,14 @@ class PostgresFeeds:
             jobs = connection.execute(_KNOWN_JOBS, {"wanted": Jsonb(wanted)}).all()
             kept = connection.execute(_KNOWN_REJECTS, {"wanted": Jsonb(entries)}).all()
         return Known(
-            jobs=frozenset(
+            jobs=tuple(
                 KnownJob(
                     key=key,
                     acquisition=Acquisition(job_type=kind, sensing_at=sensing_at, tile=tile),
                 )
                 for kind, key, tile, sensing_at in jobs
             ),
-            rejected=frozenset((row[0], row[1], row[2]) for row in kept),
+            rejected=tuple((row[0], row[1], row[2]) for row in kept),
         )
 
     def rejects(self, source: str | None = None, limit: int = 100) -> tuple[Reject, ...]:

@@ -112,9 +112,10 @@ def known(tables: Tables, met: Met) -> Known:
     """See `models.feeds.Feeds.known`."""
     moments = {(each.job_type, each.sensing_at) for each in met.acquisitions}
     entries = {identity_of(each) for each in met.rejected}
+    jobs = tables.jobs_by_acquisition.of(*sorted(moments))
     return Known(
-        jobs=frozenset(tables.jobs_by_acquisition.of(*sorted(moments))),
-        rejected=frozenset(entry for entry in entries if entry in tables.rejects),
+        jobs=tuple(sorted(jobs, key=lambda known: (known.acquisition.job_type, known.key))),
+        rejected=tuple(sorted(entry for entry in entries if entry in tables.rejects)),
     )
 
 

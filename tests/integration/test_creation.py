@@ -86,6 +86,14 @@ def test_every_product_of_a_catalogue_is_a_ready_job_once(reading: Reading) -> N
     assert all(row["until"] for row in told)
 
 
+def test_a_plan_says_what_would_be_added_and_adds_nothing(reading: Reading) -> None:
+    told = reading.place.type("plan")
+    assert f"+ add what {OPTICAL} lists: " in told.out, told.refused
+    assert "to create" in told.out
+    assert reading.keys() == []
+    assert reading.place.database.feeds.cursors() == ()
+
+
 def test_what_nobody_understands_is_kept_and_holds_nothing_up(reading: Reading) -> None:
     strange = {e.title for e in reading.entries if strangeness(e) is not None}
     assert strange

@@ -3,6 +3,7 @@
 import gzip
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -13,11 +14,18 @@ from controller.plan_text import plan_as_json, plan_lines
 from controller.planning import Look, decided
 from controller.reconcilers import RECONCILERS
 from controller.recording import FORMAT, Recording, decode, encode, without_secrets
+from models.actions import AddJobs
+from models.areas import area_of_tiles
+from models.catalogue import Collection, RejectedEntry
+from models.creation import Feed, Known, KnownJob, Sweep, acquisition_of
 from models.errors import FailureClass, Malformed
 from models.fleet import DEPLOYMENT_METADATA
 from models.job_types import DEFAULT_REGISTRY, TaskCommand
+from models.product_names import ProductType
 from models.records import Backoff
 from models.world import Source, World
+from simulator.catalogues.listing import listing
+from simulator.catalogues.orbits import BEGINNING
 from simulator.examples import DEPLOYMENT, NOW, a_machine, a_server, a_site, a_world
 from simulator.examples.worlds import parents_in_nomad
 from simulator.strategies import worlds
@@ -54,6 +62,40 @@ def test_what_was_unknown_is_unknown_again() -> None:
     world = replace(a_world(), nomad=None, unknown={Source.NOMAD: "no answer"})
     seen = read_back(world)
     assert (seen.world.nomad, seen.world.unknown) == (None, {Source.NOMAD: "no answer"})
+
+
+def test_looks_at_catalogues_are_part_of_the_recording() -> None:
+    entries = listing(("32TLR",), BEGINNING, BEGINNING + timedelta(days=12))
+    products = tuple(e.product for e in entries if e.product.type is ProductType.L1C)
+    acquisitions = [acquisition_of(product, "fsc_rlie") for product in products[:2]]
+    odd = RejectedEntry(
+        source="a", collection=Collection.SENTINEL_2, entry="odd", why="no name", text="{}"
+    )
+    sweep = Sweep(
+        feed=Feed(source="a", collection=Collection.SENTINEL_2, type=ProductType.L1C),
+        cursor=None,
+        since=BEGINNING,
+        at=NOW,
+        reached=NOW,
+        products=products,
+        rejected=(odd,),
+        known=Known(
+            jobs=tuple(
+                KnownJob(key=product.name, acquisition=acquisition)
+                for product, acquisition in zip(products, acquisitions, strict=False)
+            ),
+            rejected=(("a", "SENTINEL-2", "other"),),
+        ),
+    )
+    world = replace(a_world(), area=area_of_tiles(["32TLR"]), sweeps=(sweep,))
+    seen = Look.at(Recording(now=NOW, world=world))
+    again = read_back(world)
+    plan = decided(again, RECONCILERS)
+    (action,) = plan["creation"]
+    assert isinstance(action, AddJobs)
+    assert [job.key for job in action.jobs] == [product.name for product in products[2:]]
+    assert plan == decided(seen, RECONCILERS)
+    assert encode(again.recording()) == encode(seen.recording())
 
 
 # ---- secrets -------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def known(*products: CatalogueProduct) -> Known:
         for kind, rule in RULES.items()
         if (kind == "fsc_rlie") is (p.type is ProductType.L1C)
     }
-    return Known(jobs=frozenset(jobs))
+    return Known(jobs=tuple(jobs))
 
 
 def test_an_optical_image_of_the_area_becomes_a_job_of_its_tile() -> None:
@@ -189,7 +189,7 @@ def test_what_is_not_understood_is_kept_once() -> None:
     assert action is not None
     assert action.rejected == (REJECTED,)
     identity = ("creodias", OPTICAL.collection.value, "odd")
-    known_already = Known(rejected=frozenset({identity}))
+    known_already = Known(rejected=(identity,))
     assert added(a_sweep(rejected=(REJECTED,), known=known_already)) is None
 
 
