@@ -17,7 +17,7 @@ import pytest
 from models.errors import Malformed, NotFound, PortError
 from models.fleet import DEPLOYMENT_META, FINGERPRINT_META
 from models.ports import Orchestrator
-from models.world import Node
+from models.world import Node, NomadSnapshot
 from tests.plugins.nomad_in_test import (
     NomadInTest,
     NomadWithMachines,
@@ -411,6 +411,43 @@ def test_an_evaluation_made_after_the_mark_has_a_later_index(nomad: NomadWithMac
     nomad.running_child()
     (evaluation,) = nomad.port.snapshot().evaluations
     assert (evaluation.status, evaluation.create_index > index) == ("blocked", True)
+
+
+ROUNDS, AT_ONCE = 4, 24
+
+
+def test_nothing_comes_to_a_marked_node_once_no_older_evaluation_is_pending(
+    nomad: NomadWithMachines,
+) -> None:
+    small = replace(nomad.parent, memory_mb=10, cpu_mhz=1)
+    nomad.port.register(small, nomad.deployment)
+    node_id = nomad.ready_node()
+    came = 0
+    for _ in range(ROUNDS):
+        with ThreadPoolExecutor(8) as pool:
+            under_way = [pool.submit(nomad.port.dispatch, nomad.order()) for _ in range(AT_ONCE)]
+            under_way[AT_ONCE // 3].result()
+            nomad.a_moment()
+            mark = nomad.port.set_eligibility(node_id, eligible=False)
+            while _may_still_be_placed(seen := nomad.port.snapshot(), mark):
+                nomad.a_moment()
+            children = [each.result() for each in under_way]
+        nomad.settle()
+        assert _on(node_id, nomad.port.snapshot()) == _on(node_id, seen)
+        came += len(_on(node_id, seen))
+        for child in children:
+            nomad.port.stop(child)
+        nomad.port.set_eligibility(node_id, eligible=True)
+        nomad.settle()
+    assert came > 0
+
+
+def _may_still_be_placed(seen: NomadSnapshot, mark: int) -> bool:
+    return any(e.status == "pending" and e.create_index <= mark for e in seen.evaluations)
+
+
+def _on(node_id: str, seen: NomadSnapshot) -> set[str]:
+    return {allocation.id for allocation in seen.allocations if allocation.node_id == node_id}
 
 
 # ---- nodes that go -------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,6 +73,10 @@ class AddressedNomad(NomadInTest):
             return len(seen) == QUIET_LOOKS
 
         wait_until(settled, "everything to settle")
+
+    def a_moment(self) -> None:
+        """As long as a few evaluations take."""
+        time.sleep(0.01)
 
     def _on_its_way(self, seen: NomadSnapshot) -> bool:
         ours = f"hrsi-{self.deployment}-"

@@ -68,6 +68,10 @@ class SimulatedNomad(NomadWithMachines):
         """Ten seconds are more than anything takes that is under way."""
         self.wait(10)
 
+    def a_moment(self) -> None:
+        """As long as a few evaluations take."""
+        self.wait(0.06)
+
     def boot(self, name: str = "os-worker-001", **changes: str) -> str:
         """Let a worker's agent join; its node's id. The node is ready a moment later."""
         server_id = changes.pop("server_id", None) or str(uuid4())

@@ -71,6 +71,10 @@ class NomadInTest(ABC):
     def settle(self) -> None:
         """Let everything happen that is under way; what runs goes on running."""
 
+    @abstractmethod
+    def a_moment(self) -> None:
+        """Let so little time pass that some of what is under way has happened and some has not."""
+
     @cached_property
     def parent(self) -> Parent:
         """The parent that orders go to."""
