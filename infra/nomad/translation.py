@@ -74,6 +74,7 @@ _SENSELESS = (
     "nonexistent node pool",
     "can't evaluate",
     "UUID must be 36 characters",
+    "while it is draining",
 )
 
 

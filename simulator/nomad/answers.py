@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -53,6 +54,12 @@ def check_uuid(text: str, what: str) -> None:
     """Refuse, with 500, what cannot be the id of anything that has a uuid."""
     if len(text) != UUID_LENGTH:
         raise NomadError(500, f"{what} lookup failed: index error: UUID must be 36 characters")
+
+
+def drain_deadline(spec: Mapping[str, Any]) -> timedelta | None:
+    """How long a drain waits: Nomad counts nanoseconds, 0 is for ever, below 0 not at all."""
+    nanoseconds = int(spec.get("Deadline") or 0)
+    return timedelta(microseconds=max(0, nanoseconds) / 1000) if nanoseconds else None
 
 
 def dispatched(made: Dispatched) -> Answer:

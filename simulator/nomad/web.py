@@ -23,6 +23,7 @@ from simulator.nomad.answers import (
     body_of,
     check_uuid,
     dispatched,
+    drain_deadline,
     evaluated,
     payload_of,
 )
@@ -191,6 +192,7 @@ class NomadWeb:
             _route(
                 "/v1/node/([^/]+)/eligibility", write, self._eligibility, "nomad.set_eligibility"
             ),
+            _route("/v1/node/([^/]+)/drain", write, self._drain),
             _route("/v1/node/([^/]+)/purge", write, self._purge, "nomad.purge"),
             _route("/v1/node/([^/]+)/allocations", get, self._node_allocations),
             _route("/v1/node/([^/]+)", get, self._node, *node),
@@ -293,6 +295,16 @@ class NomadWeb:
         check_uuid(node_id, "node")
         index = self._cluster.nodes.set_eligibility(node_id, eligible=wanted == "eligible")
         said = {"NodeModifyIndex": 0, "EvalIDs": None, "EvalCreateIndex": 0, "Index": index}
+        return Answer(body=said, index=index)
+
+    def _drain(self, request: Request, node_id: str) -> Answer:
+        check_uuid(node_id, "node")
+        body, nodes = body_of(request), self._cluster.nodes
+        if (wanted := body.get("DrainSpec")) is None:
+            index = nodes.end_drain(node_id, eligible=bool(body.get("MarkEligible")))
+        else:
+            index = nodes.drain(node_id, drain_deadline(wanted))
+        said = {"NodeModifyIndex": index, "EvalIDs": None, "EvalCreateIndex": 0, "Index": index}
         return Answer(body=said, index=index)
 
     def _purge(self, _: Request, node_id: str) -> Answer:

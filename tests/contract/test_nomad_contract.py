@@ -413,6 +413,38 @@ def test_an_evaluation_made_after_the_mark_has_a_later_index(nomad: NomadWithMac
     assert (evaluation.status, evaluation.create_index > index) == ("blocked", True)
 
 
+def test_an_empty_node_that_is_drained_has_soon_been_and_stays_ineligible(
+    nomad: NomadWithMachines,
+) -> None:
+    node_id = nomad.ready_node()
+    nomad.registered_again(node_id)
+    index = nomad.drain(node_id)
+    nomad.settle()
+    (node,) = nomad.port.snapshot().nodes
+    assert (node.eligible, node.draining, node.modify_index) == (False, False, index + 1)
+    assert nomad.port.set_eligibility(node_id, eligible=True) > index
+
+
+def test_a_node_is_drained_when_its_work_is_done(nomad: NomadWithMachines) -> None:
+    node_id = nomad.ready_node()
+    nomad.registered_again(node_id)
+    child = nomad.running_child()
+    index = nomad.drain(node_id)
+    nomad.settle()
+    (node,) = nomad.port.snapshot().nodes
+    assert (node.eligible, node.draining, node.usable) == (False, True, False)
+    assert node.modify_index == index
+    with pytest.raises(Malformed, match="draining"):
+        nomad.port.set_eligibility(node_id, eligible=True)
+    assert nomad.port.set_eligibility(node_id, eligible=False) == 0
+    assert [a.client_status for a in nomad.live(child)] == ["running"]
+    nomad.exit(child, 0)
+    nomad.settle()
+    (node,) = nomad.port.snapshot().nodes
+    assert (node.eligible, node.draining, node.modify_index > index) == (False, False, True)
+    assert nomad.port.exit_code(child) == 0
+
+
 ROUNDS, AT_ONCE = 4, 24
 
 

@@ -141,6 +141,11 @@ class LiveNomad(AddressedNomad, NomadWithMachines):
         self._ready_at[node.id] = node.modify_index
         return node.id
 
+    def drain(self, node_id: str) -> int:
+        """PUT /v1/node/:id/drain."""
+        wanted = {"DrainSpec": {"Deadline": 0, "IgnoreSystemJobs": True}}
+        return int(self.ask("put", f"node/{node_id}/drain", json=wanted).json()["Index"])
+
     def machine_dies(self, node_id: str) -> None:
         """End all processes of the machine."""
         self._silent.add(node_id)

@@ -91,6 +91,11 @@ class SimulatedNomad(NomadWithMachines):
         self.wait(10)
         return node_id
 
+    def drain(self, node_id: str) -> int:
+        """As the endpoint does it."""
+        with self.cluster.lock:
+            return self.cluster.nodes.drain(node_id, None)
+
     def machine_dies(self, node_id: str) -> None:
         """The server behind the node is gone."""
         self.cluster.node_dies(self.cluster.nodes.get(node_id).server_id)

@@ -126,6 +126,10 @@ class NomadWithMachines(NomadInTest):
         """
 
     @abstractmethod
+    def drain(self, node_id: str) -> int:
+        """Drain a node without a deadline, as a person may; the index of that write."""
+
+    @abstractmethod
     def machine_dies(self, node_id: str) -> None:
         """Let a worker be gone, with its agent and all that runs there. Nomad knows nothing yet."""
 
