@@ -40,7 +40,7 @@ def test_a_pass_costs_little_more_than_its_reads(
         figures.ratio(f"requests to Nomad per pass, {at}", asked["nomad"], NOMAD_LISTS)
         pages = math.ceil(workers / 1000)
         figures.ratio(f"requests to OpenStack per pass, {at}", asked["openstack"], pages + 1)
-        figures.ratio(f"statements per pass of three loops, {at}", asked["postgres"])
+        figures.ratio(f"statements per pass of all loops, {at}", asked["postgres"])
         figures.time(f"CPU of a pass, {at}", f"{half['pass_cpu_ms_p50']:.1f} ms")
         figures.time(f"of which deciding, {at}", f"{half['decide_ms_p50']:.1f} ms")
         assert asked["nomad"] == NOMAD_LISTS
