@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from controller.loop import Reconciler
@@ -59,3 +60,8 @@ RECONCILERS: tuple[Reconciler, ...] = (
         ),
     ),
 )
+
+
+def working(reconcilers: Iterable[Reconciler], *, catalogues: bool) -> tuple[Reconciler, ...]:
+    """Those that have something to look at: without `catalogues` creation has nothing."""
+    return tuple(r for r in reconcilers if catalogues or Source.CATALOGUES not in r.sources)

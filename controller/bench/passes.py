@@ -47,7 +47,7 @@ from controller.crew import Inline
 from controller.leader import Leadership
 from controller.loop import Decide, Loop, Reconciler, Shell
 from controller.metrics import kind_of
-from controller.reconcilers import RECONCILERS
+from controller.reconcilers import RECONCILERS, working
 from infra.postgres import embedded
 from models.errors import HrsiError, System, Unavailable
 from models.plan import Decision
@@ -300,7 +300,9 @@ def ground(size: Size, tell: Tell) -> Iterator[Farm]:
             filler=filler,
             ports=ports,
             clock=clock,
-            loops=[_loop(each, shell, stopwatch) for each in RECONCILERS],
+            loops=[
+                _loop(each, shell, stopwatch) for each in working(RECONCILERS, catalogues=False)
+            ],
             stopwatch=stopwatch,
         )
         farm.set({"pool.max_vcpus": MOST_VCPUS})

@@ -19,9 +19,6 @@ from models.creation import Area, Feed
 from models.errors import ConfigurationError, System
 from models.ports import Clock
 
-CREATION = "creation"
-"""The name of the loop that reads them."""
-
 
 def subscriptions(
     config: Config, metrics: Metrics, parameters: Parameters, clock: Clock, opening: ExitStack

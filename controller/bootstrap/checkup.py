@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from controller.bootstrap.access import nomad_access, openstack_environment, site
-from controller.bootstrap.catalogues import CREATION
 from controller.clock import SystemClock
 from controller.config import Config, require_for_controller
 from controller.doctor.patients import CloudPatient, NomadPatient, Patients, StorePatient
-from controller.reconcilers import RECONCILERS
+from controller.reconcilers import RECONCILERS, working
 from infra import nomad, openstack, postgres
 from infra.postgres import embedded
 from infra.retry import ONCE
@@ -51,9 +50,8 @@ def patients(config: Config, environment: Mapping[str, str] | None = None) -> It
 
 def loops_of(config: Config) -> tuple[str, ...]:
     """The loops that a controller of these settings runs."""
-    reads = config.creation.odata or config.creation.resto
-    names = (reconciler.name for reconciler in RECONCILERS)
-    return tuple(name for name in names if reads or name != CREATION)
+    reads = bool(config.creation.odata or config.creation.resto)
+    return tuple(each.name for each in working(RECONCILERS, catalogues=reads))
 
 
 def _unless_refused(open_it: Callable[[], Patient]) -> Patient | ConfigurationError:

@@ -18,7 +18,7 @@ from controller.act.effects import Tools
 from controller.act.executor import Executor, Lane
 from controller.act.hands import Hands
 from controller.bootstrap.access import nomad_access, openstack_environment, site
-from controller.bootstrap.catalogues import CREATION, subscriptions
+from controller.bootstrap.catalogues import subscriptions
 from controller.bootstrap.store import People, open_database, people_of, token_key
 from controller.clock import RandomIds, StoreClock, SystemClock
 from controller.config import Config, require_for_controller
@@ -29,7 +29,7 @@ from controller.loop import Reconciler, Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Parameters, Sources
 from controller.process import Manner, Process
-from controller.reconcilers import RECONCILERS
+from controller.reconcilers import RECONCILERS, working
 from controller.sweeps import Subscriptions, Sweeper
 from infra import nomad, openstack
 from models.errors import ConfigurationError, PortError, System
@@ -216,13 +216,12 @@ def _with_work(
 
     Raises `ConfigurationError` when it was named all the same, alone or with others.
     """
-    if ports.subscriptions is not None:
-        return tuple(chosen)
-    if named and any(reconciler.name == CREATION for reconciler in chosen):
+    found = working(chosen, catalogues=ports.subscriptions is not None)
+    if named and len(found) < len(chosen):
         raise ConfigurationError(
-            f"{CREATION}: no catalogue is set; set creation.odata or creation.resto, and the area"
+            "creation: no catalogue is set; set creation.odata or creation.resto, and the area"
         )
-    return tuple(reconciler for reconciler in chosen if reconciler.name != CREATION)
+    return found
 
 
 def _executor(config: Config, clock: Clock) -> Executor:

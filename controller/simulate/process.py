@@ -19,7 +19,7 @@ from controller.crew import Inline
 from controller.loop import Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Sources
-from controller.reconcilers import RECONCILERS
+from controller.reconcilers import RECONCILERS, working
 from controller.sweeps import INPUTS, Subscriptions, Sweeper
 from models.areas import area_of_tiles
 from models.creation import Feed
@@ -96,8 +96,7 @@ class SimulatedProcess:
         self.holder = holder
         self.loops = {
             r.name: loop_of(r, shell, holder)
-            for r in RECONCILERS
-            if systems.catalogue is not None or Source.CATALOGUES not in r.sources
+            for r in working(RECONCILERS, catalogues=systems.catalogue is not None)
         }
 
 
