@@ -36,6 +36,7 @@ OUTCOMES: dict[Fault, tuple[type[PortError], type[PortError]]] = {
     Fault.REFUSED: (Unavailable, Unavailable),
     Fault.THROTTLED: (Throttled, Throttled),
     Fault.TIMEOUT: (Unavailable, Unknown),
+    Fault.SERVER_ERROR: (Unavailable, Unknown),
 }
 
 
@@ -238,3 +239,9 @@ def test_a_watch_that_cannot_be_had_is_unavailable(
     with Watcher(simulated_nomad.port) as watcher:
         assert watcher.ended()
     assert isinstance(watcher.error, Unavailable)
+
+
+def test_a_list_that_breaks_off_is_no_list(simulated_nomad: SimulatedNomad) -> None:
+    simulated_nomad.faults.order("nomad.snapshot", Fault.CUT_SHORT, times=9)
+    with pytest.raises(Unavailable):
+        simulated_nomad.port.snapshot()
