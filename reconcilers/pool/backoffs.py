@@ -31,8 +31,11 @@ def backoff_of(survey: Survey, flavor: str) -> Backoff | None:
 
 
 def is_probed(survey: Survey, flavor: str, since: datetime) -> bool:
-    """A creation begun after the back-off ended is still on its way: its end decides."""
-    return any(m.is_coming and m.worker.created_at >= since for m in _of(survey, flavor))
+    """A creation begun after the back-off ended is still on its way: its end decides. One that had
+    its time to join decides nothing any more: it goes only when its flavor needs no creation.
+    """
+    begun = (m for m in _of(survey, flavor) if m.is_coming and m.worker.created_at >= since)
+    return any(not survey.is_overdue(m) for m in begun)
 
 
 def _failed_boots(survey: Survey, flavor: str, subject: str) -> list[Backoff]:

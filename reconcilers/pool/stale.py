@@ -54,8 +54,9 @@ def _cause(survey: Survey, member: Member) -> RetireCause | None:
         return None
     if is_broken(server):
         return RetireCause.SERVER_ERROR
-    late = _never_joined if worker.state is WorkerState.BOOTING else _away_for_long
-    return RetireCause.STALE if late(survey, worker, server) else None
+    is_booting = worker.state is WorkerState.BOOTING
+    late = survey.is_overdue(member) if is_booting else _away_for_long(survey, server)
+    return RetireCause.STALE if late else None
 
 
 def _may_be_judged(survey: Survey, worker: Worker) -> bool:
@@ -63,14 +64,7 @@ def _may_be_judged(survey: Survey, worker: Worker) -> bool:
     return not survey.live(worker) and not survey.is_unproved(worker)
 
 
-def _never_joined(survey: Survey, worker: Worker, server: Server) -> bool:
-    # A create that was answered late is not stale at once: its server may be younger than its row.
-    born = max(worker.created_at, server.created_at)
-    joined = any(node.status == "ready" for node in survey.nodes_of(worker))
-    return not joined and survey.now - born > survey.settings.boot_limit
-
-
-def _away_for_long(survey: Survey, _worker: Worker, server: Server) -> bool:
+def _away_for_long(survey: Survey, server: Server) -> bool:
     """Its node served and went: the machine may hang. It is given as long as a boot."""
     seen = survey.world.sightings.get(node_away(server.id))
     return seen is not None and survey.now - seen.first_at > survey.settings.boot_limit

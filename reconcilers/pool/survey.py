@@ -132,6 +132,15 @@ class Survey:
     def _open(self, kind: IntentKind, subject: str) -> tuple[Intent, ...]:
         return self.intents.get((kind, subject), ())
 
+    def is_overdue(self, member: Member) -> bool:
+        """Its server is up for longer than a boot may take, and no ready node of it is listed."""
+        if member.server is None:
+            return False
+        # A create that was answered late is not overdue at once: its server may be younger.
+        born = max(member.worker.created_at, member.server.created_at)
+        joined = any(node.status == "ready" for node in self.nodes_of(member.worker))
+        return not joined and self.now - born > self.settings.boot_limit
+
     def unseen_creations(self) -> list[str]:
         """Creations in flight whose rows the store does not show yet: nobody counts them."""
         prefix = f"{SubjectKind.WORKER}:{self.world.site.worker_prefix}"

@@ -485,6 +485,31 @@ def test_after_refusals_a_flavor_rests_and_then_tries_one(
     assert _why(decisions) == ([] if created == 5 else [Reason.BACKING_OFF])
 
 
+@pytest.mark.parametrize(
+    ("waited", "tried"),
+    [
+        pytest.param(timedelta(minutes=15), 0, id="it-may-still-join"),
+        pytest.param(timedelta(minutes=15, seconds=1), 1, id="it-had-its-time"),
+    ],
+)
+def test_a_probe_that_never_joins_does_not_hold_its_flavor_back_for_ever(
+    waited: timedelta, tried: int
+) -> None:
+    probe = a_machine(
+        1, state=WorkerState.BOOTING, node_id=None, admitted_at=None, created_at=NOW - waited
+    )
+    assert probe.server is not None
+    server = replace(probe.server, created_at=NOW - waited)
+    over = _backoff(-waited - timedelta(seconds=1))
+
+    world = a_world(
+        Machine(worker=probe.worker, server=server),
+        store={"ready": _jobs(fsc_rlie=5), "backoffs": (over,)},
+    )
+
+    assert _created(_pool(world)).get("hm.medium", 0) == tried
+
+
 def _failed(number: int, seconds_ago: int) -> Machine:
     """A worker whose create was accepted and whose server then went to ERROR."""
     machine = a_machine(
