@@ -6,7 +6,7 @@ It asks neither Nomad nor OpenStack: it can be had while they are down, and cost
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -85,12 +85,18 @@ class Overview:
     held: tuple[Holding, ...]
 
 
-def overview(reader: Reader, loops: Sequence[str], now: datetime) -> Overview:
-    """Read it all: a handful of indexed queries, whatever the store holds."""
+def overview(
+    reader: Reader, loops: Sequence[str], now: datetime, *, optional: Collection[str] = ()
+) -> Overview:
+    """Read it all: a handful of indexed queries, whatever the store holds.
+
+    A loop that is `optional` is shown once somebody has led it.
+    """
     pauses = reader.pauses()
     resting = {pause.target for pause in pauses}
     leases = {lease.name: lease for lease in reader.leases() if lease.expires_at > now}
     beats, totals = reader.heartbeats(), reader.totals()
+    seen = leases.keys() | {beat.loop for beat in beats}
     return Overview(
         at=now,
         loops=tuple(
@@ -102,6 +108,7 @@ def overview(reader: Reader, loops: Sequence[str], now: datetime) -> Overview:
                 paused=not resting.isdisjoint({EVERYTHING, loop_target(name)}),
             )
             for name in loops
+            if name in seen or name not in optional
         ),
         jobs=_by_status(totals),
         quarantined=totals["quarantined"],

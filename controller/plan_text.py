@@ -14,6 +14,7 @@ from types import MappingProxyType
 from controller.text import visible
 from models import actions
 from models.plan import Action, Decision, Reason
+from models.wording import counted
 
 MAKES, ENDS, CHANGES, HOLDS = "+", "-", "~", "!"
 
@@ -132,7 +133,7 @@ def summary(decisions: Iterable[Decision]) -> str:
     if not any(found.values()):
         return "Plan: nothing to do; the world is as it should be."
     steps = ", ".join(f"{found[kind]} to {kind}" for kind in COUNTED)
-    other = f", {found['other']} other steps" if found["other"] else ""
+    other = f", {counted(found['other'], 'other step')}" if found["other"] else ""
     return f"Plan: {steps}{other}; {found['held']} held back."
 
 

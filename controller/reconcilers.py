@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from controller.config import Config
 from controller.loop import Reconciler
 from models.plan import Decision
 from models.settings import Settings
@@ -65,3 +66,9 @@ RECONCILERS: tuple[Reconciler, ...] = (
 def working(reconcilers: Iterable[Reconciler], *, catalogues: bool) -> tuple[Reconciler, ...]:
     """Those that have something to look at: without `catalogues` creation has nothing."""
     return tuple(r for r in reconcilers if catalogues or Source.CATALOGUES not in r.sources)
+
+
+def loops_of(config: Config) -> tuple[str, ...]:
+    """The loops that a controller of these settings runs."""
+    reads = bool(config.creation.odata or config.creation.resto)
+    return tuple(each.name for each in working(RECONCILERS, catalogues=reads))

@@ -88,6 +88,15 @@ def _held_back(decision: Decision, pause: Pause) -> Held:
 
 def in_words(pause: Pause) -> str:
     """A pause as people read it: `type gfsc is paused by ada until 12:00:00: bad input`."""
+    return f"{pause.target.replace(':', ' ')} is paused {_how(pause)}"
+
+
+def ended_in_words(pause: Pause) -> str:
+    """What was resumed: `it was paused by ada until 12:00:00: bad input`."""
+    return f"it was paused {_how(pause)}"
+
+
+def _how(pause: Pause) -> str:
     until = "" if pause.until is None else f" until {pause.until:%Y-%m-%d %H:%M:%S} UTC"
     why = f": {pause.reason}" if pause.reason else ""
-    return f"{pause.target.replace(':', ' ')} is paused by {pause.by}{until}{why}"
+    return f"by {pause.by}{until}{why}"

@@ -14,7 +14,7 @@ from controller.bootstrap.access import nomad_access, openstack_environment, sit
 from controller.clock import SystemClock
 from controller.config import Config, require_for_controller
 from controller.doctor.patients import CloudPatient, NomadPatient, Patients, StorePatient
-from controller.reconcilers import RECONCILERS, working
+from controller.reconcilers import loops_of
 from infra import nomad, openstack, postgres
 from infra.postgres import embedded
 from infra.retry import ONCE
@@ -46,12 +46,6 @@ def patients(config: Config, environment: Mapping[str, str] | None = None) -> It
             nomad=_unless_refused(lambda: _nomad_patient(config, clock, opened)),
             cloud=_unless_refused(lambda: _cloud_patient(config, environment, clock, opened)),
         )
-
-
-def loops_of(config: Config) -> tuple[str, ...]:
-    """The loops that a controller of these settings runs."""
-    reads = bool(config.creation.odata or config.creation.resto)
-    return tuple(each.name for each in working(RECONCILERS, catalogues=reads))
 
 
 def _unless_refused(open_it: Callable[[], Patient]) -> Patient | ConfigurationError:

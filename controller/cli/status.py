@@ -11,7 +11,9 @@ from controller.cli.output import Row, print_json, print_table, say
 from controller.cli.pauses import LOOPS
 from controller.cli.session import AsJson, examples, people, settings
 from controller.clock import SystemClock
-from controller.overview import GOING, LoopStanding, Overview, overview
+from controller.config import Config
+from controller.overview import GOING, STILL, LoopStanding, Overview, overview
+from controller.reconcilers import loops_of
 from models.records import WorkerState
 from models.wording import are, seconds
 
@@ -28,13 +30,20 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     It reads the store alone, so it answers while Nomad or OpenStack are away.
     """
     with people(context) as desk:
-        found = overview(desk.reader, LOOPS, SystemClock().now())
+        found = overview(
+            desk.reader, LOOPS, SystemClock().now(), optional=_optional(settings(context))
+        )
     if as_json:
         print_json(found)
         return
     name = settings(context).deployment or "This installation"
     say(f"{name} at {found.at:%Y-%m-%d %H:%M:%S} UTC")
     _tell(found)
+
+
+def _optional(config: Config) -> set[str]:
+    """The loops that a controller of these settings does not run; another one may."""
+    return set(LOOPS).difference(loops_of(config))
 
 
 def _tell(found: Overview) -> None:
@@ -56,7 +65,7 @@ def _tell(found: Overview) -> None:
             f"{breaker.because}. See hrsi breaker list"
         )
     print_table(
-        "Held back now",
+        f"Held back, as said within the last {seconds(STILL)}",
         ("since", "about", "how many", "reason", "because"),
         [(h.since, h.about, h.count, h.reason, h.because) for h in found.held],
     )

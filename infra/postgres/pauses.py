@@ -15,7 +15,7 @@ from infra.postgres.view import pauses
 from infra.postgres.wishes import Wish
 from models import tables
 from models.job_types import Registry
-from models.pauses import end_of, in_words, why_not_pausable
+from models.pauses import end_of, ended_in_words, in_words, why_not_pausable
 from models.ports import Verdict
 from models.records import Pause
 
@@ -75,5 +75,5 @@ def resume(connection: Connection, targets: Sequence[str], wish: Wish) -> tuple[
 
 
 def _resumed(target: str, found: Pause | None) -> Verdict:
-    because = "it is not paused" if found is None else in_words(found)
+    because = "it is not paused" if found is None else ended_in_words(found)
     return Verdict(subject=target, done=found is not None, because=because)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
@@ -33,11 +34,13 @@ class PostgresTokens:
             if _good(connection, tokens.c.name == new.name) is not None:
                 there = "a token of that name is in use; revoke it first, or take another name"
                 return Verdict(subject=subject, done=False, because=there)
+            now = clock(connection)
+            end = None if new.lasts is None else now + new.lasts
             if not asked.dry_run:
-                _insert(connection, new, asked)
+                _insert(connection, new, asked, now=now, end=end)
             trail.note(connection, "create_token", asked, [subject])
-        until = "until it is revoked" if new.lasts is None else f"for {new.lasts}"
-        return Verdict(subject=subject, done=True, because=f"role {new.role}, {until}")
+        until = "it is revoked" if end is None else f"{end:%Y-%m-%d %H:%M:%S} UTC"
+        return Verdict(subject=subject, done=True, because=f"role {new.role}, until {until}")
 
     def revoke(self, names: tuple[str, ...], asked: Asked) -> tuple[Verdict, ...]:
         """See `models.access.Tokens.revoke`."""
@@ -72,8 +75,9 @@ def _good(connection: Connection, which: ColumnElement[bool]) -> Token | None:
     return None if row is None else _token(row)
 
 
-def _insert(connection: Connection, new: NewToken, asked: Asked) -> None:
-    now = clock(connection)
+def _insert(
+    connection: Connection, new: NewToken, asked: Asked, *, now: datetime, end: datetime | None
+) -> None:
     connection.execute(
         insert(tokens).values(
             name=new.name,
@@ -81,7 +85,7 @@ def _insert(connection: Connection, new: NewToken, asked: Asked) -> None:
             digest=new.digest,
             created_at=now,
             created_by=asked.actor,
-            expires_at=None if new.lasts is None else now + new.lasts,
+            expires_at=end,
         )
     )
 

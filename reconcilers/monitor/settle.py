@@ -93,10 +93,11 @@ def _still_live(job: Job, remains: str) -> Held:
 
 def _backing_off(job_type: str, jobs: list[Job]) -> Held:
     first = min((job.not_before, job.id) for job in jobs if job.not_before)
+    verb = "backs off" if len(jobs) == 1 else "back off"
     return Held(
         subject=Subject(SubjectKind.TYPE, job_type),
         reason=Reason.BACKING_OFF,
-        because=f"{counted(len(jobs), job_type + ' job')} back off after external errors, "
+        because=f"{counted(len(jobs), job_type + ' job')} {verb} after external errors, "
         f"first job {first[1]} until {first[0]:%H:%M:%S}",
         facts=(("waiting", len(jobs)), ("next_job", first[1])),
     )

@@ -13,7 +13,7 @@ from models.errors import Malformed
 from models.feeds import judged
 from models.lifecycle import Status
 from models.parameters import UNSET, admit
-from models.pauses import end_of, in_words, why_not_pausable
+from models.pauses import end_of, ended_in_words, in_words, why_not_pausable
 from models.ports import Asked, AuditLine, Ids, Submitted, Verdict
 from models.records import (
     Job,
@@ -250,7 +250,7 @@ def _resumed(asking: Asking, target: str, found: Pause | None) -> Verdict:
     def do() -> None:
         asking.tables.pauses.drop(target)
 
-    return asking.decided(target, in_words(found), do)
+    return asking.decided(target, ended_in_words(found), do)
 
 
 def _done(verdicts: Iterable[Verdict]) -> list[str]:

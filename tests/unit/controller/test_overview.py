@@ -57,6 +57,19 @@ def test_an_empty_installation_says_that_nobody_leads() -> None:
     assert (found.jobs, found.quarantined, found.workers, found.held) == ({}, 0, {}, ())
 
 
+def test_a_loop_that_nobody_needs_is_shown_once_somebody_has_led_it() -> None:
+    house = House()
+
+    def shown() -> list[str]:
+        now = house.timeline.now()
+        found = overview(house.store, LOOPS, now, optional={"execution"})
+        return [loop.name for loop in found.loops]
+
+    assert shown() == ["worker-pool"]
+    house.lead("execution")
+    assert shown() == ["execution", "worker-pool"]
+
+
 def test_who_leads_for_how_long_still_and_since_when_nobody_does() -> None:
     house = House()
     house.lead("execution")

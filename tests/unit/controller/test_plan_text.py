@@ -143,7 +143,7 @@ def test_a_plan_is_told_loop_by_loop_and_summed_up() -> None:
         ),
         pytest.param(
             [CREATE, CREATE, CREATE, FAIL],
-            "Plan: 3 to create, 0 to delete, 0 to dispatch, 1 other steps; 0 held back.",
+            "Plan: 3 to create, 0 to delete, 0 to dispatch, 1 other step; 0 held back.",
             id="other-steps-are-not-hidden",
         ),
     ],

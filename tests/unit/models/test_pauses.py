@@ -12,6 +12,7 @@ from models.job_types import DEFAULT_REGISTRY
 from models.pauses import (
     EVERYTHING,
     end_of,
+    ended_in_words,
     heeding,
     in_words,
     loop_target,
@@ -84,6 +85,7 @@ def test_what_is_not_done_is_said_with_who_forbade_it_and_why() -> None:
 )
 def test_a_pause_is_told_in_words(pause: Pause, words: str) -> None:
     assert in_words(pause) == words
+    assert ended_in_words(pause) == f"it was paused {words.partition(' is paused ')[2]}"
 
 
 def test_the_pause_of_everything_is_named_before_that_of_the_loop() -> None:

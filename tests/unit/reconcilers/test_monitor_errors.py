@@ -137,6 +137,9 @@ def test_jobs_that_wait_are_told_by_type_with_the_first_to_go_on() -> None:
     assert decisions[0].because == (
         "2 fsc_rlie jobs back off after external errors, first job 1 until 12:01:00"
     )
+    assert decisions[1].because == (
+        "1 gfsc job backs off after external errors, first job 3 until 12:03:00"
+    )
     assert dict(decisions[0].facts) == {"waiting": 2, "next_job": 1}
 
 
