@@ -64,7 +64,7 @@ class Shortage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Growth:
-    """What growth decided. `wanting` are the flavors that need creations; `short` is what workers
+    """What growth decided. `wanting` are the flavors that may create; `short` is what workers
     that nobody needs could make room for.
     """
 
@@ -92,7 +92,7 @@ def grow(survey: Survey) -> Growth:
             *_unserved(served),
             *_covered(survey, found),
         ),
-        wanting=frozenset(wish.flavor for wish in wanting),
+        wanting=frozenset(wish.flavor for wish in claiming),
         short=tuple(chain.from_iterable(_missing(part) for part in shares)),
     )
 

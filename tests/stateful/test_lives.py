@@ -34,3 +34,10 @@ def test_no_life_breaks_an_invariant_and_each_comes_to_rest(share: int) -> None:
     assert sum(life.deletions for life in lived) > 50
     assert sum((life.mishaps for life in lived), Counter()).total() > 50
     assert set(sum((life.faults for life in lived), Counter())) <= {f.value for f in Fault}
+
+
+def test_what_failed_to_boot_goes_while_its_flavor_may_not_create() -> None:
+    """In this life creations waited for a probe that had failed, and what had failed waited for the
+    creations of its flavor, which go first.
+    """
+    assert Life(488).live().broken is None
