@@ -41,6 +41,9 @@ from simulator.nomad.web import serve_nomad
 from simulator.served import pacing
 from simulator.timeline import Timeline
 
+TRIAL = "trial"
+"""What an installation is called that nobody has named."""
+
 REPORT_DEADLINE = timedelta(seconds=5)
 """How long a simulated program waits for the database: the simulated Nomad waits with it."""
 
@@ -130,6 +133,7 @@ def offered(config: Config, offer: Offer, tell: Tell) -> Iterator[Offered]:
     calls = LEVELS[offer.faults].calls
     rates = {fault: rate for fault, rate in calls.items() if fault not in CONTROLLERS_OWN}
     with ExitStack() as stack:
+        environment = _unset(config)
         stage = _Stage(
             config=config,
             offer=offer,
@@ -141,7 +145,6 @@ def offered(config: Config, offer: Offer, tell: Tell) -> Iterator[Offered]:
             faults=Faults(rates=rates, seed=seed),
         )
         tenants: list[Tenant] = []
-        environment: dict[str, str] = {}
         if offer.nomad is not None:
             environment |= _serve_nomad(stage, offer.nomad, tenants.append)
         if offer.on_boot is not None:
@@ -154,6 +157,18 @@ def offered(config: Config, offer: Offer, tell: Tell) -> Iterator[Offered]:
         else:
             environment |= _follow_cloud(stage, offer.cloud, machines)
         yield Offered(environment=environment, seed=seed)
+
+
+def _unset(config: Config) -> dict[str, str]:
+    """What a controller needs and the settings do not say, made up: a trial wants no file first."""
+    found: dict[str, str] = {}
+    if not config.deployment:
+        found["HRSI_DEPLOYMENT"] = TRIAL
+    if not config.runs.token_key.reveal():
+        found["HRSI_RUNS_TOKEN_KEY"] = secrets.token_hex(32)
+    if not config.database.url.reveal():
+        found["HRSI_DATABASE_DIRECTORY"] = str(Path(config.database.directory).absolute())
+    return found
 
 
 # ---- the parts -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -200,7 +201,7 @@ def _serve(context: typer.Context, offer: Offer) -> None:
             say(sentence)
         say("Point a controller here, in another terminal:")
         for name, value in found.environment.items():
-            say(f"export {name}={value}")
+            say(f"export {name}={shlex.quote(value)}")
         say("hrsi controller")
         sys.stdout.flush()
         signals.stop.wait()

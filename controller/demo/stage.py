@@ -7,7 +7,6 @@ stands behind the addresses are the demo's own. Leaving the stage ends whatever 
 from __future__ import annotations
 
 import secrets
-import shlex
 import shutil
 import sys
 import tempfile
@@ -34,6 +33,7 @@ from controller.config_groups import (
 )
 from controller.config_values import Address, Secret
 from controller.demo.run import House, Watcher
+from controller.demo.way_in import write_way_in
 from controller.invariants import INVARIANTS
 from controller.submission import parse_submission
 from infra.postgres import embedded
@@ -66,6 +66,9 @@ PARAMETERS = {
 RUN_SECONDS = 4.0
 """How long the stand-in science of a run takes."""
 
+
+ENVIRONMENT = "environment"
+"""The file that whoever wants to ask the demo from another terminal sources there."""
 
 STANDIN_ENVIRONMENT = (
     ("HRSI_NODE_ID", "${node.unique.id}"),
@@ -109,7 +112,8 @@ def stage(play: Play) -> Iterator[Watcher]:
         process = bootstrap.controller(config, ports)
         stack.callback(process.stop)
         process.start()
-        notes = _notes(folder, server.url, process.health_address)
+        write_way_in(folder / ENVIRONMENT, config, outside.environment())
+        notes = _notes(folder, process.health_address)
         house = House(
             store=ports.store,
             reader=ports.people.reader,
@@ -189,12 +193,10 @@ def _violations(registry: CollectorRegistry) -> int:
     return int(sum(count or 0 for count in counts))
 
 
-def _notes(folder: Path, database_url: str, health: Address | None) -> tuple[str, ...]:
-    """What stays the same. The way in is a file to source: its url would be wrapped by a narrow
-    terminal, and each line here can be copied whole.
+def _notes(folder: Path, health: Address | None) -> tuple[str, ...]:
+    """What stays the same. The way in is a file to source: each line here fits a narrow terminal
+    and can be copied whole.
     """
-    environment = folder / "environment"
-    environment.write_text(f"export DATABASE_URL={shlex.quote(database_url)}\n")
     found = shutil.which("hrsi") or Path(sys.argv[0]).name != "hrsi"
     command = "hrsi" if found else sys.argv[0]
     shortened = f"{len(PARAMETERS)} parameters, as pool.idle_for = {PARAMETERS['pool.idle_for']} s"
@@ -202,6 +204,6 @@ def _notes(folder: Path, database_url: str, health: Address | None) -> tuple[str
         f"Metrics: http://{health}/metrics   Log: {folder / 'controller.log'}",
         f'Waits are shortened with the reason "demo": {shortened}',
         "From another terminal, line by line:",
-        f". {environment}",
+        f". {folder / ENVIRONMENT}",
         f"{command} why job 1",
     )

@@ -96,6 +96,8 @@ def test_a_controller_works_through_jobs_beside_simulated_systems(
     left_running: Callable[[], list[str]],
 ) -> None:
     ready_to_work(hrsi, given)
+    for unset in ("HRSI_DEPLOYMENT", "HRSI_RUNS_TOKEN_KEY"):
+        del given[unset]
     ports = ("--nomad-port", "0", "--cloud-port", "0", "--active-after", "0.2s")
     simulator = start_hrsi("simulator", "all", *ports, *QUICK, "--run-time", "1s", **given)
     given |= way_in(simulator)
