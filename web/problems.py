@@ -107,12 +107,21 @@ def install(app: FastAPI) -> None:
 
 
 def _of_http(request: Request, error: Exception) -> JSONResponse:
-    del request
     assert isinstance(error, HTTPException)
-    kind = error.kind if isinstance(error, Problem) else HTTPStatus(error.status_code).name
-    return answer(
-        error.status_code, kind.lower().replace("_", "-"), str(error.detail), error.headers
-    )
+    if isinstance(error, Problem):
+        return answer(error.status_code, error.kind, str(error.detail), error.headers)
+    kind = HTTPStatus(error.status_code).name.lower().replace("_", "-")
+    return answer(error.status_code, kind, _of_no_route(request, error), error.headers)
+
+
+def _of_no_route(request: Request, error: HTTPException) -> str:
+    """What the framework refused before any of our code saw it, and where to look."""
+    path, described = request.url.path, request.app.openapi_url
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return f"there is nothing at {path}; {described} says what there is"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.method} is not for {path}; {described} says what is"
+    return str(error.detail)
 
 
 def _of_request(request: Request, error: Exception) -> JSONResponse:

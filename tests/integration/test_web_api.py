@@ -86,6 +86,21 @@ def test_everything_known_about_a_job_is_one_document(api: Api, desk: Desk) -> N
     assert "gfsc/nothing" in missing.body["detail"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "detail"),
+    [
+        pytest.param("GET", "/rabbits", 404, "there is nothing at /api/v1/rabbits", id="path"),
+        pytest.param("DELETE", "/jobs", 405, "DELETE is not for /api/v1/jobs", id="method"),
+    ],
+)
+def test_who_asks_for_what_is_not_there_is_told_where_to_look(
+    api: Api, method: str, path: str, status: int, detail: str
+) -> None:
+    answer = api.ask(method, path, api.token(Role.VIEWER))
+    assert answer.status == status
+    assert answer.body["detail"].startswith(f"{detail}; /api/v1/openapi.json says what ")
+
+
 def test_what_a_person_does_is_judged_one_by_one_and_stands_in_the_trail(
     api: Api, desk: Desk
 ) -> None:
