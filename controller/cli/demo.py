@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 from rich.console import Console
@@ -25,6 +26,8 @@ from models.errors import HrsiError
 app = typer.Typer()
 
 LINE_EVERY = timedelta(seconds=3)
+REPEAT_AFTER = timedelta(seconds=60)
+"""How often a line comes again that says nothing new: one sees that the demo is still there."""
 
 Show = Callable[[Scene], None]
 
@@ -93,27 +96,35 @@ def demo(
 @contextmanager
 def _shown(screen: Console, *, headless: bool) -> Iterator[Show]:
     if headless:
-        yield _Lines(screen).show
+        yield Lines(screen.file).show
         return
     with Live(console=screen, screen=True, auto_refresh=False) as live:
         yield lambda scene: live.update(view(scene, *screen.size), refresh=True)
 
 
-class _Lines:
-    """A progress line every few seconds; first what never changes."""
+class Lines:
+    """A progress line every few seconds while there is news; first what never changes."""
 
-    def __init__(self, screen: Console) -> None:
-        self._out = screen.file
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
         self._next = timedelta(0)
+        self._last: Scene | None = None
 
     def show(self, scene: Scene) -> None:
         """Print a line when it is time for one."""
         if not self._next:
             self._out.write("".join(f"{note}\n" for note in scene.notes))
-        if scene.elapsed >= self._next:
-            self._out.write(progress_line(scene) + "\n")
-            self._out.flush()
-            self._next = scene.elapsed + LINE_EVERY
+        if scene.elapsed < self._next or self._is_old(scene):
+            return
+        self._out.write(progress_line(scene) + "\n")
+        self._out.flush()
+        self._next, self._last = scene.elapsed + LINE_EVERY, scene
+
+    def _is_old(self, scene: Scene) -> bool:
+        last = self._last
+        if last is None or scene.elapsed - last.elapsed >= REPEAT_AFTER:
+            return False
+        return progress_line(replace(scene, elapsed=last.elapsed)) == progress_line(last)
 
 
 def _tell(ending: Ending, *, as_json: bool) -> None:

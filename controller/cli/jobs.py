@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,6 @@ import typer
 from controller.cli.output import (
     EXIT_FAILED,
     complain,
-    plain,
     print_json,
     print_table,
     say,
@@ -152,8 +153,17 @@ def show(
     _tell_story(story)
 
 
+def _spelled(value: object) -> object:
+    """A time with its day and zone: no heading says them for a column of unlike things."""
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if isinstance(value, datetime) else value
+
+
 def _tell_story(story: JobStory) -> None:
-    print_table("Job", ("field", "value"), plain(story.job).items())
+    print_table(
+        "Job",
+        ("field", "value"),
+        [(f.name, _spelled(getattr(story.job, f.name))) for f in fields(story.job)],
+    )
     print_table(
         "History",
         ("seq", "at", "from", "to", "subtype", "message", "actor", "attempt"),

@@ -1,6 +1,7 @@
 """What people do with `hrsi`, on the embedded PostgreSQL that it sets up for them."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -61,6 +62,8 @@ def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, folder
     story = json.loads(hrsi("job", "show", "gfsc/28WEU-2022-09-06", "--json").stdout)
     assert [row["after"] for row in story["history"]] == ["initialized", "configured", "ready"]
     number = str(story["job"]["id"])
+    shown = hrsi("job", "show", number).stdout
+    assert re.search(r"(?m)^created_at +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", shown), shown
     assert "would be cancelled" in hrsi("job", "cancel", number, "--dry-run").stdout
     assert hrsi("job", "cancel", number, "--reason", "no need").returncode == 0
     assert [job["type"] for job in jobs_of(hrsi, "--status", "cancelled")] == ["gfsc"]

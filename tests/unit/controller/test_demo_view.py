@@ -1,5 +1,6 @@
 """The demo's picture of one moment: from records to counts, from counts to text."""
 
+import io
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from controller.cli.demo import LINE_EVERY, REPEAT_AFTER, Lines
 from controller.demo.report import report_of
 from controller.demo.scene import Duty, Scene, Stage, duties_of, progress_line, stages_of
 from controller.demo.view import DUTY_SIGNS, view
@@ -158,6 +160,21 @@ def test_the_progress_line_names_only_what_there_is() -> None:
         "01:42  20 of 40 jobs processed (8 waiting, 4 queued, 7 processing, 20 processed, "
         "1 in error); workers: 1 creating, 2 booting, 7 busy, 1 free, 1 retiring, 1 deleting"
     )
+
+
+def test_lines_come_while_there_is_news_and_now_and_then_when_there_is_none() -> None:
+    out = io.StringIO()
+    lines = Lines(out)
+    said: list[int] = []
+    step = timedelta(seconds=1)
+    for second in range(130):
+        # Something happens for ten seconds; then all is as it was.
+        jobs = {Stage.PROCESSED: min(second, 10)}
+        before = len(out.getvalue())
+        lines.show(replace(SCENE, elapsed=second * step, jobs=jobs, notes=()))
+        said += [second] if len(out.getvalue()) > before else []
+    assert [at * step for at in said[:5]] == [LINE_EVERY * number for number in range(5)]
+    assert [at * step for at in said[5:]] == [said[4] * step + REPEAT_AFTER]
 
 
 @pytest.mark.parametrize(
