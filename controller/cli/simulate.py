@@ -31,7 +31,7 @@ SHOW_EVERY = timedelta(minutes=10)
 @app.command(
     epilog=examples(
         "hrsi simulate",
-        "hrsi simulate --days 3 --faults some --plot week.svg",
+        "hrsi simulate --days 3 --faults some --plot days.svg",
         "hrsi simulate --from-catalogue --days 7 --faults all",
         "hrsi simulate --workers-max 50 --jobs-per-day 4000 --json",
         "hrsi simulate --faults all --replay 7@12034",
