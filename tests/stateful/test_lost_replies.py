@@ -12,12 +12,15 @@ from datetime import timedelta
 import pytest
 
 from controller.simulation import Simulation
+from models.images import ACTIVE
 from models.ports import Asked
 from simulator.faults import WRITES, Fault
 from simulator.nomad.jobs import Oddity
+from tests.stateful import test_images as images
 from tests.stateful.test_crash_at_every_call import finished_well, small_world
 
 PERSON = Asked(actor="test")
+DAY = timedelta(days=1)
 NOT_BY_LOOPS = {"store.release", "store.prune"}
 """What a process does once when it ends, and once a day: tests/unit/controller tries these."""
 
@@ -42,10 +45,14 @@ PROVOKED: Mapping[str, Callable[[Simulation], None]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "fault", [Fault.LOST_REPLY, Fault.TIMEOUT, Fault.SERVER_ERROR, Fault.THROTTLED]
-)
-@pytest.mark.parametrize("call", sorted(WRITES - NOT_BY_LOOPS))
+OF_IMAGES = {"cloud.make_image", "cloud.delete_image"}
+"""What only a world with a template calls."""
+
+FAULTS = (Fault.LOST_REPLY, Fault.TIMEOUT, Fault.SERVER_ERROR, Fault.THROTTLED)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("call", sorted(WRITES - NOT_BY_LOOPS - OF_IMAGES))
 def test_a_write_that_goes_wrong_is_done_once_all_the_same(call: str, fault: Fault) -> None:
     sim = small_world()
     sim.systems.faults.order(call, fault, times=2)
@@ -56,3 +63,19 @@ def test_a_write_that_goes_wrong_is_done_once_all_the_same(call: str, fault: Fau
     finished_well(sim, f"{fault} of {call}")
     if call != "nomad.stop":
         assert sim.systems.outside.cloud.created == 4, "a server for each of the jobs"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("call", sorted(OF_IMAGES))
+def test_an_image_whose_making_or_deletion_goes_wrong_is_there_once(
+    call: str, fault: Fault
+) -> None:
+    sim = images.world()
+    sim.systems.faults.order(call, fault, times=2)
+    images.finish(sim)
+    template = images.replace_template(sim)
+    images.submit(sim, "second")
+    images.finish(sim)
+    assert sim.run_until(lambda: images.images(sim) == images.images(sim, template), DAY)
+    assert (call, fault) in sim.systems.faults.taken, "the call was never made"
+    assert [image.status for image in images.images(sim)] == [ACTIVE], sim.story()
