@@ -194,11 +194,9 @@ class Observer:
         allowed = self.parameters.settings.passes.call_deadline
         until = self._clock.monotonic() + allowed.total_seconds()
         wanted = sources | {Source.STORE}
-        # In the order of the feeds: that of a set differs from process to process, and with it the
-        # history of a simulated world.
-        for source, feed in self._feeds.items():
-            if source in wanted and source is not Source.STORE:
-                feed.ask(after, beyond.get(source, 0))
+        # Sorted: a set's own order differs from process to process, and so would simulated history.
+        for source in sorted(wanted - {Source.STORE}):
+            self._feeds[source].ask(after, beyond.get(source, 0))
         read: dict[Source, Reading[Any]] = {
             source: feed.get(after, until, beyond.get(source, 0))
             if source in wanted

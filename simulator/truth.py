@@ -85,7 +85,7 @@ class Truth:
         self.violations: list[Breach] = []
         self.deletions = 0
         """Machines of ours that ended because their deletion was asked for."""
-        self._pass_began = systems.timeline.now()
+        self._pass_began = self._step_began = systems.timeline.now()
         self._index_then = 0
         self._deleting: dict[int, int] = {}
         self._caps_then: PoolSettings | None = None
@@ -144,6 +144,7 @@ class Truth:
     def a_pass_begins(self) -> None:
         """A pass begins that sees the world as it is from now on."""
         self._pass_began = self._systems.store_clock.now()
+        self._step_began = self._systems.timeline.now()
         self._index_then = self._systems.outside.nomad.state.index
 
     def moved(self, before: Worker | None, after: Worker | None) -> None:
@@ -266,10 +267,11 @@ class Truth:
         return None if server.is_deleted else server
 
     def _serves(self, server_id: str) -> bool:
-        """A node of this server is ready and has been for a minute: nobody can think otherwise."""
-        now = self._systems.timeline.now()
+        """A node of this server is ready, and was for a minute when the step began in which
+        somebody says otherwise: whoever looked in it has seen it. Within a step hours may pass.
+        """
         return any(
-            node.status == "ready" and now - node.status_at > A_MINUTE
+            node.status == "ready" and self._step_began - node.status_at > A_MINUTE
             for node in self._systems.outside.nomad.state.nodes.by_id()
             if node.server_id == server_id
         )

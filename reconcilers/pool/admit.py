@@ -9,7 +9,7 @@ from __future__ import annotations
 from models.actions import AdmitNode, ConfirmAdmitted, MarkWorker
 from models.fleet import Member
 from models.plan import Decision, Reason
-from models.records import IntentKind, RetireCause
+from models.records import IntentKind, RetireCause, Worker
 from models.world import Node
 from reconcilers.pool.roster import is_broken
 from reconcilers.pool.survey import (
@@ -43,11 +43,8 @@ def booting(survey: Survey, member: Member) -> Decision | None:
             address=member.server.address if member.server else None,
         )
     if node.draining:
-        return held(
-            worker,
-            Reason.INELIGIBLE_BY_PERSON,
-            f"node {node.name} is being drained by a person; not admitted",
-        )
+        # The image starts nodes ineligible, but none is born draining.
+        return _given_up(worker, node, "is being drained")
     return _admitted(survey, member, node)
 
 
@@ -108,11 +105,15 @@ def serving(survey: Survey, member: Member) -> Decision | None:
     if any(survey.may_land(kind, node.id) for kind in _ELIGIBILITY):
         because = f"node {node.name} is ineligible, perhaps by a call of ours without an answer"
         return held(worker, Reason.INTENT_OPEN, because)
+    return _given_up(worker, node, "was made ineligible")
+
+
+def _given_up(worker: Worker, node: Node, how: str) -> MarkWorker:
     return MarkWorker(
         subject=worker_subject(worker),
         reason=Reason.INELIGIBLE_BY_PERSON,
-        because=f"node {node.name} was made ineligible by a person; {worker.name} finishes its "
-        "work and is then deleted",
+        because=f"node {node.name} {how} by a person; {worker.name} finishes its work and is then "
+        "deleted",
         worker_id=worker.id,
         node_id=node.id,
         cause=RetireCause.PERSON,

@@ -86,7 +86,6 @@ def test_a_worker_that_is_ready_has_the_address_that_its_server_got_meanwhile() 
             replace(_booting(), node=None, identity=None), Reason.BOOTING, id="no-node-yet"
         ),
         pytest.param(_booting(status="initializing"), Reason.BOOTING, id="node-not-ready"),
-        pytest.param(_booting(draining=True), Reason.INELIGIBLE_BY_PERSON, id="drained-by-hand"),
         pytest.param(
             _server(_booting(), task_state="deleting"),
             Reason.ABSENCE_UNPROVED,
@@ -275,6 +274,14 @@ def _ready(machine: Machine | None = None, **node: Any) -> Machine:
     made = machine or a_machine(1)
     assert made.node is not None
     return replace(made, node=replace(made.node, **node))
+
+
+def test_a_booting_worker_whose_node_a_person_drains_goes() -> None:
+    """It was waited for until the end of time, and counted as one that comes."""
+    (decision,) = _pool(a_world(_booting(draining=True)))
+
+    assert isinstance(decision, MarkWorker)
+    assert (decision.cause, decision.already) == (RetireCause.PERSON, True)
 
 
 def test_a_node_made_ineligible_by_a_person_retires_its_worker_without_a_call() -> None:
