@@ -7,9 +7,10 @@ status change is legal, for instance, the store checks itself.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from models import actions
@@ -23,17 +24,22 @@ from models.actions import (
 )
 from models.breakers import REMOVAL_CAUSES, BreakerName
 from models.fleet import join
+from models.job_types import parent_id
 from models.lifecycle import IN_FLIGHT, ON_WORKER
 from models.pauses import in_words, pause_of_loop, paused_types
-from models.plan import Action, Decision
-from models.records import InFlight, RetireCause, Worker, WorkerState
+from models.plan import Action, Decision, Subject, SubjectKind
+from models.records import InFlight, Job, RetireCause, Worker, WorkerState
 from models.remembered import remembered
 from models.settings import Settings
 from models.vanishing import accepted, open_breakers
+from models.wording import job_subject
 from models.world import Source, World
 
 INVARIANTS = tuple(f"I{number}" for number in range(1, 13))
 """The invariants of the design, as the label of `hrsi_invariant_violations_total` names them."""
+
+EXPLAINED_WITHIN = timedelta(minutes=1)
+"""A wait that is longer has a recorded reason."""
 
 _ONLY_EMPTY = {RetireCause.IDLE, RetireCause.PERSON}
 """Causes for which a worker may go only when nothing runs on it; the others have lost theirs."""
@@ -147,6 +153,48 @@ def check_pauses(world: World, decisions: Iterable[Decision], loop: str) -> list
             continue
         found.append(Violation(invariant="I12", subject=str(decision.subject), what=what))
     return found
+
+
+def check_waits(
+    world: World, decided: Iterable[Decision], loop: str, now: datetime
+) -> list[Violation]:
+    """I10. A due job that has been ready for a minute is dispatched, or something is decided about
+    it or a group that it belongs to. Only execution decides about ready jobs.
+    """
+    if loop != "execution":
+        return []
+    about = {str(decision.subject) for decision in decided} | world.busy
+    if str(Subject(SubjectKind.SYSTEM, Source.NOMAD.value)) in about:
+        return []
+    return [
+        Violation(
+            invariant="I10",
+            subject=str(job_subject(job)),
+            what=f"is ready since {job.status_at:%H:%M:%S}, and nothing is decided about it",
+        )
+        for group, jobs in _by_group(world.store.ready).items()
+        if about.isdisjoint(_names_of(world, *group))
+        for job in jobs
+        if now - job.status_at > EXPLAINED_WITHIN and str(job_subject(job)) not in about
+    ]
+
+
+@remembered
+def _by_group(ready: tuple[Job, ...]) -> Mapping[tuple[str, str], Sequence[Job]]:
+    groups: defaultdict[tuple[str, str], list[Job]] = defaultdict(list)
+    for job in ready:
+        groups[job.type, job.flavor].append(job)
+    return dict(groups)
+
+
+def _names_of(world: World, job_type: str, flavor: str) -> Iterator[str]:
+    """The subjects by which something may be said of all jobs of a type and flavor."""
+    yield str(Subject(SubjectKind.TYPE, job_type))
+    yield str(Subject(SubjectKind.FLAVOR, flavor))
+    known = world.registry.types.get(job_type)
+    if known is not None:
+        parent = parent_id(world.site.deployment, known.service, flavor)
+        yield str(Subject(SubjectKind.PARENT, parent))
 
 
 def _deleted_while_busy(world: World) -> list[Violation]:

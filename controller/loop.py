@@ -8,9 +8,9 @@ logged and counted, and the next pass comes; nothing a pass can meet ends the lo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -20,7 +20,13 @@ from controller.act.hands import Hands
 from controller.act.leftovers import leftovers
 from controller.attempt import Done, attempt
 from controller.figures import next_due
-from controller.invariants import Violation, check, check_decisions, check_pauses
+from controller.invariants import (
+    Violation,
+    check,
+    check_decisions,
+    check_pauses,
+    check_waits,
+)
 from controller.leader import Leadership, Told, unheard
 from controller.ledger import Page, turn
 from controller.metrics import kind_of
@@ -182,11 +188,14 @@ class Loop:
         self._led = True
         seen = self._observe()
         self._progress.enter("deciding")
-        decisions = self._decide(seen)
+        now = self._shell.tools.clock.now()
+        decided = self._decide(seen, now)
+        decisions = self._allowed(decided, seen)
         violations = (
             *check(seen.world),
             *check_decisions(seen.world, decisions, seen.settings),
             *check_pauses(seen.world, decisions, self.name),
+            *check_waits(seen.world, decided, self.name, now),
         )
         tools.metrics.violated(violations)
         self._progress.enter("recording")
@@ -222,13 +231,15 @@ class Loop:
         self._sightings = advance(self._sightings, seen.world, self._reconciler.sightings)
         return replace(seen, world=replace(seen.world, sightings=self._sightings))
 
-    def _decide(self, seen: Observation) -> tuple[Decision, ...]:
-        """What the reconciler decides, less what is busy, plus what the shell itself holds back."""
-        now = self._shell.tools.clock.now()
+    def _decide(self, seen: Observation, now: datetime) -> tuple[Decision, ...]:
+        """What the reconciler decides."""
         due = next_due(seen.world, now)
         self.due_in = due - now if due is not None else None
         group = self._reconciler.settings_of(seen.settings)
-        decided = self._reconciler.decide(seen.world, group, now)
+        return tuple(self._reconciler.decide(seen.world, group, now))
+
+    def _allowed(self, decided: Iterable[Decision], seen: Observation) -> tuple[Decision, ...]:
+        """What was decided, less what is busy, plus what the shell itself holds back."""
         busy = seen.world.busy | self._shell.hands.executor.busy()
         free = (d for d in decided if not (isinstance(d, Action) and str(d.subject) in busy))
         allowed = heeding(free, self.name, seen.world.store.pauses)

@@ -62,7 +62,9 @@ class _Head:
 def encode(recording: Recording) -> bytes:
     """The recording as a file, without secrets. The same recording makes the same bytes."""
     kept = replace(recording, world=without_secrets(recording.world))
-    return gzip.compress(msgspec.json.encode(kept, enc_hook=_plain_mapping), mtime=0)
+    return gzip.compress(
+        msgspec.json.encode(kept, enc_hook=_plain_mapping, order="deterministic"), mtime=0
+    )
 
 
 def decode(content: bytes) -> Recording:

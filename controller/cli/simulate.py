@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -17,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from controller.cli.lives import place_of, through_lives
 from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
 from controller.cli.session import examples
+from controller.log import silence
 from controller.simulate.plot import draw
 from controller.simulate.run import Outcome, Run, Watch, replay
 from controller.simulate.scenario import FaultLevel, Options
@@ -76,7 +73,7 @@ def simulate(
     much as can go wrong does, between the first step of a worker's deletion and the last above all.
     """
     if lives is not None:
-        with _quiet():
+        with silence():
             through_lives(lives, replay_at, as_json=as_json)
         return
     options = Options(
@@ -90,7 +87,7 @@ def simulate(
     if plot is not None and not plot.absolute().parent.is_dir():
         raise ConfigurationError(f"--plot {plot}: there is no directory {plot.parent}")
     # Hundreds of thousands of passes would each log a line.
-    with _quiet():
+    with silence():
         if replay_at is not None:
             say_story(options, replay_at)
             return
@@ -146,16 +143,6 @@ def _state(run: Run) -> str:
     hours, rest = divmod(run.elapsed, timedelta(hours=1))
     clock = f"day {hours // 24 + 1} {hours % 24:02}:{rest // timedelta(minutes=1):02}"
     return f"{clock}  {len(tables.jobs)} jobs  {tables.open_workers.count(True)} workers"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
 
 
 def _tell(outcome: Outcome, *, as_json: bool) -> None:

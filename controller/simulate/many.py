@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import time
 from collections import Counter
@@ -10,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-import structlog
-
+from controller.log import silence
 from controller.simulate.lives import Life, Lived
 
 AT_A_TIME = 10
@@ -73,9 +71,8 @@ class Tally:
 
 def live(seeds: Iterable[int]) -> list[Lived]:
     """Live through these seeds, here and one after another."""
-    # A pass logs a line, and there are millions.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    return [Life(seed).live() for seed in seeds]
+    with silence():
+        return [Life(seed).live() for seed in seeds]
 
 
 def live_through(

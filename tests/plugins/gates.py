@@ -16,7 +16,7 @@ import psycopg
 from models.records import IntentKind
 
 _KEY = 4711
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 
 _TRIGGERS = """
 create table armed (kind text not null, place text not null);
@@ -89,7 +89,7 @@ def gates(url: str) -> Iterator[Gates]:
 
 
 def until(happened: Callable[[], bool], what: str) -> None:
-    """Wait until something has happened, a minute at most."""
+    """Wait until something has happened, three minutes at most."""
     over = time.monotonic() + _PATIENCE
     while not happened():
         assert time.monotonic() < over, f"it did not come about: {what}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import given
 from hypothesis import settings as trying
 
 from controller.act import HANDLERS
-from controller.invariants import INVARIANTS, RELIES_ON, check, check_decisions, check_pauses
+from controller.invariants import (
+    INVARIANTS,
+    RELIES_ON,
+    check,
+    check_decisions,
+    check_pauses,
+    check_waits,
+)
 from controller.loop import Reconciler
 from controller.reconcilers import RECONCILERS
 from models.actions import (
@@ -31,6 +39,7 @@ from simulator.examples import (
     a_creating_worker,
     a_job,
     a_machine,
+    a_parent_id,
     a_retirement,
     a_world,
     an_allocation,
@@ -90,6 +99,40 @@ def flights(*, status: Status = Status.PROCESSING, claim: int = 1, twice: bool =
 )
 def test_a_job_in_flight_has_one_current_run(world: World, found: list[str]) -> None:
     assert [violation.invariant for violation in check(world)] == found
+
+
+def waiting(**about: Any) -> World:
+    """A job that has been ready for longer than a minute, with nothing done about it."""
+    job = a_job(status_at=NOW - timedelta(seconds=61), **about)
+    return replace(farm(), store=replace(farm().store, ready=(job,)))
+
+
+def refusal(kind: SubjectKind, name: str) -> Held:
+    return Held(subject=Subject(kind, name), reason=Reason.NO_SLOT, because="no")
+
+
+@pytest.mark.parametrize(
+    ("decided", "found"),
+    [
+        pytest.param([], ["I10"], id="nothing-is-decided"),
+        pytest.param([refusal(SubjectKind.FLAVOR, "hm.large")], ["I10"], id="about-another-flavor"),
+        pytest.param([refusal(SubjectKind.FLAVOR, "hm.medium")], [], id="about-its-flavor"),
+        pytest.param([refusal(SubjectKind.TYPE, "fsc_rlie")], [], id="about-its-type"),
+        pytest.param([refusal(SubjectKind.PARENT, a_parent_id())], [], id="about-its-parent"),
+        pytest.param([refusal(SubjectKind.SYSTEM, "nomad")], [], id="nomad-is-silent"),
+        pytest.param([refusal(SubjectKind.JOB, str(a_job().id))], [], id="about-itself"),
+    ],
+)
+def test_a_job_that_waits_for_a_minute_has_a_reason(decided: list[Held], found: list[str]) -> None:
+    violations = check_waits(waiting(), decided, "execution", NOW)
+    assert [violation.invariant for violation in violations] == found
+
+
+def test_a_job_that_waits_briefly_or_is_being_dispatched_needs_none() -> None:
+    busy = frozenset({str(Subject(SubjectKind.JOB, str(a_job().id)))})
+    assert not check_waits(waiting(), [], "execution", NOW - timedelta(seconds=1))
+    assert not check_waits(replace(waiting(), busy=busy), [], "execution", NOW)
+    assert not check_waits(waiting(), [], "monitor", NOW)
 
 
 def growing(ready: int) -> World:
