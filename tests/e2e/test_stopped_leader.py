@@ -3,13 +3,15 @@
 Two real processes on one PostgreSQL. Again and again whoever leads is caught at one place of one
 effect: with the intent written but not committed, in the commit, with the call on its way, or with
 the answer on its way. The other takes over when the lease has run out, and the first one is let go
-on. It finds itself deposed: of all that it sends from then on, each call is one that an open intent
-of its own allows. Every job is processed once, and nothing is left over.
+on. It finds itself deposed: of all that it sends from then on, each call is one that an intent of
+its own allows, which was open when it was stopped. Every job is processed once, and nothing is
+left over.
 """
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
@@ -118,17 +120,17 @@ def depose(farm: Farm, twins: tuple[Twin, Twin], stop: Stop) -> None:
     leader = farm.leader(twins)
     other = next(twin for twin in twins if twin is not leader)
     caught = caught_at(stop, farm, leader)
-    epochs = farm.epochs()
+    epochs, stopped = farm.epochs(), datetime.now(UTC)
     if stop.early:
         caught.let_go()
     assert farm.leader((other,)) is other
-    allowed, sent = farm.intents_of(epochs), len(leader.writes)
+    allowed, sent = farm.gates.allowed(epochs, since=stopped), len(leader.writes)
     caught.let_go()
     leader.go_on()
     farm.until_it_passed(leader, leading=False)
     for kinds in leader.writes[sent:]:
         kind = next((kind for kind in kinds if allowed[kind]), None)
-        assert kind is not None, f"{stop}: deposed, it sent {kinds[0]} without an open intent"
+        assert kind is not None, f"{stop}: deposed, it sent {kinds[0]} without an intent of its own"
         allowed[kind] -= 1
     status, text = other.page("metrics")
     assert status == 200

@@ -7,9 +7,12 @@ transaction waits there is at a known place: what it does next, it does when it 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import psycopg
 
@@ -55,7 +58,7 @@ class Place(StrEnum):
 class Gates:
     """The gates of one database. One is shut at a time."""
 
-    def __init__(self, admin: psycopg.Connection[tuple[object, ...]]) -> None:
+    def __init__(self, admin: psycopg.Connection[tuple[Any, ...]]) -> None:
         self._admin = admin
         admin.execute(_TRIGGERS.encode())
 
@@ -74,6 +77,14 @@ class Gates:
         """Let everybody go on."""
         self._admin.execute("delete from armed")
         self._admin.execute("select pg_advisory_unlock(%s)", [_KEY])
+
+    def allowed(self, epochs: Mapping[str, int], since: datetime) -> Counter[IntentKind]:
+        """Intents written under these epochs that nobody had closed before this moment."""
+        query = "select kind, lease, epoch from intents where coalesce(closed_at >= %s, true)"
+        found = self._admin.execute(query, [since]).fetchall()
+        return Counter(
+            IntentKind(str(kind)) for kind, lease, epoch in found if epoch <= epochs[str(lease)]
+        )
 
     def accepted_out_of_turn(self) -> list[tuple[object, ...]]:
         """I6: intents that were written under another epoch than the lease had at that moment."""

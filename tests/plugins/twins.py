@@ -28,8 +28,8 @@ import pytest
 from infra.postgres import Postgres, connect
 from models.fleet import INTENT_METADATA, RUN_META
 from models.lifecycle import Status
-from models.ports import Asked, JobFilter, ViewLimits
-from models.records import Heartbeat, IntentKind, IntentState, Job, NewJob, RunEnd
+from models.ports import Asked, JobFilter
+from models.records import Heartbeat, IntentKind, Job, NewJob, RunEnd
 from simulator.behaviour import Behaviour, ScriptedTasks, Spread
 from simulator.cloud.http.serve import RunningCloud, serve_cloud
 from simulator.cloud.options import CloudOptions
@@ -265,17 +265,6 @@ class Farm:
     def is_quiet(self) -> bool:
         """Every job is processed and no worker is left."""
         return self.processed() == self.submitted and not self.database.reader.workers()
-
-    def intents_of(self, epochs: Mapping[str, int]) -> Counter[IntentKind]:
-        """Open intents that were written under these epochs."""
-        view = self.database.store.view(
-            ViewLimits(ready_per_flavor=1, ended_since=datetime.now(UTC))
-        )
-        return Counter(
-            intent.kind
-            for intent in view.intents
-            if intent.state is IntentState.OPEN and intent.epoch <= epochs[intent.lease]
-        )
 
     def epochs(self) -> dict[str, int]:
         """The epoch of each lease that is held."""
