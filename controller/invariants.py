@@ -208,8 +208,16 @@ def _deleted_while_busy(world: World) -> list[Violation]:
             what=f"is being deleted while {len(member.live)} allocations may run on it",
         )
         for member in members
-        if member.live and _must_be_empty(member.worker)
+        if member.live and _must_be_empty(member.worker) and _is_listed_since(world, member.worker)
     ]
+
+
+def _is_listed_since(world: World, worker: Worker) -> bool:
+    """Whether the list that shows what runs was asked for after the deletion was committed. A row
+    that another process wrote since may be newer than the list: what ended before is in it still.
+    """
+    sent = worker.delete_sent_at
+    return world.nomad is not None and (sent is None or world.nomad.requested_at > sent)
 
 
 @remembered

@@ -81,6 +81,24 @@ def test_a_worker_at_work_must_not_be_deleted(world: World, found: list[str]) ->
     assert [violation.invariant for violation in check(world)] == found
 
 
+@pytest.mark.parametrize(
+    ("committed", "found"),
+    [
+        pytest.param(timedelta(seconds=-1), ["I1"], id="listed-after-the-commit"),
+        pytest.param(timedelta(0), [], id="listed-in-the-same-moment"),
+        pytest.param(timedelta(seconds=1), [], id="listed-before-it-was-committed"),
+    ],
+)
+def test_a_list_that_is_older_than_the_deletion_shows_what_has_ended_since(
+    committed: timedelta, found: list[str]
+) -> None:
+    world = farm(state=WorkerState.DELETING, cause=RetireCause.IDLE, busy=True)
+    assert world.nomad is not None
+    worker = replace(world.store.workers[0], delete_sent_at=world.nomad.requested_at + committed)
+    world = replace(world, store=replace(world.store, workers=(worker,)))
+    assert [violation.invariant for violation in check(world)] == found
+
+
 def flights(*, status: Status = Status.PROCESSING, claim: int = 1, twice: bool = False) -> World:
     flight = in_flight(status)
     flight = replace(flight, run=replace(flight.run, claim=claim))
