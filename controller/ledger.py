@@ -11,14 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 
-from models.plan import Action, Decision
-
-REPEAT_AFTER = timedelta(seconds=30)
-"""How old the row of a refusal that still holds may be: half of the minute after which every wait
-has to have a recorded reason, and less than `models.records.HOLDS_FOR`."""
+from models.plan import REPEAT_AFTER, Action, Decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,17 @@ classes themselves are in `models.actions`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from models.errors import System
 
 Fact: TypeAlias = str | int | float | None
+
+REPEAT_AFTER = timedelta(seconds=30)
+"""How old the row of a refusal that still holds may be: half of the minute after which every wait
+has to have a recorded reason, and less than `models.records.HOLDS_FOR`."""
 
 
 class SubjectKind(StrEnum):

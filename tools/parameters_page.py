@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from controller.parameter_text import Parameter, group_explanation, parameters
+from models.parameter_text import Parameter, group_explanation, parameters
 
 HEAD = """\
 # Parameters

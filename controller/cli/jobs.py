@@ -20,11 +20,11 @@ from controller.cli.output import (
     say,
 )
 from controller.cli.session import AsJson, DryRun, Why, asked, examples, people
-from controller.submission import Submission, parse_submission
 from models.errors import NotFound
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import ERRORS, Status
 from models.ports import JobFilter, JobStory, Reader, Submitted, Verdict
+from models.submission import Submission, parse_submission
 from models.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="Jobs: submit, list, show, cancel, relaunch.")

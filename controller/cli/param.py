@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -20,17 +20,18 @@ from controller.cli.session import (
 )
 from controller.cli.worlds import WorldFile, seen
 from controller.clock import SystemClock
-from controller.parameter_text import (
-    DEFAULT,
-    Parameter,
-    parameter,
-    parameters,
-    read_pair,
-)
 from controller.preview import preview as previewed
 from controller.preview import preview_as_json, preview_lines
 from controller.reconcilers import RECONCILERS
 from models.errors import ConfigurationError
+from models.parameter_text import (
+    DEFAULT,
+    Standing,
+    parameter,
+    parameters,
+    read_pair,
+    standings,
+)
 from models.parameters import newest_by_key, standing
 from models.ports import Reader
 from models.records import ParameterChange
@@ -52,47 +53,8 @@ Pairs = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
-    """One parameter as it stands: what it is, its history (newest first), and the change it has."""
-
-    parameter: Parameter
-    history: tuple[ParameterChange, ...]
-    change: ParameterChange | None
-
-    @property
-    def value(self) -> Any:
-        """What is in force."""
-        changed = None if self.change is None else self.change.new
-        return self.parameter.default if changed is None else changed
-
-    def as_json(self) -> dict[str, Any]:
-        """For scripts; waits in seconds."""
-        described, change = self.parameter, self.change
-        return {
-            "key": described.key,
-            "value": self.value,
-            "default": described.default,
-            "unit": described.unit,
-            "low": described.low,
-            "high": described.high,
-            "until": change and change.expires_at,
-            "changed_at": change and change.at,
-            "author": change and change.author,
-            "reason": change and change.reason,
-        }
-
-
-def _standings(reader: Reader) -> list[Standing]:
-    now, history = SystemClock().now(), newest_by_key(reader.parameters())
-    return [
-        Standing(
-            parameter=described,
-            history=history.get(key, ()),
-            change=standing(history.get(key, ()), now),
-        )
-        for key, described in parameters().items()
-    ]
+def _standings(reader: Reader) -> tuple[Standing, ...]:
+    return standings(reader.parameters(), SystemClock().now())
 
 
 def _forgotten(reader: Reader) -> tuple[str, ...]:
@@ -119,7 +81,7 @@ def list_parameters(
     with people(context) as desk:
         found, forgotten = _standings(desk.reader), _forgotten(desk.reader)
     if changed:
-        found = [each for each in found if each.value != each.parameter.default]
+        found = tuple(each for each in found if each.value != each.parameter.default)
     if as_json:
         print_json([each.as_json() for each in found])
         return
@@ -225,7 +187,7 @@ def history(
     _tell_history(found)
 
 
-def _changes(found: list[Standing]) -> list[dict[str, Any]]:
+def _changes(found: Sequence[Standing]) -> list[dict[str, Any]]:
     rows = [row for each in found for row in _numbered(each)]
     return sorted(rows, key=lambda row: row["at"], reverse=True)
 
@@ -250,7 +212,7 @@ def _numbered(found: Standing) -> list[dict[str, Any]]:
     ]
 
 
-def _tell_history(found: list[Standing]) -> None:
+def _tell_history(found: Sequence[Standing]) -> None:
     rows = [
         (
             *(row["at"], row["key"], row["number"]),

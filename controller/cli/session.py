@@ -14,8 +14,8 @@ import typer
 from controller import bootstrap
 from controller.bootstrap import People
 from controller.config import Config, load
-from controller.parameter_text import read_wait
 from models.errors import ConfigurationError
+from models.parameter_text import read_wait
 from models.ports import Asked
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]

@@ -13,9 +13,9 @@ import typer
 from controller.cli.output import say
 from controller.cli.session import examples, settings
 from controller.cli.signals import Signals
-from controller.parameter_text import read_wait, wait_in_words
 from controller.serving import CloudOffer, FollowedCloud, NomadOffer, Offer, Runs, offered
 from controller.simulate.scenario import FaultLevel
+from models.parameter_text import read_wait, wait_in_words
 
 app = typer.Typer(
     no_args_is_help=True,

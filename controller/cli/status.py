@@ -12,8 +12,8 @@ from controller.cli.pauses import LOOPS
 from controller.cli.session import AsJson, examples, people, settings
 from controller.clock import SystemClock
 from controller.config import Config
-from controller.overview import GOING, STILL, LoopStanding, Overview, overview
 from controller.reconcilers import loops_of
+from models.overview import GOING, STILL, LoopStanding, Overview, overview
 from models.records import WorkerState
 from models.wording import are, seconds
 

@@ -1,7 +1,7 @@
 """`hrsi why`: the recorded reasons behind what happened, or did not, to one thing.
 
 The ledger has a row for every decision, refusals included, from the moment its reason changed. A
-job is also explained by what was decided about the groups that it belongs to: `controller.causes`.
+job is also explained by what was decided about the groups that it belongs to: `models.causes`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from controller.causes import about_flavor, about_job, about_worker, parent_of, who_leads
 from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
 from controller.cli.session import AsJson, examples, people, settings
 from controller.clock import SystemClock
+from models.causes import about_flavor, about_job, about_worker, parent_of, who_leads
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import OWNER
 from models.ports import JobStory, Reader

@@ -35,10 +35,10 @@ from controller.config_values import Address, Secret
 from controller.demo.run import House, Watcher
 from controller.demo.way_in import write_way_in
 from controller.invariants import INVARIANTS
-from controller.submission import parse_submission
 from infra.postgres import embedded
 from models.job_types import DEFAULT_REGISTRY
 from models.ports import Asked, Operations
+from models.submission import parse_submission
 from simulator.acquisitions import acquisitions
 from simulator.catalogues.options import NAME
 from simulator.catalogues.showing import showing

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from controller.demo.stage import STANDIN_ENVIRONMENT
-from controller.submission import parse_submission
 from infra.postgres import Postgres, connect
 from models.job_types import DEFAULT_REGISTRY
 from models.ports import Asked
 from models.records import Worker
+from models.submission import parse_submission
 from simulator.acquisitions import acquisitions
 from simulator.cloud.options import CloudOptions
 from simulator.served import Served, serve

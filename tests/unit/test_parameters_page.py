@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.parameter_text import Parameter, parameters
+from models.parameter_text import Parameter, parameters
 from models.settings import parameter_keys
 from tools.parameters_page import page
 

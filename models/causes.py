@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 
-from controller.ledger import REPEAT_AFTER
 from models.breakers import BreakerName
 from models.errors import System
 from models.job_types import Registry, parent_id
 from models.lifecycle import ERRORS, ON_WORKER, Status
-from models.plan import Subject, SubjectKind
+from models.plan import REPEAT_AFTER, Subject, SubjectKind
 from models.ports import JobStory, Reader
 from models.records import Heartbeat, Job, Lease, LedgerRow
 from models.world import Source

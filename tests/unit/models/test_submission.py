@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.submission import parse_submission
 from models.job_types import DEFAULT_REGISTRY
 from models.records import Priority
+from models.submission import parse_submission
 
 PRODUCT = "S2A_MSIL1C_20220827T130311_N0400_R038_T28WEU_20220827T182117"
 

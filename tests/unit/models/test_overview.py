@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller.overview import GOING, STILL, Overview, overview
+from models.overview import GOING, STILL, Overview, overview
 from models.pauses import EVERYTHING, loop_target
 from models.plan import Held, Reason, Subject, SubjectKind
 from models.ports import Asked

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from controller.causes import about_flavor, about_job, about_worker, parent_of, who_leads
+from models.causes import about_flavor, about_job, about_worker, parent_of, who_leads
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import Status
 from models.plan import Held, Reason, Subject, SubjectKind

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import pairwise
 from types import MappingProxyType
@@ -19,6 +19,8 @@ from typing import Any
 
 from models import settings
 from models.errors import ConfigurationError
+from models.parameters import newest_by_key, standing
+from models.records import ParameterChange
 from models.settings import DEFAULT_SETTINGS, Settings, parameter_value
 
 DEFAULT = "default"
@@ -81,6 +83,50 @@ class Parameter:
             return read_wait(text).total_seconds()
         except ValueError as error:
             raise ConfigurationError(f"parameter {self.key}: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """One parameter as it stands: what it is, its history (newest first), and the change it has."""
+
+    parameter: Parameter
+    history: tuple[ParameterChange, ...]
+    change: ParameterChange | None
+
+    @property
+    def value(self) -> Any:
+        """What is in force."""
+        changed = None if self.change is None else self.change.new
+        return self.parameter.default if changed is None else changed
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts; waits in seconds."""
+        described, change = self.parameter, self.change
+        return {
+            "key": described.key,
+            "value": self.value,
+            "default": described.default,
+            "unit": described.unit,
+            "low": described.low,
+            "high": described.high,
+            "until": change and change.expires_at,
+            "changed_at": change and change.at,
+            "author": change and change.author,
+            "reason": change and change.reason,
+        }
+
+
+def standings(changes: Iterable[ParameterChange], now: datetime) -> tuple[Standing, ...]:
+    """Every parameter as it stands at `now`, from the history of all, newest first."""
+    history = newest_by_key(changes)
+    return tuple(
+        Standing(
+            parameter=described,
+            history=history.get(key, ()),
+            change=standing(history.get(key, ()), now),
+        )
+        for key, described in parameters().items()
+    )
 
 
 @cache

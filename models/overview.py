@@ -10,11 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.ledger import REPEAT_AFTER
 from models.breakers import Breaker
 from models.lifecycle import Status
 from models.pauses import EVERYTHING, loop_target
-from models.plan import Held, SubjectKind
+from models.plan import REPEAT_AFTER, Held, SubjectKind
 from models.ports import Reader
 from models.records import (
     IN_SERVICE,

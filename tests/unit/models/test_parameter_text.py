@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.parameter_text import (
+from models.errors import ConfigurationError
+from models.parameter_text import (
     parameter,
     parameters,
     read_pair,
     read_wait,
     wait_in_words,
 )
-from models.errors import ConfigurationError
 from models.settings import parameter_keys, settings_from
 
 
