@@ -50,7 +50,7 @@ class ObjectStore(Protocol):
     Every method raises `NotFound` (of the object; `BucketNotFound` of the bucket), `Refused` for
     wrong or insufficient credentials, `Throttled`, `Unavailable` when nobody answers, and `Unknown`
     when an answer broke off. What writes says the same twice without harm; nothing is repeated
-    below this port but single parts of a long upload.
+    below this port.
     """
 
     def check(self, bucket: str) -> None:

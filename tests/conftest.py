@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.plugins.stores",
     "tests.plugins.catalogues",
     "tests.plugins.web",
+    "tests.plugins.buckets",
 ]
 
 IN_CI = bool(os.environ.get("CI"))
