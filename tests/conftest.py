@@ -15,6 +15,8 @@ pytest_plugins = [
     "tests.plugins.catalogues",
     "tests.plugins.web",
     "tests.plugins.buckets",
+    "tests.plugins.rabbitmq",
+    "tests.plugins.brokers",
 ]
 
 IN_CI = bool(os.environ.get("CI"))

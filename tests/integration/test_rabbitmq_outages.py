@@ -1,0 +1,283 @@
+"""RabbitMQ goes away, breaks off and falls silent: nothing is taken for confirmed that is not."""
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from infra.rabbitmq import RabbitAccess, RabbitBroker
+from models.broker import Broker, Fate, Told
+from models.errors import ConfigurationError, Unavailable
+from tests.plugins.brokers import OnRabbit, eventually_confirmed, ids, message
+from tests.plugins.rabbitmq import Rabbit
+
+pytestmark = pytest.mark.xdist_group("rabbitmq")
+
+PUBLISH_FRAMES = 3
+"""What a message is made of on the wire: method, header, body."""
+
+
+@dataclass
+class Wire:
+    """A way to the broker that is cut, or falls silent, after a number of frames of ours."""
+
+    port: int
+    left: int | None = None
+    """How many more of our frames pass; None: all."""
+    silent: bool = False
+    """Nothing passes any more, in either direction."""
+    _sockets: list[socket.socket] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def serve(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                ours, _ = listener.accept()
+                theirs = socket.create_connection(("127.0.0.1", self.port))
+                self._sockets += ours, theirs
+                for work in (self._forward, self._backward):
+                    threading.Thread(target=work, args=(ours, theirs), daemon=True).start()
+
+    def close(self) -> None:
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _forward(self, ours: socket.socket, theirs: socket.socket) -> None:
+        with suppress(OSError):
+            theirs.sendall(_exactly(ours, 8))  # "AMQP" and the version
+            while True:
+                head = _exactly(ours, 7)
+                (size,) = struct.unpack(">I", head[3:])
+                frame = head + _exactly(ours, size + 1)
+                if not self._passes():
+                    break
+                if not self.silent:
+                    theirs.sendall(frame)
+        self._cut(ours, theirs)
+
+    def _backward(self, ours: socket.socket, theirs: socket.socket) -> None:
+        with suppress(OSError):
+            while (some := theirs.recv(65536)) and self.left is None:
+                if not self.silent:
+                    ours.sendall(some)
+        self._cut(ours, theirs)
+
+    def _passes(self) -> bool:
+        """Count a frame; once none is left the way back is cut as well."""
+        with self._lock:
+            if self.left is None:
+                return True
+            self.left -= 1
+            return self.left >= 0
+
+    def _cut(self, *both: socket.socket) -> None:
+        for each in both:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+def _exactly(source: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        some = source.recv(size - len(found))
+        if not some:
+            raise OSError("closed")
+        found += some
+    return found
+
+
+@contextmanager
+def wire_to(rabbit: Rabbit) -> Iterator[tuple[Wire, int]]:
+    """A wire, and the port that it listens on."""
+    wire = Wire(port=rabbit.port)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=wire.serve, args=(listener,), daemon=True)
+        thread.start()
+        try:
+            yield wire, listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            wire.close()
+
+
+@pytest.mark.parametrize("frames", range(PUBLISH_FRAMES + 1))
+def test_cut_at_any_frame_of_a_publish_it_is_unknown_and_sent_again(
+    real_broker: OnRabbit, frames: int
+) -> None:
+    with wire_to(real_broker.rabbit) as (wire, port):
+        client = real_broker.opening(
+            real_broker.rabbit.url_of("hrsi", port=port), real_broker.names
+        )
+        client.publish([message(0)])
+        wire.left = frames
+        (told,) = client.publish([message(1)])
+        assert told.fate is Fate.UNKNOWN
+        wire.left = None
+        eventually_confirmed(client, message(1))
+        client.close()
+    # The broker may go on with what arrived before it sees the end of the first connection, or not.
+    found = ids(real_broker.announced())
+    assert found[0] == message(0).id
+    assert found.count(message(1).id) == len(found) - 1
+    assert len(found) == 2 or frames == PUBLISH_FRAMES
+
+
+def test_killed_in_mid_batch_what_is_confirmed_is_there_after_the_restart(
+    real_broker: OnRabbit,
+) -> None:
+    client = real_broker.client()
+    told: dict[str, Told] = {}
+    begun = threading.Event()
+
+    def send() -> None:
+        for start in range(0, 100_000, 50):
+            messages = [message(number) for number in range(start, start + 50)]
+            try:
+                answers = client.publish(messages)
+            except Unavailable:
+                return
+            told.update(zip(ids(messages), answers, strict=True))
+            begun.set()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert begun.wait(60)
+    real_broker.go_away()
+    sender.join()
+    real_broker.come_back()
+    kept = {key for key, each in told.items() if each.fate is Fate.CONFIRMED}
+    assert len(kept) >= 50
+    assert {each.fate for each in told.values()} <= {Fate.CONFIRMED, Fate.UNKNOWN}
+    assert kept <= {*ids(real_broker.announced())}
+    eventually_confirmed(client, message(100_001))
+
+
+def test_a_broker_that_falls_silent_is_given_up_and_reached_anew(real_broker: OnRabbit) -> None:
+    with wire_to(real_broker.rabbit) as (wire, port):
+        url = real_broker.rabbit.url_of("hrsi", port=port)
+        client = real_broker.opening(url, real_broker.names, heartbeat=1)
+        client.publish([message(0)])
+        wire.silent = True
+        # The heartbeats are missed long before the deadline: the end says what became of it.
+        (told,) = client.publish([message(1)])
+        assert told.fate is Fate.UNKNOWN
+        wire.silent = False
+        eventually_confirmed(client, message(1))
+        client.close()
+
+
+def test_many_threads_share_one_connection(real_broker: OnRabbit) -> None:
+    client = real_broker.client()
+    client.publish([message(0)])
+    before = _connections(real_broker.rabbit)
+    fates: list[Fate] = []
+
+    def send(first: int) -> None:
+        for number in range(first, first + 40):
+            fates.extend(told.fate for told in client.publish([message(number)]))
+
+    threads = [threading.Thread(target=send, args=(1000 * each,)) for each in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert fates == [Fate.CONFIRMED] * 320
+    assert _connections(real_broker.rabbit) == before
+    assert len({*ids(real_broker.announced())}) == 321
+
+
+def test_the_next_address_is_tried_when_one_does_not_answer(real_broker: OnRabbit) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    access = RabbitAccess(
+        urls=(real_broker.rabbit.url_of("hrsi", port=port), real_broker.rabbit.url),
+        topology=real_broker.names,
+        call_deadline=lambda: real_broker.deadline,
+    )
+    client = RabbitBroker(access)
+    real_broker.opened.callback(client.close)
+    (told,) = client.publish([message(1)])
+    assert told.fate is Fate.CONFIRMED
+
+
+def test_an_address_that_never_answers_costs_the_deadline_and_no_more(
+    real_broker: OnRabbit,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        access = RabbitAccess(
+            urls=(f"amqp://u:secret@127.0.0.1:{mute.getsockname()[1]}/",),
+            call_deadline=lambda: timedelta(seconds=1),
+        )
+        client = RabbitBroker(access)
+        with pytest.raises(Unavailable) as told:
+            client.publish([message(1)])
+        client.close()
+    assert "secret" not in str(told.value)
+    assert "secret" not in repr(access)
+
+
+def test_refusals_that_nobody_asks_for_any_more_are_given_back(real_broker: OnRabbit) -> None:
+    real_broker.refuse(b"first")
+    access = RabbitAccess(
+        urls=(real_broker.rabbit.url,),
+        topology=real_broker.names,
+        call_deadline=lambda: real_broker.deadline,
+        lets_go=timedelta(seconds=0.2),
+    )
+    holder = RabbitBroker(access)
+    real_broker.opened.callback(holder.close)
+    assert len(holder.refused(10)) == 1
+    other = real_broker.client()
+    assert _given_back(other)
+    assert holder.refused(10) == ()
+
+
+def _given_back(other: Broker) -> bool:
+    return any(other.refused(10) for _ in range(100_000))
+
+
+def test_a_missing_queue_of_failures_stops_no_announcement(real_broker: OnRabbit) -> None:
+    first = real_broker.client()
+    first.publish([message(0)])
+    names = real_broker.names
+    looking = real_broker.opening(
+        real_broker.rabbit.url,
+        type(names)(
+            exchange=names.exchange,
+            queue=names.queue,
+            failures_exchange="none",
+            failures_queue="none",
+            declare=False,
+        ),
+    )
+    with pytest.raises(Exception, match="404"):
+        looking.refused(1)
+    (told,) = looking.publish([message(1)])
+    assert told.fate is Fate.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://127.0.0.1/", id="another-protocol"),
+        pytest.param("amqp://user:p@ss:word@[::", id="nonsense"),
+        pytest.param("amqp://user:secret@host:port/", id="no-port"),
+    ],
+)
+def test_what_is_no_address_is_refused_without_its_password(url: str) -> None:
+    access = RabbitAccess(urls=(url,), call_deadline=lambda: timedelta(seconds=1))
+    with pytest.raises(ConfigurationError, match="AMQP_URL: address 1") as told:
+        RabbitBroker(access)
+    assert "secret" not in str(told.value)
+
+
+def _connections(rabbit: Rabbit) -> int:
+    return int(rabbit.eval("length(rabbit_networking:connections())").split()[1].rstrip("}"))
