@@ -55,7 +55,7 @@ class TaskCommand:
     environment: tuple[tuple[str, str], ...] = ()
 
 
-PARENT_TEMPLATE = 2
+PARENT_TEMPLATE = 3
 """The number of the template that parents are made from (`job_of` in `infra.nomad.parents`). Raise
 it with every change of the job that the template makes: else parents that are registered already
 stay as they are."""
@@ -63,7 +63,10 @@ stay as they are."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parent:
-    """A parameterized Nomad job, one per (service, flavor): dispatching a run makes its child."""
+    """A parameterized Nomad job, one per (service, flavor): dispatching a run makes its child.
+
+    Beside the program of the run, which leads, runs the `log_shipper`, if any.
+    """
 
     id: str
     service: str
@@ -71,6 +74,7 @@ class Parent:
     memory_mb: int
     cpu_mhz: int
     command: TaskCommand
+    log_shipper: TaskCommand | None = None
     template: int = PARENT_TEMPLATE
 
     def fingerprint(self) -> str:
@@ -153,8 +157,13 @@ class Registry:
                 )
         return cls(types=MappingProxyType(by_type), flavors=MappingProxyType(by_flavor))
 
-    def parents(self, deployment: str, command: TaskCommand) -> tuple[Parent, ...]:
-        """One parent per (service, flavor), named `hrsi-<deployment>-<service>-<flavor>`."""
+    def parents(
+        self, deployment: str, command: TaskCommand, log_shipper: TaskCommand | None = None
+    ) -> tuple[Parent, ...]:
+        """One parent per (service, flavor), named `hrsi-<deployment>-<service>-<flavor>`.
+
+        `log_shipper` is started beside every run; None: logs are there as long as their worker.
+        """
         found: dict[str, Parent] = {}
         for job_type in self.types.values():
             identity = parent_id(deployment, job_type.service, job_type.flavor)
@@ -165,6 +174,7 @@ class Registry:
                 memory_mb=job_type.memory_mb,
                 cpu_mhz=job_type.cpu_mhz,
                 command=command,
+                log_shipper=log_shipper,
             )
         return tuple(found.values())
 

@@ -7,9 +7,8 @@ API (`/v1/client/fs/…`, path `alloc/logs/science.0`) the third.
 
 In the bucket a stream is a row of *chunks* `<prefix><stream>.<first byte>`, 15 digits, so that a
 listing has them in order, and tells with the sizes alone where each begins and ends. A chunk is
-written once and never again. Between two chunks there may be a gap: bytes that nobody kept, because
-the log outgrew `MOST_BYTES`, or Nomad dropped them before they were shipped. Two chunks may overlap
-after a restart in the wrong moment; both then have the same bytes there.
+written once and never again. Between two chunks there may be a gap: the log outgrew `MOST_BYTES`,
+and only its end was kept besides. What Nomad dropped before anybody could ship it counts nowhere.
 """
 
 from __future__ import annotations
@@ -20,6 +19,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from models.manifest import folder_of
 
 TASK = "main"
 """The task of a run in Nomad: names its log files."""
@@ -57,17 +58,12 @@ class Chunk:
         return self.start + self.size
 
 
-def job_prefix(unique_id: UUID | str) -> str:
-    """Where the results bucket has everything about a job; ends with a slash."""
-    return f"work/jobs/{unique_id}/"
-
-
-def allocations_prefix(unique_id: UUID | str) -> str:
+def allocations_prefix(unique_id: UUID) -> str:
     """Where the logs of all allocations of a job lie, one folder each; ends with a slash."""
-    return f"{job_prefix(unique_id)}nomad/allocs/"
+    return f"{folder_of(unique_id)}nomad/allocs/"
 
 
-def logs_prefix(unique_id: UUID | str, allocation_id: str) -> str:
+def logs_prefix(unique_id: UUID, allocation_id: str) -> str:
     """Where the chunks of one allocation lie; ends with a slash."""
     return f"{allocations_prefix(unique_id)}{allocation_id}/logs/"
 

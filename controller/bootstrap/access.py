@@ -40,12 +40,16 @@ def site(config: Config) -> Site:
     """Who we are, by the settings."""
     cloud, runs = config.openstack, config.runs
     url = (("HRSI_URL", config.web.url),) if config.web.url else ()
+    environment = (*url, *runs.environment)
     command = TaskCommand(
-        driver=runs.driver,
-        command=runs.command,
-        args=runs.args,
-        environment=(*url, *runs.environment),
+        driver=runs.driver, command=runs.command, args=runs.args, environment=environment
     )
+    shipper = None
+    if runs.log_shipper:
+        program, *args = runs.log_shipper
+        shipper = TaskCommand(
+            driver=runs.driver, command=program, args=tuple(args), environment=environment
+        )
     return Site(
         deployment=config.deployment,
         worker_prefix=cloud.worker_prefix,
@@ -54,5 +58,5 @@ def site(config: Config) -> Site:
         networks=cloud.networks,
         security_groups=cloud.security_groups,
         key_name=cloud.key_name,
-        parents=DEFAULT_REGISTRY.parents(config.deployment, command),
+        parents=DEFAULT_REGISTRY.parents(config.deployment, command, shipper),
     )

@@ -38,6 +38,7 @@ def way_in(config: Config) -> dict[str, str]:
         "HRSI_RUNS_TOKEN_KEY": runs.token_key.reveal(),
         "HRSI_RUNS_COMMAND": runs.command,
         "HRSI_RUNS_ARGS": ",".join(runs.args),
+        "HRSI_RUNS_LOG_SHIPPER": ",".join(runs.log_shipper),
         "HRSI_RUNS_ENVIRONMENT": _pairs(runs.environment),
         "HRSI_CREATION_ODATA": _pairs(creation.odata),
         "HRSI_CREATION_TILES": ",".join(creation.tiles),

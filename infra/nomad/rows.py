@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct, field
 
+from models.logs import TASK
 from models.records import NodeIdentity
 from models.world import Allocation, Evaluation, Node, NomadJob
 
@@ -170,10 +171,10 @@ class AllocationOfJob(Struct, frozen=True):
     tasks: dict[str, TaskState] | None = field(name="TaskStates", default=None)
 
     def exit_code(self) -> int | None:
-        """The newest exit code that a task of it has."""
+        """The newest exit code that the program of the run has; that of others is their affair."""
+        state = (self.tasks or {}).get(TASK) or TaskState()
         codes = [
             event.details["exit_code"]
-            for state in (self.tasks or {}).values()
             for event in state.events or ()
             if event.type == "Terminated" and event.details and "exit_code" in event.details
         ]

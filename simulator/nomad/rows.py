@@ -96,7 +96,8 @@ class NodeRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskSpec:
-    """What scheduling and running need to know of a job's one task.
+    """What scheduling and running need to know of a job's first task, which leads the `others` of
+    its group: they run as long as it does, and what they take counts besides.
 
     The defaults of restart and reschedule are Nomad's for batch jobs that say nothing: a failing
     task is started up to 8 times.
@@ -117,6 +118,17 @@ class TaskSpec:
     restart_delay: timedelta = timedelta(seconds=15)
     reschedules: int = 1
     reschedule_delay: timedelta = timedelta(seconds=5)
+    others: tuple[TaskSpec, ...] = ()
+
+    @property
+    def group_memory_mb(self) -> int:
+        """What all tasks of the group take."""
+        return self.memory_mb + sum(other.memory_mb for other in self.others)
+
+    @property
+    def group_cpu_mhz(self) -> int:
+        """What all tasks of the group take."""
+        return self.cpu_mhz + sum(other.cpu_mhz for other in self.others)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -153,8 +153,8 @@ class Scheduler:
         for node in self._state.usable_of(node_class_of(job)):
             used_memory, used_cpu = self._used(node.id)
             fits = (
-                used_memory + job.task.memory_mb <= node.memory_mb
-                and used_cpu + job.task.cpu_mhz <= node.cpu_mhz
+                used_memory + job.task.group_memory_mb <= node.memory_mb
+                and used_cpu + job.task.group_cpu_mhz <= node.cpu_mhz
             )
             if fits and (best is None or used_memory > best[0]) and _meets(job, node):
                 best = used_memory, node
@@ -164,8 +164,8 @@ class Scheduler:
         memory, cpu = self._state.load_of(node_id)
         for plan in self._at_work.values():
             if plan.node is not None and plan.node.id == node_id:
-                memory += plan.job.task.memory_mb
-                cpu += plan.job.task.cpu_mhz
+                memory += plan.job.task.group_memory_mb
+                cpu += plan.job.task.group_cpu_mhz
         return memory, cpu
 
     # ---- what is written -------------------------------------------------------------------------
@@ -208,8 +208,8 @@ class Scheduler:
             namespace=job.namespace,
             job_type=job.type,
             group=job.task.group,
-            memory_mb=job.task.memory_mb,
-            cpu_mhz=job.task.cpu_mhz,
+            memory_mb=job.task.group_memory_mb,
+            cpu_mhz=job.task.group_cpu_mhz,
             desired="run",
             client_status="pending",
             previous=last.id if last else "",

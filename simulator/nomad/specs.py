@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,9 +25,19 @@ def parameters_of(spec: Spec) -> Parameterized | None:
 
 
 def task_of(spec: Spec) -> TaskSpec:
-    """The one task of the one group; a job without is refused as Nomad's validation does."""
+    """The task of the one group that leads, which is the first one, with the others.
+
+    A job without is refused as Nomad's validation does.
+    """
     group = _first(spec, "TaskGroups", "Missing job task groups")
-    task = _first(group, "Tasks", "Missing tasks for group")
+    leader = _first(group, "Tasks", "Missing tasks for group")
+    others = tuple(_task(spec, group, other) for other in group["Tasks"][1:])
+    if others and not leader.get("Leader"):
+        raise NomadError(500, "this simulated Nomad knows several tasks only if the first leads")
+    return replace(_task(spec, group, leader), others=others)
+
+
+def _task(spec: Spec, group: Spec, task: Spec) -> TaskSpec:
     stated = [c for part in (spec, group, task) for c in part.get("Constraints") or []]
     resources, default = _part(task, "Resources"), TaskSpec()
     restart, again = _part(group, "RestartPolicy"), _part(group, "ReschedulePolicy")

@@ -15,8 +15,8 @@ import pytest
 
 from simulator.nomad.cluster import Boot, NomadCluster
 from simulator.nomad.jobs import DispatchOrder
-from simulator.nomad.processes import LocalProcesses
-from simulator.nomad.rows import AllocRow, Options
+from simulator.nomad.processes import LOGS, LocalProcesses
+from simulator.nomad.rows import AllocRow, NomadError, Options
 from simulator.timeline import Timeline
 
 DISPATCH = DispatchOrder(meta={"run": "r-1", "odd.key": "7"}, payload=b'{"tile":"32TLS"}')
@@ -45,7 +45,13 @@ class Bench:
         with self.lock:
             self.timeline.advance(timedelta(seconds=seconds))
 
-    def run(self, *command: str, kill_timeout: float = 5, **more: Any) -> str:
+    def run(
+        self,
+        *command: str,
+        kill_timeout: float = 5,
+        beside: tuple[dict[str, Any], ...] = (),
+        **more: Any,
+    ) -> str:
         """Dispatch a child that runs a command; its id, once it was started."""
         task = {
             "Name": "main",
@@ -59,7 +65,7 @@ class Bench:
             "Name": "main",
             "RestartPolicy": {"Attempts": 0},
             "ReschedulePolicy": {"Attempts": 0},
-            "Tasks": [task],
+            "Tasks": [task, *beside],
         }
         spec = {
             "ID": "parent",
@@ -86,7 +92,7 @@ class Bench:
 
     def said(self, child: str) -> str:
         """What a child's task wrote to its standard output."""
-        logs = self.processes.folder_of(self.allocation(child).id) / "logs"
+        logs = self.processes.folder_of(self.allocation(child).id) / LOGS
         return (logs / "main.stdout.0").read_text()
 
 
@@ -151,8 +157,69 @@ def test_a_command_that_cannot_be_started_has_failed(bench: Bench) -> None:
     child = bench.run("/no/such/program")
     ended = bench.ended(child)
     assert (ended.client_status, ended.exit_code) == ("failed", 127)
-    log = bench.processes.folder_of(ended.id) / "logs" / "driver.log"
+    log = bench.processes.folder_of(ended.id) / LOGS / "driver.log"
     assert "/no/such/program" in log.read_text()
+
+
+SHIPPER = """
+import os, pathlib, signal, sys, time
+def finish(*_):
+    said = pathlib.Path(os.environ["NOMAD_ALLOC_DIR"], "logs", "main.stdout.0").read_text()
+    pathlib.Path(os.environ["NOMAD_ALLOC_DIR"], "shipped").write_text(said)
+    sys.exit(3)
+signal.signal(signal.SIGTERM, finish)
+pathlib.Path(os.environ["NOMAD_ALLOC_DIR"], "ready").touch()
+while True:
+    time.sleep(60)
+"""
+"""Ships what the leader said once it is told to end, and fails."""
+
+WAITING = 'until test -e "$NOMAD_ALLOC_DIR/ready"; do sleep 0.02; done; echo the last word; exit 7'
+
+
+def beside(script: str, kill_timeout: float = 20) -> dict[str, Any]:
+    """A task beside the leader, in Python."""
+    return {
+        "Name": "logs",
+        "Driver": "raw_exec",
+        "Config": {"command": sys.executable, "args": ["-c", script]},
+        "KillSignal": "SIGTERM",
+        "KillTimeout": int(kill_timeout * 1e9),
+    }
+
+
+def test_a_task_beside_the_leader_is_heard_out_and_its_end_counts_for_nothing(
+    bench: Bench,
+) -> None:
+    child = bench.run("/bin/sh", "-c", WAITING, Leader=True, beside=(beside(SHIPPER),))
+    ended = bench.ended(child)
+    assert (ended.client_status, ended.exit_code) == ("failed", 7)
+    folder = bench.processes.folder_of(ended.id) / "alloc"
+    assert (folder / "shipped").read_text() == "the last word\n"
+
+
+def test_a_task_beside_the_leader_that_cannot_be_started_harms_nobody(bench: Bench) -> None:
+    missing = {**beside(""), "Config": {"command": "/no/such/program"}}
+    ended = bench.ended(bench.run("/bin/true", Leader=True, beside=(missing,)))
+    assert (ended.client_status, ended.exit_code) == ("complete", 0)
+
+
+def test_a_task_beside_the_leader_that_will_not_end_is_killed_after_its_grace(
+    bench: Bench,
+) -> None:
+    deaf = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SHIPPER}"
+    deaf = deaf.replace("signal.signal(signal.SIGTERM, finish)\n", "")
+    child = bench.run(
+        "/bin/sh", "-c", WAITING, Leader=True, beside=(beside(deaf, kill_timeout=0.2),)
+    )
+    ended = bench.ended(child)
+    assert (ended.client_status, ended.exit_code) == ("failed", 7)
+    assert not bench.processes.groups
+
+
+def test_several_tasks_without_a_leader_are_refused(bench: Bench) -> None:
+    with pytest.raises(NomadError, match="the first leads"):
+        bench.run("/bin/true", beside=(beside(""),))
 
 
 def test_a_task_knows_who_and_where_it_is(bench: Bench) -> None:

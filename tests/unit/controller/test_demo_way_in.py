@@ -27,6 +27,7 @@ DEMO = Config(
         token_key=Secret("0123456789abcdef" * 4),
         command="/usr/bin/python3",
         args=("-m", "worker.standin"),
+        log_shipper=("/usr/bin/python3", "-m", "worker.ship"),
         environment=(("HRSI_NODE_ID", "${node.unique.id}"), ("HRSI_STANDIN_SECONDS", "4.0")),
     ),
     creation=CreationConfig(odata=(("sim", "http://127.0.0.1:81"),), tiles=("32TLR", "32TMS")),
