@@ -23,7 +23,9 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^\S{1,200}$")]
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """One job as it is handed in; `job_of` says what becomes of it."""
+
     type: str
     product: str | None = None
     name: Name | None = None
@@ -66,9 +68,14 @@ def parse_submission(lines: Iterable[bytes], registry: Registry) -> Submission:
 
 def _job(line: bytes, registry: Registry) -> NewJob:
     try:
-        wanted = msgspec.json.decode(line, type=_Line)
+        wanted = msgspec.json.decode(line, type=Line)
     except msgspec.DecodeError as error:
         raise ValueError(_in_words(str(error))) from error
+    return job_of(wanted, registry)
+
+
+def job_of(wanted: Line, registry: Registry) -> NewJob:
+    """The job that somebody hands in. Raises `ValueError` naming the field and the remedy."""
     if wanted.type not in registry.types:
         raise ValueError(
             f"field type: {wanted.type!r} is no job type; there are: {', '.join(registry.types)}"
@@ -78,7 +85,7 @@ def _job(line: bytes, registry: Registry) -> NewJob:
     return _of_product(wanted) if wanted.product is not None else _of_name(wanted)
 
 
-def _of_product(wanted: _Line) -> NewJob:
+def _of_product(wanted: Line) -> NewJob:
     try:
         product = parse_product_name(wanted.product or "")
     except ValueError as error:
@@ -96,7 +103,7 @@ def _of_product(wanted: _Line) -> NewJob:
     )
 
 
-def _of_name(wanted: _Line) -> NewJob:
+def _of_name(wanted: Line) -> NewJob:
     name = wanted.name or ""
     return NewJob(
         type=wanted.type,

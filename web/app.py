@@ -2,39 +2,78 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from web import control, jobs, pool, problems, runs, tokens
+from web import (
+    control,
+    jobs,
+    parameters,
+    pool,
+    problems,
+    runs,
+    services,
+    sources,
+    tokens,
+)
 from web.access import AtDesk, Failures
 from web.desk import Desk
+from web.size import BoundedBody
 
 ROOT = "/api/v1"
 
 DESCRIPTION = """\
 Jobs, workers, parameters and decisions of an HR-S&I controller, and what programs on workers say.
 
-People and scripts send a token made by `hrsi token create`; a role may do what those before it may:
-viewer, operator, admin. A program on a worker sends the token of its run. Problems are RFC 9457.
+People and scripts send a token made by `hrsi token create` as `Authorization: Bearer TOKEN`; a role
+may do what those before it may: viewer, operator, admin. A program on a worker sends the token of
+its run. Problems are RFC 9457: branch on `type`, show `detail`. Every write says the same when it
+is said twice, and `dry_run` says what it would do. Times are UTC, durations seconds.
 """
+
+TAGS = (
+    ("jobs", "What is to be processed: lists, everything about one, and what people do with them."),
+    ("workers", "The virtual machines of the pool, and why there are as many as there are."),
+    ("services", "Who leads, how it all stands, which decisions were made, what people did."),
+    ("control", "Pauses, and breakers that hold removals back."),
+    ("parameters", "Thresholds that are changed live."),
+    ("sources", "Catalogues: how far they were read, and what nobody understood."),
+    ("tokens", "Who may use this API."),
+    ("runs", "For programs on workers: what a run says of itself."),
+    ("health", "For supervisors."),
+)
 
 _health = APIRouter(tags=["health"], responses=dict(problems.RESPONSES))
 
 
-@_health.get("/healthz")
+@_health.get("/healthz", summary="Is it alive?")
 def healthz(desk: AtDesk) -> dict[str, str]:
     """200 while the database answers, else 503 and why. Needs no token."""
     desk.reader.leases()
     return {"status": "ok"}
 
 
+class _Api(FastAPI):
+    """The application, whose description has the schema of problems besides those of answers."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, made once."""
+        described = super().openapi()
+        schemas = described["components"]["schemas"]
+        schemas.setdefault(problems.SCHEMA_NAME, dict(problems.SCHEMA))
+        return described
+
+
 def create_app(desk: Desk) -> FastAPI:
     """The API over these ports."""
-    app = FastAPI(
+    app = _Api(
         title="HR-S&I controller",
         version="1",
         description=DESCRIPTION,
         openapi_url=f"{ROOT}/openapi.json",
+        openapi_tags=[{"name": name, "description": about} for name, about in TAGS],
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_name_of,
@@ -42,8 +81,9 @@ def create_app(desk: Desk) -> FastAPI:
     app.state.desk = desk
     app.state.failures = Failures()
     problems.install(app)
+    app.add_middleware(BoundedBody)
     app.include_router(_health)
-    for group in (runs, jobs, pool, control, tokens):
+    for group in (runs, jobs, pool, services, control, parameters, sources, tokens):
         app.include_router(group.router, prefix=ROOT)
     return app
 

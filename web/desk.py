@@ -8,17 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from models.access import Tokens
+from models.feeds import Feeds
+from models.job_types import DEFAULT_REGISTRY, Registry
 from models.ports import Clock, Operations, Reader, RunReports
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
-    """Everything behind the API."""
+    """Everything behind the API. `loops` are the names of the reconcilers that there are."""
 
     deployment: str
+    loops: tuple[str, ...]
     reader: Reader
     operations: Operations
     reports: RunReports
     tokens: Tokens
+    feeds: Feeds
     clock: Clock
     token_key: bytes = field(repr=False)
+    registry: Registry = DEFAULT_REGISTRY

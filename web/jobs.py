@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.causes import about_job, parent_of
+from models.job_types import Registry
 from models.lifecycle import Status
-from models.plan import Subject, SubjectKind
-from models.ports import JobFilter, Verdict
-from models.records import Job, LedgerRow, Run, StatusChange
+from models.ports import JobFilter, JobStory, Submitted, Verdict
+from models.records import Job, LedgerRow, NewJob, Run, StatusChange
+from models.submission import Line, job_of
 from web.access import AtDesk, Operator, Viewer
-from web.bodies import JobsWish, Name
+from web.bodies import NUMBER_END, JobsWish, JobWish, Name, SubmitWish
+from web.desk import Desk
 from web.problems import RESPONSES
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], responses=dict(RESPONSES))
 
 MOST_DECISIONS = 100
+TYPE_NAME = r"^[A-Za-z0-9_.-]*$"
+
+Reference = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=36,
+        description="Its id or its unique id. Its type and key: `/jobs/by-key`.",
+        examples=["17"],
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
 
 
 class JobQuery(BaseModel):
@@ -30,7 +45,7 @@ class JobQuery(BaseModel):
     status: Annotated[list[Status], Field(max_length=20)] = []
     tile: Name | None = None
     quarantined: bool | None = None
-    after: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    after: Annotated[int, Field(ge=0, lt=NUMBER_END)] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
@@ -53,7 +68,26 @@ class WholeJob:
     decisions: tuple[LedgerRow, ...]
 
 
-@router.get("")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefusedJob:
+    """A job that was not taken: its place in the request, from 1, and why."""
+
+    number: int
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handed:
+    """What became of jobs that were handed in: ids of the new ones, of those that were there
+    already, and what was refused.
+    """
+
+    added: tuple[int, ...]
+    existing: tuple[int, ...]
+    refused: tuple[RefusedJob, ...]
+
+
+@router.get("", summary="List jobs")
 def list_jobs(desk: AtDesk, _: Viewer, query: Annotated[JobQuery, Query()]) -> JobPage:
     """Jobs by id, page by page: give `next` of one page as `after` of the one behind."""
     wanted = JobFilter(
@@ -68,29 +102,99 @@ def list_jobs(desk: AtDesk, _: Viewer, query: Annotated[JobQuery, Query()]) -> J
     return JobPage(jobs=found, next=found[-1].id if len(found) == query.limit else None)
 
 
-@router.post("/cancel")
+@router.post("", summary="Hand in jobs")
+def submit(desk: AtDesk, operator: Operator, wish: SubmitWish) -> Handed:
+    """Add jobs. What cannot be a job is refused by its number; the others are added all at once.
+
+    Handing in the same again adds nothing: it is told as existing.
+    """
+    jobs, refused = _sorted_out(wish.jobs, desk.registry)
+    submitted = Submitted(added=(), existing=())
+    if jobs:
+        asked = operator.asks(wish.reason, dry_run=wish.dry_run)
+        submitted = desk.operations.submit(jobs, asked)
+    return Handed(added=submitted.added, existing=submitted.existing, refused=tuple(refused))
+
+
+def _sorted_out(
+    wishes: Iterable[JobWish], registry: Registry
+) -> tuple[list[NewJob], list[RefusedJob]]:
+    jobs: list[NewJob] = []
+    refused: list[RefusedJob] = []
+    for number, wish in enumerate(wishes, start=1):
+        try:
+            jobs.append(job_of(Line(**wish.model_dump()), registry))
+        except ValueError as error:
+            refused.append(RefusedJob(number=number, error=str(error)))
+    return jobs, refused
+
+
+@router.post("/cancel", summary="Cancel jobs")
 def cancel(desk: AtDesk, operator: Operator, wish: JobsWish) -> tuple[Verdict, ...]:
-    """Cancel jobs; what becomes of each is said one by one."""
+    """Cancel jobs; what becomes of each is said one by one. A run on a worker is stopped."""
     asked = operator.asks(wish.reason, dry_run=wish.dry_run)
     return desk.operations.cancel(wish.jobs, asked)
 
 
-@router.post("/relaunch")
+@router.post("/relaunch", summary="Relaunch jobs")
 def relaunch(desk: AtDesk, operator: Operator, wish: JobsWish) -> tuple[Verdict, ...]:
     """Send jobs in error, done or cancelled back to work, with a new attempt budget."""
     asked = operator.asks(wish.reason, dry_run=wish.dry_run)
     return desk.operations.relaunch(wish.jobs, asked)
 
 
-@router.get("/{reference:path}")
-def show(desk: AtDesk, _: Viewer, reference: str) -> WholeJob:
-    """One job by its id, its unique id or `TYPE/KEY`: row, history, runs and decisions."""
-    story = desk.reader.story(reference)
-    about = Subject(SubjectKind.JOB, str(story.job.id))
+@router.get("/by-key", summary="Show a job by type and key")
+def show_job_by_key(
+    desk: AtDesk,
+    _: Viewer,
+    kind: Annotated[
+        str,
+        Query(alias="type", min_length=1, max_length=100, pattern=TYPE_NAME, examples=["gfsc"]),
+    ],
+    key: Annotated[Name, Query(examples=["28WEU-2022-09-06"])],
+) -> WholeJob:
+    """Everything known about the job that has this key within its type."""
+    return _whole(desk, desk.reader.story(f"{kind}/{key}"))
+
+
+@router.get("/{reference}", summary="Show a job")
+def show_job(desk: AtDesk, _: Viewer, reference: Reference) -> WholeJob:
+    """Everything known about one job: row, input, history, runs and decisions."""
+    return _whole(desk, desk.reader.story(reference))
+
+
+@router.get("/{reference}/history", summary="List status changes of a job")
+def job_history(desk: AtDesk, _: Viewer, reference: Reference) -> tuple[StatusChange, ...]:
+    """Its status changes in their order."""
+    return desk.reader.story(reference).history
+
+
+@router.get("/{reference}/runs", summary="List runs of a job")
+def job_runs(desk: AtDesk, _: Viewer, reference: Reference) -> tuple[Run, ...]:
+    """Its runs by attempt; the worker and the allocation of each are kept when both are gone."""
+    return desk.reader.story(reference).runs
+
+
+@router.get("/{reference}/decisions", summary="List decisions about a job")
+def job_decisions(
+    desk: AtDesk, _: Viewer, reference: Reference, limit: Limit = MOST_DECISIONS
+) -> tuple[LedgerRow, ...]:
+    """Why it stands where it stands: decisions about it, its runs and, in its time, the groups
+    that it is in, newest first.
+    """
+    return _decisions(desk, desk.reader.story(reference), limit)
+
+
+def _whole(desk: Desk, story: JobStory) -> WholeJob:
     return WholeJob(
         job=story.job,
         input=story.input,
         history=story.history,
         runs=story.runs,
-        decisions=desk.reader.ledger([str(about)], MOST_DECISIONS),
+        decisions=_decisions(desk, story, MOST_DECISIONS),
     )
+
+
+def _decisions(desk: Desk, story: JobStory, limit: int) -> tuple[LedgerRow, ...]:
+    parent = parent_of(story.job, desk.registry, desk.deployment)
+    return about_job(desk.reader, story, parent, limit)

@@ -47,25 +47,45 @@ _KINDS: tuple[tuple[type[HrsiError], HTTPStatus, str], ...] = (
     (Permanent, HTTPStatus.INTERNAL_SERVER_ERROR, "refused-by-the-store"),
 )
 
+SCHEMA: Mapping[str, Any] = MappingProxyType(
+    {
+        "title": "Problem",
+        "description": "Problem details (RFC 9457): branch on `type`, show `detail`.",
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string", "examples": [f"{TYPE}not-found"]},
+            "title": {"type": "string", "examples": ["Not Found"]},
+            "status": {"type": "integer", "examples": [404]},
+            "detail": {"type": "string", "examples": ["there is no job '17'"]},
+        },
+    }
+)
+"""What a problem looks like, for the description of the API."""
+
+SCHEMA_NAME = "Problem"
+
+_MEANINGS: Mapping[int | str, str] = MappingProxyType(
+    {
+        401: "No token came, or one that is not known, expired or revoked.",
+        403: "The token's role is too small for this.",
+        404: "There is no such thing.",
+        409: "It has been overtaken: what was asked for no longer fits what is.",
+        413: "The request is longer than any that makes sense.",
+        422: "The request makes no sense; `detail` names the field.",
+        429: "Too many wrong tokens came from this address; `Retry-After` says when to come back.",
+        503: "The database gave no answer; `Retry-After` says when to come back.",
+        "default": "Anything else that went wrong.",
+    }
+)
+
 RESPONSES: Mapping[int | str, dict[str, Any]] = MappingProxyType(
     {
-        "default": {
-            "description": "Problem details (RFC 9457)",
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": {
-                        "type": "object",
-                        "required": ["type", "title", "status", "detail"],
-                        "properties": {
-                            "type": {"type": "string"},
-                            "title": {"type": "string"},
-                            "status": {"type": "integer"},
-                            "detail": {"type": "string"},
-                        },
-                    }
-                }
-            },
+        status: {
+            "description": meaning,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{SCHEMA_NAME}"}}},
         }
+        for status, meaning in _MEANINGS.items()
     }
 )
 """How the description of every route names its problems."""

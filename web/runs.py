@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.lifecycle import Status
 from models.ports import Claim, Placement, RunResult
 from web.access import AtDesk, OwnRun
+from web.bodies import WITHOUT_NUL
 from web.problems import RESPONSES
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["runs"], responses=dict(RESPONSES))
@@ -20,7 +21,7 @@ MOST_TEXT = 4000
 Number = Annotated[
     int, Path(ge=0, lt=2**31, description="The claim's number; of 0 nobody has any.")
 ]
-Text = Annotated[str, Field(max_length=MOST_TEXT)]
+Text = Annotated[str, Field(max_length=MOST_TEXT, pattern=WITHOUT_NUL)]
 
 
 class _Body(BaseModel):
@@ -30,10 +31,10 @@ class _Body(BaseModel):
 class Place(_Body):
     """Which allocation claims, and where it runs."""
 
-    allocation_id: Annotated[str, Field(min_length=1, max_length=100)]
-    node_id: Annotated[str, Field(max_length=100)] | None = None
-    node_name: Annotated[str, Field(max_length=100)] | None = None
-    address: Annotated[str, Field(max_length=100)] | None = None
+    allocation_id: Annotated[str, Field(min_length=1, max_length=100, pattern=WITHOUT_NUL)]
+    node_id: Annotated[str, Field(max_length=100, pattern=WITHOUT_NUL)] | None = None
+    node_name: Annotated[str, Field(max_length=100, pattern=WITHOUT_NUL)] | None = None
+    address: Annotated[str, Field(max_length=100, pattern=WITHOUT_NUL)] | None = None
 
 
 class Step(_Body):
@@ -52,19 +53,19 @@ class End(_Body):
     exit_code: Annotated[int, Field(ge=-255, le=255)] | None = None
 
 
-@router.post("/claims")
+@router.post("/claims", summary="Claim a run")
 def claim(desk: AtDesk, run: OwnRun, place: Place) -> Claim:
     """Claim the run for an allocation; the same allocation again gets the same number."""
     return desk.reports.claim(run, Placement(**place.model_dump()))
 
 
-@router.post("/claims/{number}/status", status_code=204)
+@router.post("/claims/{number}/status", status_code=204, summary="Report a step")
 def report(desk: AtDesk, run: OwnRun, number: Number, step: Step) -> None:
     """Say that the run went on to its next step; saying it twice changes nothing."""
     desk.reports.report(run, number, step.status, step.message)
 
 
-@router.post("/claims/{number}/end", status_code=204)
+@router.post("/claims/{number}/end", status_code=204, summary="Report the end")
 def end(desk: AtDesk, run: OwnRun, number: Number, ended: End) -> None:
     """Say how the run ended; saying it twice changes nothing."""
     desk.reports.end(run, number, RunResult(**ended.model_dump()))

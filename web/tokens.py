@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from fastapi import APIRouter
 
 from models.access import Token
 from models.ports import Verdict
 from web.access import Admin, AtDesk
-from web.bodies import RevokeWish, TokenWish
+from web.bodies import RevokeWish, TokenWish, lasting
 from web.mint import MadeToken, make
 from web.problems import RESPONSES
 
 router = APIRouter(prefix="/tokens", tags=["tokens"], responses=dict(RESPONSES))
 
 
-@router.get("")
+@router.get("", summary="List tokens")
 def list_tokens(desk: AtDesk, _: Admin) -> tuple[Token, ...]:
     """Every token there ever was, newest first; without its text, which nobody knows."""
     return desk.tokens.all()
 
 
-@router.post("")
+@router.post("", summary="Make a token")
 def create(desk: AtDesk, admin: Admin, wish: TokenWish) -> MadeToken:
-    """Make a token."""
-    lasts = None if wish.seconds is None else timedelta(seconds=wish.seconds)
+    """Make a token; its text is in this answer and nowhere else."""
     asked = admin.asks(wish.reason, dry_run=wish.dry_run)
-    return make(desk.tokens, wish.name, wish.role, asked, lasts)
+    return make(desk.tokens, wish.name, wish.role, asked, lasting(wish.seconds))
 
 
-@router.post("/revoke")
+@router.post("/revoke", summary="Revoke tokens")
 def revoke(desk: AtDesk, admin: Admin, wish: RevokeWish) -> tuple[Verdict, ...]:
     """End tokens at once."""
     asked = admin.asks(wish.reason, dry_run=wish.dry_run)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from controller.clock import SystemClock
 from controller.config import Config, require_for_web
+from controller.reconcilers import RECONCILERS
 from infra import postgres
 from infra.postgres import embedded
 from models.access import Tokens
@@ -89,10 +90,12 @@ def desk(config: Config) -> Iterator[Desk]:
         database = open_database(config, opened)
         yield Desk(
             deployment=config.deployment,
+            loops=tuple(each.name for each in RECONCILERS),
             reader=database.reader,
             operations=database.operations,
             reports=database.reports,
             tokens=database.tokens,
+            feeds=database.feeds,
             clock=SystemClock(),
             token_key=token_key(config),
         )

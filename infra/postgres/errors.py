@@ -116,15 +116,18 @@ def _is_lost(error: psycopg.Error) -> bool:
 
 
 def _ours(attempt: str, error: BaseException) -> HrsiError:
-    state = getattr(error, "sqlstate", None) or _state_by_words(str(error))
+    state = getattr(error, "sqlstate", None) or _state_without(error)
     prefixes = (state[:length] for length in range(len(state), 1, -1))
     known = (_BY_SQLSTATE[prefix] for prefix in prefixes if prefix in _BY_SQLSTATE)
     kind, remedy = next(known, (Malformed, ""))
     return kind(f"{attempt}: {_words(error)}{remedy}")
 
 
-def _state_by_words(message: str) -> str:
-    return next((state for words, state in _BY_WORDS.items() if words in message), "08")
+def _state_without(error: BaseException) -> str:
+    """What the server would have said of an error that the driver met by itself."""
+    if isinstance(error, psycopg.DataError):
+        return "22"  # a value that cannot even be sent, such as a text with a NUL
+    return next((state for words, state in _BY_WORDS.items() if words in str(error)), "08")
 
 
 def _words(error: BaseException) -> str:

@@ -11,16 +11,24 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import urllib3
 
 from infra.api import connect as connect_api
 from infra.postgres import Postgres, connect
 from models.access import Role
+from models.breakers import BreakerName
+from models.catalogue import Collection, RejectedEntry
+from models.changes import TripBreaker
+from models.creation import CreateJobs, Cursor, Feed
 from models.errors import NotFound, PortError, Refused, Throttled, Unavailable, Unknown
 from models.lifecycle import Status
+from models.parameter_text import parameters
 from models.payload import run_token
 from models.ports import Placement
+from models.product_names import ProductType
 from tests.plugins.stores import Desk, postgres_doors
 from tests.plugins.web import KEY, Api, serving
+from web.size import MOST_BYTES
 
 pytestmark = pytest.mark.integration
 
@@ -75,13 +83,13 @@ def test_everything_known_about_a_job_is_one_document(api: Api, desk: Desk) -> N
     token = api.token(Role.VIEWER)
     by_id, by_uuid, by_key = (
         api.ask("GET", f"/jobs/{reference}", token).body
-        for reference in (job.id, job.unique_id, f"{job.type}/{job.key}")
+        for reference in (job.id, job.unique_id, f"by-key?type={job.type}&key={job.key}")
     )
     assert by_id == by_uuid == by_key
     assert by_id["job"]["status"] == "started"
     assert [row["after"] for row in by_id["history"]][-2:] == ["queued", "started"]
     assert [(each["id"], each["claim"]) for each in by_id["runs"]] == [(str(run.id), 1)]
-    missing = api.ask("GET", "/jobs/gfsc/nothing", token)
+    missing = api.ask("GET", "/jobs/by-key?type=gfsc&key=nothing", token)
     assert (missing.status, missing.body["type"]) == (404, "urn:hrsi:problem:not-found")
     assert "gfsc/nothing" in missing.body["detail"]
 
@@ -122,6 +130,130 @@ def test_what_a_person_does_is_judged_one_by_one_and_stands_in_the_trail(
     )
 
 
+def test_jobs_are_handed_in_and_refused_by_their_numbers(api: Api) -> None:
+    token = api.token(Role.OPERATOR)
+    product = "S2A_MSIL1C_20220906T130311_N0400_R038_T28WEU_20220906T182127"
+    wish = {
+        "jobs": [
+            {"type": "fsc_rlie", "product": product, "priority": "nrt"},
+            {"type": "fsc_rlie", "name": "a", "product": product},
+            {"type": "moon_rock", "name": "b"},
+            {"type": "gfsc", "name": "c", "input": {"tiles": ["28WEU"]}},
+        ]
+    }
+    tried = api.ask("POST", "/jobs", token, {**wish, "dry_run": True}).body
+    assert (tried["added"], tried["existing"]) == ([], [])
+    first, again = (api.ask("POST", "/jobs", token, wish).body for _ in range(2))
+    assert [refused["number"] for refused in first["refused"]] == [2, 3]
+    assert "moon_rock" in first["refused"][1]["error"]
+    assert (len(first["added"]), again["added"]) == (2, [])
+    assert again["existing"] == first["added"]
+    found = api.ask("GET", f"/jobs/by-key?type=fsc_rlie&key={product}", token).body
+    assert (found["job"]["tile"], found["input"]) == ("28WEU", {"product": product})
+
+
+def test_one_job_is_read_in_parts_too(api: Api, desk: Desk) -> None:
+    run = desk.claimed()
+    token = api.token(Role.VIEWER)
+    whole = api.ask("GET", f"/jobs/{run.job_id}", token).body
+    for part in ("history", "runs", "decisions"):
+        assert api.ask("GET", f"/jobs/{run.job_id}/{part}", token).body == whole[part]
+        assert api.ask("GET", f"/jobs/{10**9}/{part}", token).status == 404
+
+
+def test_the_state_of_everything_is_on_one_page(api: Api, desk: Desk) -> None:
+    token = api.token(Role.VIEWER)
+    desk.submit(3)
+    worker = desk.booting()
+    state = api.ask("GET", "/status", token).body
+    assert state["jobs"] == {"ready": 3}
+    assert state["workers"] == {worker.flavor: {"booting": 1}}
+    services = api.ask("GET", "/services", token).body
+    assert services["services"] == state["services"]
+    assert {each["name"] for each in services["services"]} >= {"monitor", "worker-pool"}
+    pool = api.ask("GET", "/pool", token).body
+    (young,) = pool["unregistered"]
+    assert (young["name"], young["late"]) == (worker.name, False)
+    whole = api.ask("GET", f"/workers/{worker.name}", token).body
+    assert [each["server_id"] for each in whole["workers"]] == [worker.server_id]
+    assert api.ask("GET", "/workers/os-worker-999", token).status == 404
+    assert api.ask("GET", "/flavors/hm.medium/decisions", token).status == 200
+    assert "hm.medium" in api.ask("GET", "/flavors/hm.tiny/decisions", token).body["detail"]
+
+
+def test_a_breaker_is_seen_and_closed(api: Api, desk: Desk) -> None:
+    token = api.token(Role.OPERATOR)
+    opened = TripBreaker(
+        at=desk.now(), name=BreakerName.NODES, because="6 of 6 are missing", suspects={"s-1": "w-1"}
+    )
+    desk.do(opened)
+    (seen,) = api.ask("GET", "/breakers", token).body
+    assert (seen["name"], seen["suspects"]) == ("nodes", {"s-1": "w-1"})
+    wish = {"names": ["nodes", "doors"], "reason": "burnt"}
+    done = api.ask("POST", "/breakers/close", token, wish).body
+    assert [verdict["done"] for verdict in done] == [True, False]
+    assert api.ask("GET", "/breakers", token).body == []
+    (closed,) = api.ask("GET", "/breakers?closed=true", token).body
+    assert (closed["closed_by"], closed["close_reason"]) == ("operator (api)", "burnt")
+
+
+def test_feeds_are_seen_and_rewound(api: Api, desk: Desk) -> None:
+    token = api.token(Role.OPERATOR)
+    at = desk.now()
+    feed = Feed(source="dias", collection=Collection.SENTINEL_2, type=ProductType.L1C)
+    cursor = Cursor(feed=feed, until=at, deep_at=at)
+    entry = RejectedEntry(
+        source="dias", collection=Collection.SENTINEL_2, entry="odd", why="no tile", text="{}"
+    )
+    desk.do(CreateJobs(at=at, cursor=cursor, expected=None, flavors={}, rejected=(entry,)))
+    assert [each["feed"] for each in api.ask("GET", "/sources", token).body] == [str(feed)]
+    (kept,) = api.ask("GET", "/sources/rejects?source=dias", token).body
+    assert kept["entry"]["why"] == "no tile"
+    assert api.ask("GET", "/sources/rejects?source=other", token).body == []
+    wish = {"feed": str(feed), "to": "2020-01-05T12:00:00Z", "reason": "re-indexed"}
+    assert api.ask("POST", "/sources/rewind", token, wish).body["done"]
+    (moved,) = api.ask("GET", "/sources", token).body
+    assert moved["until"] == "2020-01-05T12:00:00Z"
+    odd = api.ask("POST", "/sources/rewind", token, {**wish, "feed": "nothing"})
+    assert (odd.status, odd.body["type"]) == (422, "urn:hrsi:problem:malformed")
+
+
+def test_parameters_are_told_with_what_they_do(api: Api) -> None:
+    token = api.token(Role.ADMIN)
+    every = api.ask("GET", "/parameters", token).body
+    assert {each["key"] for each in every} == set(parameters())
+    assert api.ask("GET", "/parameters?changed=true", token).body == []
+    wish = {"value": 300, "seconds": 3600, "reason": "workers flap"}
+    assert api.ask("PUT", "/parameters/pool.idle_for", token, wish).status == 200
+    (changed,) = api.ask("GET", "/parameters?changed=true", token).body
+    assert (changed["value"], changed["default"], changed["unit"]) == (300, 120, "seconds")
+    whole = api.ask("GET", "/parameters/pool.idle_for", token).body
+    assert whole["now"] == changed
+    assert [change["reason"] for change in whole["history"]] == ["workers flap"]
+    assert api.ask("GET", "/parameters/pool.colour", token).status == 404
+
+
+def test_a_request_that_is_too_long_is_refused_before_anybody_asks_whose_it_is(api: Api) -> None:
+    # One byte too much: all of it is read before the answer, and the connection ends in order.
+    answer = urllib3.request(
+        "POST",
+        f"{api.url}/api/v1/jobs",
+        body=b" " * (MOST_BYTES + 1),
+        headers={"Content-Type": "application/json", "Connection": "close"},
+        timeout=60,
+        retries=False,
+    )
+    assert (answer.status, answer.json()["type"]) == (413, "urn:hrsi:problem:too-long")
+
+
+def test_a_text_that_the_database_cannot_keep_is_the_callers_fault(api: Api) -> None:
+    token = api.token(Role.OPERATOR)
+    wish = {"jobs": [{"type": "gfsc", "name": "a", "input": {"odd": "\0"}}]}
+    refused = api.ask("POST", "/jobs", token, wish)
+    assert (refused.status, refused.body["type"]) == (422, "urn:hrsi:problem:malformed")
+    assert api.ask("GET", "/jobs/by-key?type=gfsc&key=%00", token).status == 422
+
+
 def test_pauses_and_parameters_are_set_and_seen(api: Api) -> None:
     admin = api.token(Role.ADMIN)
     rest = {"targets": ["type:gfsc"], "seconds": 1800, "reason": "inputs are wrong"}
@@ -136,12 +268,12 @@ def test_pauses_and_parameters_are_set_and_seen(api: Api) -> None:
         50,
         "admin (api)",
     )
-    assert [row["new"] for row in api.ask("GET", "/parameters", admin).body] == [50]
+    assert [row["new"] for row in api.ask("GET", "/parameters/history", admin).body] == [50]
     refused = api.ask("PUT", path, admin, {"value": -1})
     assert (refused.status, refused.body["type"]) == (422, "urn:hrsi:problem:impossible-value")
     assert "pool.max_workers" in refused.body["detail"]
     unknown = api.ask("PUT", "/parameters/pool.colour", admin, {"value": 1})
-    assert unknown.status == 422
+    assert unknown.status == 404
 
 
 def test_a_token_is_made_used_and_ended_over_the_api(api: Api) -> None:

@@ -111,10 +111,12 @@ def serving(database: Postgres, key: bytes = KEY) -> Iterator[Api]:
     """The API over this database, for the length of a block."""
     behind = Behind(
         deployment="test",
+        loops=("creation", "execution", "monitor", "worker-pool"),
         reader=database.reader,
         operations=database.operations,
         reports=database.reports,
         tokens=database.tokens,
+        feeds=database.feeds,
         clock=SystemClock(),
         token_key=key,
     )
