@@ -17,6 +17,9 @@ from models.job_types import parent_id
 from models.lifecycle import Status
 from models.pauses import paused_types
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
+from models.records import Priority
+from models.reprocessing import share_of
+from models.settings import DEFAULT_SETTINGS, PoolSettings
 from models.vanishing import open_breakers
 from models.wording import job_subject
 from models.world import JobCount, Source, StoreView, World
@@ -39,16 +42,17 @@ class Figures:
     suspects: Mapping[Labels, int]
 
 
-def figures(world: World) -> Figures:
+def figures(world: World, pool: PoolSettings = DEFAULT_SETTINGS.pool) -> Figures:
     """Count a world. There is no demand to speak of while Nomad is unknown."""
     shown = open_breakers(world)
+    held = share_of(world, pool).held
     return Figures(
         jobs=_jobs(world.store),
         quarantined=_quarantined(world.store),
         workers=Counter[Labels]((w.flavor, w.state.value) for w in world.store.workers),
         intents=Counter[Labels]((i.kind.value,) for i in world.store.intents),
         waiting=_waiting(world),
-        demand=demands(world, join(world)) if world.nomad is not None else {},
+        demand=demands(world, join(world), held) if world.nomad is not None else {},
         pauses=Counter[Labels]((pause.target,) for pause in world.store.pauses),
         breakers={(name.value,): int(name in shown) for name in BreakerName},
         suspects={
@@ -82,7 +86,7 @@ def oldest_waits(world: World, decisions: Iterable[Decision], now: datetime) -> 
 
     A refusal about a system that is unknown holds back every ready job that is not paused, one
     about a flavor or a parent those of them that belong to it, one about a type the jobs of that
-    type, one about a job that job.
+    type, one about a job that job. One for the share of reprocessing holds back only such jobs.
     """
     # A bad parameter is told about a system too, but nothing waits for it.
     refusals = [
@@ -93,7 +97,7 @@ def oldest_waits(world: World, decisions: Iterable[Decision], now: datetime) -> 
     holds = _holds(world, {refusal.subject.kind for refusal in refusals})
     waits: defaultdict[Reason, float] = defaultdict(float)
     for decision in refusals:
-        began = holds.get(str(decision.subject))
+        began = holds.get(_held_by(decision.subject, decision.reason))
         if began is not None:
             waited = max(0.0, (now - began).total_seconds())
             waits[decision.reason] = max(waits[decision.reason], waited)
@@ -113,8 +117,20 @@ def _holds(world: World, kinds: set[SubjectKind]) -> dict[str, datetime]:
         *((Subject(SubjectKind.PARENT, parent), row) for parent, row in _by_parent(world, due)),
         *((Subject(SubjectKind.TYPE, row.type), row) for row in ready),
     )
-    oldest = _oldest((str(subject), row) for subject, row in groups)
+    oldest = _oldest((*((str(subject), row) for subject, row in groups), *_shared(due)))
     return {**oldest, **_jobs_since(world.store)} if SubjectKind.JOB in kinds else oldest
+
+
+def _shared(due: Iterable[JobCount]) -> Iterator[tuple[str, JobCount]]:
+    for row in due:
+        if row.priority is Priority.REPROCESSING:
+            subject = Subject(SubjectKind.FLAVOR, row.flavor)
+            yield _held_by(subject, Reason.REPROCESSING_SHARE), row
+
+
+def _held_by(subject: Subject, reason: Reason) -> str:
+    """What of a subject a refusal holds back."""
+    return f"{reason} {subject}" if reason is Reason.REPROCESSING_SHARE else str(subject)
 
 
 def _by_parent(world: World, rows: Iterable[JobCount]) -> Iterator[tuple[str, JobCount]]:

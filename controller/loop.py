@@ -200,7 +200,7 @@ class Loop:
         tools.metrics.violated(violations)
         self._progress.enter("recording")
         # The reasons first: a process that dies while it acts has left no effect unexplained (I10).
-        self._record(decisions, seen.world)
+        self._record(decisions, seen)
         acting = self._act(decisions, seen, lease)
         self._progress.enter("ending its pass")
         self._beat(leading=True)
@@ -273,7 +273,7 @@ class Loop:
             raise Superseded(f"the lease {self.name!r} was lost while observing")
         return renewed
 
-    def _record(self, decisions: Sequence[Decision], world: World) -> None:
+    def _record(self, decisions: Sequence[Decision], seen: Observation) -> None:
         tools, now = self._shell.tools, self._shell.tools.clock.now()
         found = turn(self._page, decisions, now)
         with self._progress.waiting("writing its decisions down"):
@@ -282,8 +282,8 @@ class Loop:
             if found.due:
                 tools.store.record(self.name, found.due, now)
         self._page = found.page
-        tools.metrics.decided(self.name, world, decisions, now)
-        tools.metrics.show(world)
+        tools.metrics.decided(self.name, seen.world, decisions, now)
+        tools.metrics.show(seen.world, seen.settings.pool)
 
     def _beat(self, *, leading: bool) -> None:
         heartbeat = Heartbeat(

@@ -27,6 +27,7 @@ from models.errors import PortError, System
 from models.plan import ALARMS, Action, Decision, Outcome, Reason
 from models.ports import Clock
 from models.records import Lease
+from models.settings import PoolSettings
 from models.world import Source, World
 
 PASS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -348,12 +349,12 @@ class Metrics:
         alarms: dict[Labels, float] = {(loop, r.value): found.count(r) for r in ALARMS}
         self._fill("hrsi_alarms", alarms, among=loop)
 
-    def show(self, world: World) -> None:
+    def show(self, world: World, pool: PoolSettings) -> None:
         """Show the figures of a world; those of one that was shown already stay."""
         if self._shown == world.store.requested_at:
             return
         self._shown = world.store.requested_at
-        shown = figures(world)
+        shown = figures(world, pool)
         demand = shown.demand
         gauges: tuple[tuple[str, Mapping[Labels, float]], ...] = (
             ("hrsi_jobs", shown.jobs),

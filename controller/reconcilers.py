@@ -14,6 +14,10 @@ from models.world import Source, World
 from reconcilers import creation, execution, monitor, pool
 
 
+def _executed(world: World, settings: Settings, now: datetime) -> list[Decision]:
+    return execution.decide(world, settings.execution, now, settings.pool)
+
+
 def _monitored(world: World, settings: Settings, now: datetime) -> list[Decision]:
     return monitor.decide(world, settings.monitor, now, settings.breaker)
 
@@ -32,9 +36,9 @@ RECONCILERS: tuple[Reconciler, ...] = (
     ),
     Reconciler(
         name="execution",
-        decide=execution.decide,
+        decide=_executed,
         sources=frozenset({Source.STORE, Source.NOMAD}),
-        settings_of=lambda settings: settings.execution,
+        settings_of=lambda settings: settings,
         sightings=frozenset({SightingKind.CHILD_UNEVALUATED}),
     ),
     Reconciler(

@@ -26,7 +26,7 @@ from models.errors import PortError
 from models.feeds import Feeds
 from models.ports import Clock
 from models.product_names import ProductType
-from models.settings import CreationSettings
+from models.settings_creation import CreationSettings
 
 INPUTS = (
     (Collection.SENTINEL_2, ProductType.L1C),

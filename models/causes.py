@@ -15,9 +15,9 @@ from models.breakers import BreakerName
 from models.errors import System
 from models.job_types import Registry, parent_id
 from models.lifecycle import ERRORS, ON_WORKER, Status
-from models.plan import REPEAT_AFTER, Subject, SubjectKind
+from models.plan import REPEAT_AFTER, Reason, Subject, SubjectKind
 from models.ports import JobStory, Reader
-from models.records import Heartbeat, Job, Lease, LedgerRow
+from models.records import Heartbeat, Job, Lease, LedgerRow, Priority
 from models.world import Source
 
 MOST_OF_GROUPS = 1000
@@ -53,10 +53,18 @@ def about_job(
         groups.append(Subject(SubjectKind.PARENT, parent))
     rows = (
         reader.ledger([*map(str, own)], limit),
-        _within(reader.ledger([*map(str, groups)], MOST_OF_GROUPS), story, _WAITING),
+        _of_its_priority(
+            _within(reader.ledger([*map(str, groups)], MOST_OF_GROUPS), story, _WAITING), job
+        ),
         _within(reader.ledger(systems(), MOST_OF_GROUPS), story, _WATCHED),
     )
     return _newest(chain.from_iterable(rows), limit)
+
+
+def _of_its_priority(rows: Iterable[LedgerRow], job: Job) -> list[LedgerRow]:
+    """Rows about a flavor that can hold this job back: the share of reprocessing binds no other."""
+    shared = job.priority is Priority.REPROCESSING
+    return [row for row in rows if shared or row.reason != Reason.REPROCESSING_SHARE]
 
 
 def parent_of(job: Job, registry: Registry, deployment: str) -> str | None:

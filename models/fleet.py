@@ -322,14 +322,22 @@ def _live(allocations: tuple[Allocation, ...]) -> Live:
     return Live(by_job=_by_job(allocations), by_id=by_id)
 
 
-def demands(world: World, members: Iterable[Member]) -> dict[str, Demand]:
-    """Demand and supply per flavor: the one count that execution and the pool both go by."""
+_NOTHING_HELD: Mapping[str, int] = MappingProxyType({})
+
+
+def demands(
+    world: World, members: Iterable[Member], held: Mapping[str, int] = _NOTHING_HELD
+) -> dict[str, Demand]:
+    """Demand and supply per flavor: the one count that execution and the pool both go by.
+
+    `held` counts due jobs that nobody is to serve now (`models.reprocessing`).
+    """
     unplaced = _unplaced(world)
     free, coming = _supply(tuple(members))
     return {
         flavor: Demand(
             flavor=flavor,
-            waiting=world.store.ready_total.get(flavor, 0),
+            waiting=max(0, world.store.ready_total.get(flavor, 0) - held.get(flavor, 0)),
             unplaced=unplaced.get(flavor, 0),
             free=free.get(flavor, 0),
             coming=coming.get(flavor, 0),

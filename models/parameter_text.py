@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -17,7 +18,6 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
-from models import settings
 from models.errors import ConfigurationError
 from models.parameters import newest_by_key, standing
 from models.records import ParameterChange
@@ -186,7 +186,7 @@ def group_explanation(group: str) -> str:
 
 def _of_group(group: str) -> Iterator[Parameter]:
     record = getattr(DEFAULT_SETTINGS, group)
-    told = _explanations(type(record).__name__)
+    told = _explanations(type(record))
     for field in fields(record):
         default: Any = getattr(record, field.name)
         yield Parameter(
@@ -199,18 +199,19 @@ def _of_group(group: str) -> Iterator[Parameter]:
         )
 
 
-def _explanations(class_name: str) -> dict[str, str]:
+def _explanations(group: type) -> dict[str, str]:
     """The docstrings of the fields of a class; Python itself does not keep them."""
-    tree = ast.parse(inspect.getsource(settings))
-    body = next(n.body for n in tree.body if isinstance(n, ast.ClassDef) and n.name == class_name)
+    tree = ast.parse(inspect.getsource(sys.modules[group.__module__]))
+    name = group.__name__
+    body = next(n.body for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name)
     found = {}
     for field, after in pairwise(body):
         match field, after:
             case (
-                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.AnnAssign(target=ast.Name(id=field_name)),
                 ast.Expr(value=ast.Constant(value=str(text))),
             ):
-                found[name] = " ".join(text.split())
+                found[field_name] = " ".join(text.split())
             case _:
                 pass
     return found

@@ -27,6 +27,7 @@ from models.errors import System
 from models.job_types import DEFAULT_REGISTRY, TaskCommand
 from models.plan import Decision
 from models.records import Lease
+from models.settings import PoolSettings
 from models.world import Site, Source, World
 from simulator.systems import Scenario, Systems
 from simulator.timeline import MachineClock
@@ -53,7 +54,7 @@ class Unread(Metrics):
     ) -> None:
         """Show no waits."""
 
-    def show(self, world: World) -> None:
+    def show(self, world: World, pool: PoolSettings) -> None:
         """Show no world."""
 
 

@@ -25,7 +25,7 @@ from models.creation import (
 )
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import NewJob
-from models.settings import CreationSettings
+from models.settings_creation import CreationSettings
 from models.wording import counted
 from models.world import Source, World
 from reconcilers.creation.rules import RULES, Rule

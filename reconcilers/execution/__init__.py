@@ -9,26 +9,34 @@ a current run is stopped. Everything here needs the job list; without it nothing
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
+from models.reprocessing import share_of
 from models.restraint import restrained
-from models.settings import ExecutionSettings
+from models.settings import ExecutionSettings, PoolSettings
 from models.world import Source, World
 from reconcilers.execution.children import evaluate, stop_strays
 from reconcilers.execution.protocol import confirm, register_parents, seek
-from reconcilers.execution.queue import dispatch, paused
+from reconcilers.execution.queue import dispatch, over_share, paused
 from reconcilers.execution.sight import Sight
 
 # Parents first, for the rest waits on them; then what is known already, before anything new.
-RULES = (register_parents, confirm, seek, stop_strays, evaluate, paused, dispatch)
+RULES = (register_parents, confirm, seek, stop_strays, evaluate, paused, over_share, dispatch)
 
 
-def decide(world: World, settings: ExecutionSettings, now: datetime) -> list[Decision]:
+UNCHANGED = PoolSettings()
+"""What the pool may have unless somebody changed it."""
+
+
+def decide(
+    world: World, settings: ExecutionSettings, now: datetime, pool: PoolSettings = UNCHANGED
+) -> list[Decision]:
     """What is to be dispatched, confirmed, sent again or stopped, and what has to wait and why."""
     if world.nomad is None:
         return [_blind(world)]
-    sight = Sight.of(world, world.nomad, settings, now)
+    sight = replace(Sight.of(world, world.nomad, settings, now), share=share_of(world, pool))
     return list(restrained((d for rule in RULES for d in rule(sight)), world, now))
 
 

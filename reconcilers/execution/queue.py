@@ -44,7 +44,7 @@ def dispatch(sight: Sight) -> Iterator[Decision]:
     if not lines:
         return
     members = join(sight.world)
-    demand = demands(sight.world, members)
+    demand = demands(sight.world, members, sight.share.held)
     crew = _crew(members)
     for flavor in sorted(lines):
         yield from _fill(sight, demand[flavor], lines[flavor], crew.get(flavor, ()))
@@ -66,6 +66,26 @@ def paused(sight: Sight) -> Iterator[Decision]:
             )
 
 
+def over_share(sight: Sight) -> Iterator[Decision]:
+    """Say of each flavor how many jobs of reprocessing wait because others of them run."""
+    share = sight.share
+    for flavor, waiting in share.held.items():
+        yield Held(
+            subject=Subject(SubjectKind.FLAVOR, flavor),
+            reason=Reason.REPROCESSING_SHARE,
+            because=f"{wait(waiting, f'reprocessing {flavor} job')}: reprocessing may take "
+            f"{counted(share.workers, 'worker')} and {share.vcpus} vCPUs of the pool, and has "
+            f"{share.busy_workers} and {share.busy_vcpus}",
+            facts=(
+                ("waiting", waiting),
+                ("workers", share.workers),
+                ("vcpus", share.vcpus),
+                ("busy_workers", share.busy_workers),
+                ("busy_vcpus", share.busy_vcpus),
+            ),
+        )
+
+
 def _lines(sight: Sight) -> tuple[dict[str, _Line], dict[Obstacle, list[Job]]]:
     able: defaultdict[str, list[Job]] = defaultdict(list)
     under_way: defaultdict[str, int] = defaultdict(int)
@@ -75,6 +95,8 @@ def _lines(sight: Sight) -> tuple[dict[str, _Line], dict[Obstacle, list[Job]]]:
         obstacle = sight.obstacle(job)
         if str(job_subject(job)) in sight.world.busy:
             under_way[job.flavor] += 1
+        elif job.id in sight.share.over:
+            continue
         elif obstacle is None:
             able[job.flavor].append(job)
         else:

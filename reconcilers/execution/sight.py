@@ -14,6 +14,7 @@ from models.job_types import Parent, parent_id
 from models.plan import Reason, Subject, SubjectKind
 from models.records import Backoff, Job
 from models.remembered import remembered
+from models.reprocessing import UNBOUNDED, Share
 from models.restraint import resting
 from models.settings import ExecutionSettings
 from models.wording import counted, job_subject
@@ -32,7 +33,7 @@ class Obstacle:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sight:
     """One world, indexed. `flights` are the jobs in flight by id; `unfit` says of each parent that
-    cannot be dispatched to what is wrong with it.
+    cannot be dispatched to what is wrong with it; `share` is what reprocessing may take.
     """
 
     world: World
@@ -44,6 +45,7 @@ class Sight:
     unfit: Mapping[str, str]
     parents: frozenset[str]
     asleep: Mapping[str, Backoff]
+    share: Share = UNBOUNDED
 
     @classmethod
     def of(

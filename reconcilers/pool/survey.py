@@ -25,6 +25,7 @@ from models.records import (
     WorkerState,
 )
 from models.remembered import remembered
+from models.reprocessing import share_of
 from models.settings import BreakerSettings, PoolSettings
 from models.vanishing import is_missing
 from models.world import Allocation, CloudSnapshot, Node, NomadSnapshot, Server, World
@@ -67,7 +68,10 @@ class Survey:
             now=now,
             members=members,
             roster=roster(members),
-            demands={**_unknown_demands(world, members), **demands(world, members)},
+            demands={
+                **_unknown_demands(world, members),
+                **demands(world, members, share_of(world, settings).held),
+            },
             node_ids=_node_ids(world.store.identities),
             nodes=_by_id(nodes),
             live_on=live_by_node(world.nomad) if world.nomad else {},

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from controller.simulation import Plan, Simulation
 from models.creation import acquisition_of
 from models.product_names import ProductType
-from models.settings import CreationSettings
+from models.settings_creation import CreationSettings
 from simulator.catalogues.listing import Disorder
 from simulator.catalogues.memory import strangeness
 from simulator.catalogues.options import CatalogueOptions

@@ -15,7 +15,7 @@ from models.creation import CreateJobs, Cursor, Feed, Sweep
 from models.job_types import DEFAULT_REGISTRY
 from models.product_names import ProductType
 from models.records import NewJob
-from models.settings import CreationSettings
+from models.settings_creation import CreationSettings
 from simulator.catalogues.listing import Listed, listing
 from simulator.catalogues.memory import RETRY_AFTER, MemoryCatalogue
 from simulator.catalogues.orbits import BEGINNING

@@ -16,7 +16,7 @@ from models.creation import Cursor, Feed, Known, KnownJob, Sweep, acquisition_of
 from models.plan import Held, Reason
 from models.product_names import ProductType, parse_product_name
 from models.records import NewJob, Priority
-from models.settings import CreationSettings
+from models.settings_creation import CreationSettings
 from models.world import Source, World
 from reconcilers import creation
 from reconcilers.creation.rules import RULES, priority_of

@@ -12,7 +12,7 @@ from models.errors import FailureClass
 from models.pauses import type_target
 from models.plan import Decision, Held, Reason
 from models.records import Backoff, Job, Pause, Priority
-from models.settings import ExecutionSettings
+from models.settings import ExecutionSettings, PoolSettings
 from models.world import World
 from reconcilers.execution import decide
 from simulator.examples import (
@@ -309,3 +309,21 @@ def test_a_dispatch_says_which_attempt_it_is() -> None:
     (sent,) = decide(a_world(a_machine(), store={"ready": (job,)}), ExecutionSettings(), NOW)
 
     assert dict(sent.facts) == {"attempt": 2}
+
+
+def test_jobs_of_reprocessing_go_within_their_share_though_workers_are_free() -> None:
+    urgent = a_job(id=1, priority=Priority.NRT)
+    again = tuple(a_job(id=n, priority=Priority.REPROCESSING) for n in range(2, 6))
+    busy = replace(in_flight(id=9), job=replace(in_flight(id=9).job, priority=again[0].priority))
+    machines = [a_machine(n) for n in range(1, 7)]
+    world = a_world(*machines, store={"ready": (*again, urgent), "in_flight": (busy,)})
+
+    decisions = decide(world, NO_LEAD, NOW, PoolSettings(reprocessing_share=0.3, max_workers=10))
+
+    assert [job_id for job_id, _ in _dispatched(decisions)] == [1, 2, 3]
+    (held,) = (d for d in decisions if isinstance(d, Held))
+    assert (str(held.subject), held.reason) == ("flavor:hm.medium", Reason.REPROCESSING_SHARE)
+    assert held.because == (
+        "2 reprocessing hm.medium jobs wait: reprocessing may take 3 workers and 262 vCPUs of the "
+        "pool, and has 1 and 2"
+    )

@@ -581,3 +581,12 @@ def test_one_failed_worker_per_flavor_goes_in_a_pass() -> None:
     decisions = _pool(a_world(_failed(1, 61), _failed(2, 70), large))
 
     assert [d.worker_id for d in decisions if isinstance(d, CommitDelete)] == [3, 2]
+
+
+def test_no_worker_is_made_for_jobs_over_the_share_of_reprocessing() -> None:
+    again = tuple(a_job(id=n, priority=Priority.REPROCESSING) for n in range(1, 9))
+    world = a_world(store={"ready": (*again, a_job(id=9))})
+
+    decisions = _pool(world, reprocessing_share=0.25, max_workers=12)
+
+    assert _created(decisions) == {"hm.medium": 4}

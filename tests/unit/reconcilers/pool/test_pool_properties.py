@@ -37,6 +37,7 @@ from models.records import (
     Worker,
     WorkerOrder,
 )
+from models.reprocessing import share_of
 from models.settings import PoolSettings
 from models.sightings import create_missing, node_quiet, server_missing
 from models.world import Sighting, World
@@ -88,6 +89,7 @@ pool_settings = st.builds(
     PoolSettings,
     max_workers=st.integers(0, 12),
     max_vcpus=st.integers(0, 60),
+    reprocessing_share=st.sampled_from([0, 0.3, 1]),
     vcpu_share=st.sampled_from([1, 0.5]),
     min_workers=st.integers(0, 3),
     create_burst=st.integers(1, 4),
@@ -354,7 +356,8 @@ def test_every_flavor_in_need_gets_workers_or_a_reason(world: World, limits: Poo
     created = _created(decisions)
     told = {d.subject.id for d in decisions if isinstance(d, Held)}
     wanted = Counter(order.flavor for order in world.store.orders)
-    for flavor, demand in demands(world, join(world)).items():
+    held = share_of(world, limits).held
+    for flavor, demand in demands(world, join(world), held).items():
         short = demand.need + wanted[flavor] - created[flavor]
         assert short <= 0 or flavor in told
 
