@@ -102,10 +102,18 @@ class RejectedEntry:
     text: str
 
 
+class Times(StrEnum):
+    """By which of its times a product is asked for: when it was published, or measured."""
+
+    PUBLICATION = "publication"
+    SENSING = "sensing"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CatalogueQuery:
-    """What is asked for: products of one type published in [`since`, `until`), over an area.
+    """What is asked for: products of one type whose time is in [`since`, `until`), over an area.
 
+    `by` says which time that is (of a measurement its start), and so the order of the answer.
     `area` is WKT, longitude before latitude; None: everywhere. `limit` bounds a page.
     """
 
@@ -115,11 +123,12 @@ class CatalogueQuery:
     until: datetime
     area: str | None = None
     limit: int = 200
+    by: Times = Times.PUBLICATION
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageMark:
-    """Where the next page begins: at what was published at `since`, less the first `skip` of it.
+    """Where the next page begins: at what has the time `since`, less the first `skip` of it.
 
     `last` is the id of the last entry given before it: met again there, the catalogue goes round
     in circles.
@@ -134,8 +143,8 @@ class PageMark:
 class CataloguePage:
     """A part of an answer. `next` is None on the last page: the answer is complete then.
 
-    `reached`: whatever the catalogue had, published before that, has been given, in this page or
-    in one before it; what it publishes late may still come.
+    `reached`: whatever the catalogue had of times before that has been given, in this page or in
+    one before it; what it publishes late may still come.
     """
 
     products: tuple[CatalogueProduct, ...]
@@ -149,6 +158,11 @@ class CataloguePage:
         return self.next is None
 
 
+def time_of(product: CatalogueProduct, by: Times) -> datetime:
+    """The time by which a product was asked for."""
+    return product.published_at if by is Times.PUBLICATION else product.sensing.start
+
+
 class Catalogue(Protocol):
     """One product catalogue."""
 
@@ -157,9 +171,10 @@ class Catalogue(Protocol):
         """What this installation calls it; the `source` of whatever it rejects."""
 
     def page(self, query: CatalogueQuery, mark: PageMark | None = None) -> CataloguePage:
-        """One page of the answer, in the order of publication; `mark` is the `next` of another.
+        """One page of the answer, in the order of the times asked for; `mark` is the `next` of
+        another.
 
-        Products that share a moment of publication may come in any order and, where pages meet,
+        Products that share a moment may come in any order and, where pages meet,
         twice. None is left out, unless the catalogue gets it later than it is asked.
 
         Raises `Throttled` when asked too often (`retry_after` says when to come back),

@@ -1,7 +1,7 @@
 """The OData protocol of CREODIAS and of the Copernicus Data Space: one schema, two addresses.
 
-Pages are not followed by their links, which end at 10,000 entries: each asks for what was published
-from the last moment of the page before. Only when a whole page shares one moment is it skipped.
+Pages are not followed by their links, which end at 10,000 entries: each asks for what has a time
+from the last moment of the page before on. Only when a whole page shares one moment is it skipped.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from models.catalogue import (
     Orbit,
     PageMark,
     Sensing,
+    Times,
 )
 from models.errors import Malformed
 from models.product_names import ProductType, parse_product_name
@@ -45,6 +46,11 @@ MOST_SKIPPED = 10_000
 DISORDER = timedelta(seconds=1)
 """By how much entries may come out of the order that was asked for: what is told in milliseconds
 may be ordered by something finer, or coarser."""
+
+_FIELDS: Mapping[Times, str] = {
+    Times.PUBLICATION: "PublicationDate",
+    Times.SENSING: "ContentDate/Start",
+}
 
 _PRODUCTS: Mapping[ProductType, str] = {
     ProductType.L1C: (
@@ -89,13 +95,14 @@ class _Entity(msgspec.Struct, rename="pascal", frozen=True):
 class _Told(msgspec.Struct, rename="pascal", frozen=True):
     """What must be told of an entry to know its place, whatever else is wrong with it."""
 
-    publication_date: str
+    publication_date: str = ""
+    content_date: _ContentDate = _ContentDate(start="", end="")
     id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Place:
-    """Where an entry stands in the order of publication."""
+    """Where an entry stands in the order that was asked for."""
 
     id: str
     at: datetime
@@ -128,7 +135,7 @@ class ODataCatalogue:
         ask = Ask(
             name="products",
             attempt=f"reading {query.collection} {query.type} of {self.name} "
-            f"published from {written(mark.since)}",
+            f"by time of {query.by} from {written(mark.since)}",
             path=PATH,
             params=_params(query, mark),
         )
@@ -151,17 +158,18 @@ def _params(query: CatalogueQuery, mark: PageMark) -> dict[str, str]:
     wanted = _PRODUCTS.get(query.type)
     if wanted is None:
         raise Malformed(f"{query.type} is no product type that can be asked for in OData")
+    field = _FIELDS[query.by]
     filters = [
         f"Collection/Name eq '{query.collection}'",
         wanted,
-        f"PublicationDate ge {written(mark.since)}",
-        f"PublicationDate lt {written(query.until)}",
+        f"{field} ge {written(mark.since)}",
+        f"{field} lt {written(query.until)}",
     ]
     if query.area is not None:
         filters.append(f"OData.CSC.Intersects(area=geography'SRID=4326;{query.area}')")
     return {
         "$filter": " and ".join(filters),
-        "$orderby": "PublicationDate asc",
+        "$orderby": f"{field} asc",
         "$top": str(_per_page(query)),
         "$skip": str(mark.skip),
         "$expand": "Attributes",
@@ -177,11 +185,11 @@ def _next(page: _Page, query: CatalogueQuery, mark: PageMark, attempt: str) -> P
     count = len(page.value)
     if count == 0 or (count < _per_page(query) and not page.next_link):
         return None
-    places = [place for raw in page.value if (place := _place(raw)) is not None]
+    places = [place for raw in page.value if (place := _place(raw, query.by)) is not None]
     last = places[-1].id if places else ""
     moments = [place.at for place in places]
     _require_order(moments, mark, attempt)
-    newest = _whole_milliseconds(max(moments, default=mark.since))
+    newest = _rounded(max(moments, default=mark.since), query.by)
     if newest > mark.since:
         return PageMark(since=newest)
     following = PageMark(since=mark.since, skip=mark.skip + count, last=last)
@@ -203,23 +211,29 @@ def _require_order(moments: list[datetime], mark: PageMark, attempt: str) -> Non
     for before, after in zip([mark.since, *moments], moments, strict=False):
         if after < before - DISORDER:
             raise Malformed(
-                f"{attempt}: the answer is not in the order of publication, as was asked: "
+                f"{attempt}: the answer is not in the order that was asked for: "
                 f"{written(after)} after {written(before)}"
             )
 
 
-def _place(raw: msgspec.Raw) -> _Place | None:
+def _place(raw: msgspec.Raw, by: Times) -> _Place | None:
     """None for an entry of which not even that can be read."""
     try:
         told = msgspec.json.decode(raw, type=_Told)
-        return _Place(id=told.id, at=required_moment(told.publication_date, "PublicationDate"))
+        text = told.publication_date if by is Times.PUBLICATION else told.content_date.start
+        return _Place(id=told.id, at=required_moment(text, _FIELDS[by]))
     except NO_ENTRY:
         return None
 
 
-def _whole_milliseconds(at: datetime) -> datetime:
-    """As it will be asked for: `written` rounds down."""
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+def _rounded(at: datetime, by: Times) -> datetime:
+    """As it will be asked for: `written` rounds down to milliseconds.
+
+    Times of sensing are gone back to their second, within which they may come in any order: no
+    overlap of looks makes up for what is passed over there.
+    """
+    kept = at.microsecond // 1000 * 1000 if by is Times.PUBLICATION else 0
+    return at.replace(microsecond=kept)
 
 
 def _product(raw: msgspec.Raw, query: CatalogueQuery) -> CatalogueProduct:

@@ -8,6 +8,7 @@ stays at the beginning.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from models.catalogue import (
     Orbit,
     PageMark,
     Sensing,
+    Times,
 )
 from models.errors import Malformed
 from models.product_names import (
@@ -43,6 +45,12 @@ COLLECTIONS: Mapping[Collection, str] = {
 }
 TYPES: Mapping[ProductType, str] = {ProductType.L1C: "L1C", ProductType.GRDH: "GRD"}
 """How resto calls a type, where it does not call it as everybody does."""
+
+_FIELDS: Mapping[Times, tuple[str, str, str]] = {
+    Times.PUBLICATION: ("publishedAfter", "publishedBefore", "published"),
+    Times.SENSING: ("startDate", "completionDate", "startDate"),
+}
+"""What a question names for a time: from, to, and the order."""
 
 MOST_PAGES = 500
 NOTHING = msgspec.Raw(b"null")
@@ -88,7 +96,7 @@ class RestoCatalogue:
         ask = Ask(
             name="search",
             attempt=f"reading page {number} of {query.collection} {query.type} of {self.name} "
-            f"published from {written(query.since)}",
+            f"by time of {query.by} from {written(query.since)}",
             path=f"/api/collections/{COLLECTIONS[query.collection]}/search.json",
             params=_params(query, number),
         )
@@ -104,21 +112,31 @@ class RestoCatalogue:
         if last == mark.last or number >= MOST_PAGES:
             raise Malformed(f"{ask.attempt}: the catalogue goes round in circles")
         return CataloguePage(
-            products=entries.products,
+            products=tuple(filter(partial(_is_within, query), entries.products)),
             rejected=entries.rejected,
             reached=query.since,
             next=PageMark(since=query.since, skip=mark.skip + query.limit, last=last),
         )
 
 
+def _is_within(query: CatalogueQuery, product: CatalogueProduct) -> bool:
+    """Whether a product is of the time asked for: resto's bounds are not half-open, and of times of
+    sensing it may compare either end.
+    """
+    if query.by is Times.PUBLICATION:
+        return True
+    return query.since <= product.sensing.start < query.until
+
+
 def _params(query: CatalogueQuery, number: int) -> dict[str, str]:
+    after, before, sort = _FIELDS[query.by]
     params = {
         "productType": TYPES.get(query.type, query.type.value),
-        "publishedAfter": written(query.since),
-        "publishedBefore": written(query.until),
+        after: written(query.since),
+        before: written(query.until),
         "maxRecords": str(query.limit),
         "page": str(number),
-        "sortParam": "published",
+        "sortParam": sort,
         "sortOrder": "ascending",
     }
     if query.area is not None:

@@ -10,6 +10,7 @@ from models.catalogue import (
     CatalogueQuery,
     PageMark,
     RejectedEntry,
+    time_of,
 )
 from models.errors import Throttled, Unavailable
 from models.product_names import parse_product_name, parse_snow_name
@@ -60,6 +61,7 @@ class MemoryCatalogue:
             since=mark.since,
             until=query.until,
             area=query.area,
+            by=query.by,
         )
         found = self._catalogue.find(wanted)
         shown = found[mark.skip : mark.skip + query.limit]
@@ -103,6 +105,7 @@ def _next(shown: list[Listed], query: CatalogueQuery, mark: PageMark) -> PageMar
     if len(shown) < query.limit:
         return None
     last = shown[-1].product
-    if last.published_at > mark.since:
-        return PageMark(since=last.published_at, last=last.id)
+    at = time_of(last, query.by)
+    if at > mark.since:
+        return PageMark(since=at, last=last.id)
     return PageMark(since=mark.since, skip=mark.skip + len(shown), last=last.id)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import shapely
 from shapely.errors import ShapelyError
 
-from models.catalogue import Collection
+from models.catalogue import Collection, Times
 from models.product_names import ProductType
 from simulator.catalogues.state import Wanted
 
@@ -21,7 +21,7 @@ MOMENT = r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?Z)"
 TICK = timedelta(microseconds=1)
 
 _COLLECTION = re.compile(r"Collection/Name eq '([A-Z0-9-]+)'")
-_PUBLISHED = re.compile(rf"PublicationDate (gt|ge|lt|le) {MOMENT}")
+_TIME = re.compile(rf"(PublicationDate|ContentDate/Start) (gt|ge|lt|le) {MOMENT}")
 _TYPE = re.compile(
     r"Attributes/OData\.CSC\.StringAttribute/any\(att:att/Name eq 'productType' and "
     r"att/OData\.CSC\.StringAttribute/Value eq '([A-Z0-9_-]+)'\)"
@@ -37,6 +37,16 @@ _RESTO_COLLECTIONS: Mapping[str, Collection] = {
     "Sentinel1": Collection.SENTINEL_1,
     "Sentinel2": Collection.SENTINEL_2,
     "HRSI": Collection.HRSI,
+}
+
+
+_RESTO_TIMES: Mapping[Times, tuple[str, str]] = {
+    Times.PUBLICATION: ("publishedAfter", "publishedBefore"),
+    Times.SENSING: ("startDate", "completionDate"),
+}
+ODATA_TIMES: Mapping[str, Times] = {
+    "PublicationDate": Times.PUBLICATION,
+    "ContentDate/Start": Times.SENSING,
 }
 
 
@@ -57,11 +67,14 @@ def of_resto(collection: str, params: Mapping[str, str]) -> Wanted:
     that is not there.
     """
     kind = params.get("productType")
+    by = Times.SENSING if "startDate" in params else Times.PUBLICATION
+    after, before = _RESTO_TIMES[by]
     return Wanted(
         collection=_RESTO_COLLECTIONS[collection],
         type=(_RESTO_TYPES.get(kind) or ProductType(kind)) if kind else None,
-        since=_moment(params["publishedAfter"]) if "publishedAfter" in params else None,
-        until=_moment(params["publishedBefore"]) if "publishedBefore" in params else None,
+        by=by,
+        since=_moment(params[after]) if after in params else None,
+        until=_moment(params[before]) if before in params else None,
         area=_area(params["geometry"]) if "geometry" in params else None,
     )
 
@@ -70,8 +83,8 @@ def _term(wanted: Wanted, text: str) -> tuple[Wanted, str]:
     """The first condition of a text, added to what is looked for, and the rest of the text."""
     if match := _COLLECTION.match(text):
         wanted = replace(wanted, collection=Collection(match[1]))
-    elif match := _PUBLISHED.match(text):
-        wanted = _published(wanted, match[1], _moment(match[2]))
+    elif match := _TIME.match(text):
+        wanted = _timed(wanted, ODATA_TIMES[match[1]], match[2], _moment(match[3]))
     elif match := _TYPE.match(text):
         wanted = replace(wanted, type=ProductType(match[1]))
     elif match := _NAMED.match(text):
@@ -83,7 +96,10 @@ def _term(wanted: Wanted, text: str) -> tuple[Wanted, str]:
     return wanted, text[match.end() :]
 
 
-def _published(wanted: Wanted, comparison: str, at: datetime) -> Wanted:
+def _timed(wanted: Wanted, by: Times, comparison: str, at: datetime) -> Wanted:
+    if by is not wanted.by and (wanted.since or wanted.until):
+        raise ValueError("Filters by two times at once are not simulated")
+    wanted = replace(wanted, by=by)
     if comparison in {"gt", "ge"}:
         return replace(wanted, since=at + TICK if comparison == "gt" else at)
     return replace(wanted, until=at + TICK if comparison == "le" else at)

@@ -13,7 +13,7 @@ from random import Random
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from models.catalogue import Collection
+from models.catalogue import Collection, Times, time_of
 from models.ports import Clock
 from models.product_names import ProductType
 from simulator.catalogues.listing import Listed
@@ -21,13 +21,14 @@ from simulator.catalogues.listing import Listed
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What is looked for; None does not narrow. Published in [`since`, `until`)."""
+    """What is looked for; None does not narrow. Of a time in [`since`, `until`), as `by` says."""
 
     collection: Collection | None = None
     type: ProductType | None = None
     since: datetime | None = None
     until: datetime | None = None
     area: str | None = None
+    by: Times = Times.PUBLICATION
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,13 +87,17 @@ class SimulatedCatalogue:
         return any(outage.since <= now < outage.until for outage in self.outages)
 
     def find(self, wanted: Wanted) -> list[Listed]:
-        """What can be found now, in order of publication, at one moment by id."""
+        """What can be found now, in the order of the times asked for, at one moment by id."""
+
+        def time(entry: Listed) -> datetime:
+            return time_of(entry.product, wanted.by)
+
         with self._lock:
             now, entries = self.now(), self._entries
-            first = bisect_left(entries, wanted.since, key=_published) if wanted.since else 0
-            last = (
-                bisect_left(entries, wanted.until, key=_published) if wanted.until else len(entries)
-            )
+            if wanted.by is not Times.PUBLICATION:
+                entries = sorted(entries, key=lambda entry: (time(entry), entry.product.id))
+            first = bisect_left(entries, wanted.since, key=time) if wanted.since else 0
+            last = bisect_left(entries, wanted.until, key=time) if wanted.until else len(entries)
             return [
                 entry
                 for entry in entries[first:last]
@@ -117,10 +122,6 @@ def _meets(footprint: str | None, area: str) -> bool:
 @lru_cache(maxsize=16_384)
 def _geometry(wkt: str) -> BaseGeometry:
     return shapely.from_wkt(wkt)
-
-
-def _published(entry: Listed) -> datetime:
-    return entry.product.published_at
 
 
 def _place(entry: Listed) -> tuple[datetime, str]:

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 
 from simulator.catalogues.listing import Listed
 from simulator.catalogues.memory import OPERATION, RETRY_AFTER
-from simulator.catalogues.questions import of_odata, of_resto
+from simulator.catalogues.questions import ODATA_TIMES, of_odata, of_resto
 from simulator.catalogues.render import as_entity, as_feature
 from simulator.catalogues.state import SimulatedCatalogue
 from simulator.faults import Fault, Faults
@@ -73,9 +73,10 @@ class CatalogueWeb:
         if not 0 < top <= MOST_PER_PAGE or not 0 <= skip <= MOST_SKIPPED:
             return _detail(422, [{"loc": ["query", "$skip"], "msg": "Input should be less"}])
         field, _, direction = params.get("$orderby", "PublicationDate asc").partition(" ")
-        if field != "PublicationDate" or direction not in {"asc", "desc", ""}:
-            raise ValueError(f"Invalid orderby: {params['$orderby']}")
-        found = self._catalogue.find(of_odata(params.get("$filter", "")))
+        wanted = of_odata(params.get("$filter", ""))
+        if ODATA_TIMES.get(field) is not wanted.by or direction not in {"asc", "desc", ""}:
+            raise ValueError(f"Invalid orderby: {field}")
+        found = self._catalogue.find(wanted)
         if direction == "desc":
             found.reverse()
         attributes = params.get("$expand") == "Attributes"

@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from models.areas import area_of_tiles
-from models.catalogue import CatalogueProduct, CatalogueQuery
+from models.catalogue import CatalogueProduct, CatalogueQuery, Sensing, Times
 from models.errors import Throttled, Unavailable
 from simulator.catalogues.listing import Disorder, Listed
 from simulator.catalogues.memory import RETRY_AFTER, strangeness
@@ -103,15 +103,51 @@ def test_whatever_was_published_before_what_is_reached_has_been_given(
         assert page.reached == query.until
 
 
-def test_products_of_one_moment_are_all_given_wherever_pages_meet(kind: str) -> None:
+@both
+@pytest.mark.parametrize("limit", [1000, 3])
+def test_products_are_given_by_when_they_were_measured(
+    kind: str, query: CatalogueQuery, limit: int
+) -> None:
+    entries = seen(30, disorder=EVERYTHING_WRONG, seed=3)
+    chosen = replace(
+        query,
+        by=Times.SENSING,
+        since=BEGINNING + timedelta(days=8, hours=10, minutes=40),
+        until=BEGINNING + timedelta(days=19),
+        limit=limit,
+    )
+    wanted = {
+        key: entry
+        for key, entry in of(entries, query).items()
+        if chosen.since <= entry.product.sensing.start < chosen.until
+    }
+    given: dict[str, CatalogueProduct] = {}
+    with opened(kind, *entries) as catalogue:
+        for page in catalogue.read(chosen):
+            given |= {product.id: product for product in page.products}
+            before = {k for k, e in wanted.items() if e.product.sensing.start < page.reached}
+            assert before <= set(given)
+    assert len(wanted) > 5
+    assert {key: told(product) for key, product in given.items()} == {
+        key: told(entry.product) for key, entry in wanted.items()
+    }
+    assert page.reached == chosen.until
+
+
+@pytest.mark.parametrize("by", Times)
+def test_products_of_one_moment_are_all_given_wherever_pages_meet(kind: str, by: Times) -> None:
+    at = BEGINNING + timedelta(days=9)
     entries = [
-        replace(entry, product=replace(entry.product, published_at=BEGINNING + timedelta(days=9)))
+        replace(
+            entry,
+            product=replace(entry.product, published_at=at, sensing=Sensing(start=at, stop=at)),
+        )
         for entry in seen(10)
     ]
     random.Random(1).shuffle(entries)
     with opened(kind, *entries) as catalogue:
         for limit in (2, 3):
-            pages = catalogue.read(replace(L1C, limit=limit))
+            pages = catalogue.read(replace(L1C, limit=limit, by=by))
             assert {p.id for page in pages for p in page.products} == set(of(entries, L1C))
 
 
