@@ -21,6 +21,7 @@ from uuid import UUID
 import msgspec
 
 from models.errors import Malformed
+from models.records import Run
 
 VERSION = 1
 """Of the document. A reader refuses any that it does not know."""
@@ -150,6 +151,20 @@ def checked(manifest: Manifest) -> Manifest:
     for product in manifest.products:
         _check_product(product)
     return manifest
+
+
+def of_claim(manifest: Manifest, unique_id: UUID, run: Run) -> Manifest:
+    """The same manifest. Raises `Malformed` unless this run's last claim can have made it."""
+    expected = {
+        "unique_id": unique_id,
+        "run_id": run.id,
+        "attempt": run.attempt,
+        "claim": run.claim,
+    }
+    for field, value in expected.items():
+        if (said := getattr(manifest, field)) != value:
+            raise _wrong(f"its {field} is {said}, that of the claim is {value}")
+    return checked(manifest)
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")

@@ -16,6 +16,7 @@ from uuid import UUID
 from models.breakers import Breaker
 from models.changes import Change
 from models.lifecycle import Status
+from models.manifest import Manifest
 from models.outside import Cloud, Dispatch, ImageOrder, Orchestrator, ServerOrder, StopSignal
 from models.plan import Decision
 from models.records import (
@@ -30,6 +31,7 @@ from models.records import (
     StatusChange,
     Worker,
 )
+from models.reports import Claim, Placement, RunReports, RunResult
 from models.world import StoreView
 
 __all__ = [
@@ -158,71 +160,7 @@ class Hints(Protocol):
         """End a wait from another thread."""
 
 
-# ---- runs report, people ask ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Placement:
-    """Where an allocation runs, as its program says when it claims."""
-
-    allocation_id: str
-    node_id: str | None = None
-    node_name: str | None = None
-    address: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
-    """The right of one allocation to speak for a run, and what it needs to know of its job."""
-
-    run_id: UUID
-    number: int
-    attempt: int
-    job: Job
-    input: Mapping[str, Any]
-
-
-class RunReports(Protocol):
-    """What the program on a worker may say. Every call but the first carries its claim number."""
-
-    def claim(self, run_id: UUID, placement: Placement) -> Claim:
-        """Claim a run for an allocation; the last claim wins.
-
-        queued → started with claim 1. The same allocation again gets the same number (its answer
-        was lost). Another allocation, while the job is started … post_processing, passes through
-        external_error "Worker lost" to started in one transaction and gets the next number: same
-        attempt, no failure of the job. The dispatch intent is done, the run's `server_id` is that
-        of the node's stored identity, and that worker's `busy_at` is set. Only the newest claim's
-        allocation is "the same". Raises `Superseded` when the run is not its job's current open
-        one, `NotFound` when there is no such run.
-
-        In the history the actor of everything that a program says is `worker`.
-        """
-
-    def report(self, run_id: UUID, claim: int, status: Status, message: str = "") -> None:
-        """Move the job on to pre_processing, processing or post_processing.
-
-        Saying the same twice is no error and writes nothing. Raises `Superseded` for an outdated
-        claim and `IllegalTransition` for a step that may not follow.
-        """
-
-    def end(self, run_id: UUID, claim: int, result: RunResult) -> None:
-        """End the run: processed, internal_error or external_error (else `IllegalTransition`).
-
-        An error counts in the job's budget and stands until the monitor goes on with it. The same
-        claim saying the same status and exit code again writes nothing; anything else after the
-        end raises `Superseded`. Sets the worker's `busy_at`. Raises `NotFound` like `claim`.
-        """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunResult:
-    """How a run ended, by its own program."""
-
-    status: Status
-    subtype: str | None = None
-    message: str | None = None
-    exit_code: int | None = None
+# ---- people ask ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -348,12 +286,13 @@ class JobFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobStory:
-    """Everything known about one job."""
+    """Everything known about one job; a manifest for each run that was processed, oldest first."""
 
     job: Job
     input: Mapping[str, Any]
     history: tuple[StatusChange, ...]
     runs: tuple[Run, ...]
+    manifests: tuple[Manifest, ...] = ()
 
 
 class Reader(Protocol):

@@ -158,6 +158,27 @@ runs = Table(
     *_times("stop_asked_at", nullable=True),
 )
 
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("run_id", Uuid, primary_key=True),
+    _big("job_id"),
+    *_texts("digest"),
+    _json("document"),
+    _time_now("accepted_at"),
+)
+
+products = Table(
+    "products",
+    metadata,
+    _number(),
+    _uuid("run_id"),
+    _big("job_id"),
+    *_texts("name", "kind"),
+    _big("size"),
+    _count("files"),
+)
+
 # ---- intents and the pool ------------------------------------------------------------------------
 
 intents = Table(

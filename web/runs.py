@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.errors import Malformed
 from models.lifecycle import Status
+from models.manifest import Manifest
 from models.ports import Claim, Placement, RunResult
 from web.access import AtDesk, OwnRun
 from web.bodies import WITHOUT_NUL
@@ -45,12 +47,16 @@ class Step(_Body):
 
 
 class End(_Body):
-    """How the run ended: processed, internal_error or external_error."""
+    """How the run ended: processed, with what it made, internal_error or external_error."""
 
     status: Status
     subtype: Text | None = None
     message: Text | None = None
     exit_code: Annotated[int, Field(ge=-255, le=255)] | None = None
+    manifest: Manifest | None = None
+
+
+_FIELDS = tuple(End.model_fields)
 
 
 @router.post("/claims", summary="Claim a run")
@@ -67,5 +73,7 @@ def report(desk: AtDesk, run: OwnRun, number: Number, step: Step) -> None:
 
 @router.post("/claims/{number}/end", status_code=204, summary="Report the end")
 def end(desk: AtDesk, run: OwnRun, number: Number, ended: End) -> None:
-    """Say how the run ended; saying it twice changes nothing."""
-    desk.reports.end(run, number, RunResult(**ended.model_dump()))
+    """Say how the run ended; saying it twice changes nothing. Processed needs a manifest."""
+    if (ended.status is Status.PROCESSED) is not (ended.manifest is not None):
+        raise Malformed(f"run {run}: processed comes with a manifest, and nothing else does")
+    desk.reports.end(run, number, RunResult(**{name: getattr(ended, name) for name in _FIELDS}))

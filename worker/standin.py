@@ -28,6 +28,7 @@ from uuid import UUID
 from infra.api import connect
 from models.errors import HrsiError, IllegalTransition, Superseded
 from models.lifecycle import Status
+from models.manifest import Manifest, prefix_of
 from models.payload import FILE, decode
 from models.ports import Claim, Placement, RunReports, RunResult
 from worker.persistent import Persistent
@@ -124,7 +125,21 @@ def _steps(reports: RunReports, claim: Claim, assignment: Assignment) -> None:
     for file in files:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         _say(f"made {file.name}, {file.stat().st_size} bytes, sha256 {digest[:12]}…")
-    reports.end(claim.run_id, claim.number, RunResult(status=Status.PROCESSED, exit_code=EXIT_DONE))
+    made = RunResult(status=Status.PROCESSED, exit_code=EXIT_DONE, manifest=_nothing_of(claim))
+    reports.end(claim.run_id, claim.number, made)
+
+
+def _nothing_of(claim: Claim) -> Manifest:
+    """The stand-in uploads nothing, and says so."""
+    unique_id = claim.job.unique_id
+    return Manifest(
+        unique_id=unique_id,
+        run_id=claim.run_id,
+        attempt=claim.attempt,
+        claim=claim.number,
+        prefix=prefix_of(unique_id, claim.attempt, claim.number),
+        products=(),
+    )
 
 
 def standin_science(claim: Claim, assignment: Assignment) -> list[Path]:

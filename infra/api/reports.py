@@ -39,7 +39,7 @@ class ApiReports:
 
     def end(self, run_id: UUID, claim: int, result: RunResult) -> None:
         """See `models.ports.RunReports.end`."""
-        body = {**asdict(result), "status": result.status.value}
+        body = msgspec.to_builtins(result)
         self._transport.post(
             f"end run {run_id} as {result.status}", f"/runs/{run_id}/claims/{claim}/end", body
         )

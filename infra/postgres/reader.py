@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, any_, literal, select, text
 
-from infra.postgres import view
+from infra.postgres import manifests, view
 from infra.postgres.ledger import DECISIONS
 from infra.postgres.pool import SERVERS_CREATED, SERVERS_DELETED
 from infra.postgres.rows import (
@@ -210,6 +210,7 @@ def _story(connection: Connection, reference: str) -> JobStory:
         input=row[-1],
         history=tuple(map(change_from, connection.execute(history.order_by(status_changes.c.seq)))),
         runs=tuple(map(run_from, connection.execute(made.order_by(runs.c.attempt)))),
+        manifests=manifests.of_job(connection, job.id),
     )
 
 

@@ -25,10 +25,12 @@ from infra.postgres.jobs import (
     touch_worker,
     write_run,
 )
+from infra.postgres.manifests import keep
 from infra.postgres.sessions import Sessions
 from infra.postgres.view import clock
 from models.errors import IllegalTransition, NotFound, Superseded
 from models.lifecycle import ON_WORKER, Status
+from models.manifest import of_claim
 from models.ports import Claim, Placement, RunResult
 from models.records import IntentState, Job, Run, RunEnd
 from models.tables import node_identities, runs
@@ -124,6 +126,8 @@ def _end(connection: Connection, job: Job, run: Run, result: RunResult) -> None:
     counted = failure_counted(job, ending, result.status) if failed else {}
     note = _note(now, subtype=result.subtype, message=result.message)
     move(connection, job, result.status, note, **counted)
+    if result.manifest is not None and ending is RunEnd.PROCESSED:
+        keep(connection, of_claim(result.manifest, job.unique_id, run), job.id)
     close_run(
         connection,
         run,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from models.errors import IllegalTransition, NotFound, Superseded
 from models.lifecycle import ON_WORKER, Status
+from models.manifest import of_claim
 from models.ports import Claim, Placement, RunResult
 from models.records import IntentState, Job, Run, RunEnd
 from simulator.store.runs import close_run, counted
@@ -86,6 +87,8 @@ def end(tables: Tables, run_id: UUID, number: int, result: RunResult, now: datet
         job = counted(job, ending, result.status)
     note = Note(at=now, actor=ACTOR, subtype=result.subtype, message=result.message)
     tables.move(job, result.status, note)
+    if result.manifest is not None and ending is RunEnd.PROCESSED:
+        tables.manifests.put(run.id, of_claim(result.manifest, job.unique_id, run))
     close_run(tables, run, ending, now, result.exit_code)
 
 

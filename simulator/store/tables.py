@@ -20,6 +20,7 @@ from models.creation import Cursor, Feed, KnownJob, Reject
 from models.errors import FailureClass, Superseded
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.lifecycle import IN_FLIGHT, Status
+from models.manifest import Manifest
 from models.parameters import Kept
 from models.ports import AuditLine
 from models.records import (
@@ -71,6 +72,7 @@ class Tables:
         self.inputs: Rows[int, Mapping[str, Any]] = Rows(self.journal)
         self.history: Rows[int, tuple[StatusChange, ...]] = Rows(self.journal)
         self.runs: Rows[UUID, Run] = Rows(self.journal)
+        self.manifests: Rows[UUID, Manifest] = Rows(self.journal)
         self.ready, self.counts = ReadyQueue(), OpenCounts()
         self.jobs.watch(self.ready)
         self.jobs.watch(self.counts)

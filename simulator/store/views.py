@@ -149,11 +149,13 @@ def story(tables: Tables, reference: str) -> JobStory:
     job = _referred(tables, reference)
     if job is None:
         raise NotFound(f"there is no job {reference!r}: give an id, a unique id or TYPE/KEY")
+    runs = tuple(sorted(tables.runs_by_job.of(job.id), key=lambda run: run.attempt))
     return JobStory(
         job=job,
         input=tables.inputs[job.id],
         history=tables.history[job.id],
-        runs=tuple(sorted(tables.runs_by_job.of(job.id), key=lambda run: run.attempt)),
+        runs=runs,
+        manifests=tuple(tables.manifests[run.id] for run in runs if run.id in tables.manifests),
     )
 
 

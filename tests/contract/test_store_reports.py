@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from models.errors import IllegalTransition, NotFound, Superseded
+from models.errors import IllegalTransition, Malformed, NotFound, Superseded
 from models.lifecycle import Status
 from models.ports import Placement, RunResult
 from models.records import Run, RunEnd
@@ -156,7 +157,7 @@ def test_a_run_that_there_is_not_is_not_found(desk: Desk) -> None:
     with pytest.raises(NotFound):
         reports.report(nobody, 1, Status.PROCESSING)
     with pytest.raises(NotFound):
-        reports.end(nobody, 1, RunResult(status=Status.PROCESSED))
+        reports.end(nobody, 1, RunResult(status=Status.INTERNAL_ERROR))
 
 
 # ---- reports -------------------------------------------------------------------------------------
@@ -211,8 +212,26 @@ def test_a_run_ends_as_processed_after_its_last_step(desk: Desk) -> None:
     assert (ended.end, ended.exit_code) == (RunEnd.PROCESSED, 0)
     assert ended.ended_at is not None
     assert desk.worker(worker.id).busy_at == ended.ended_at
+    assert [made.run_id for made in desk.story(run.job_id).manifests] == [run.id]
     assert desk.view().in_flight == ()
     assert desk.view().ended_runs == (ended,)
+
+
+@pytest.mark.parametrize("doors", ["http"], indirect=True)
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param({"status": Status.PROCESSED, "manifest": None}, id="processed-without"),
+        pytest.param({"status": Status.PROCESSED, "subtype": "x" * 5000}, id="too-long"),
+    ],
+)
+def test_an_end_that_makes_no_sense_is_refused_by_the_api(
+    desk: Desk, result: dict[str, Any]
+) -> None:
+    run = desk.claimed()
+    desk.advanced(run, Status.POST_PROCESSING)
+    with desk.nothing_written(), pytest.raises(Malformed):
+        desk.end(run, **result)
 
 
 @pytest.mark.parametrize("reached", [Status.STARTED, *STEPS])
@@ -257,7 +276,7 @@ def test_anything_else_after_the_end_is_superseded(
     run = desk.claimed()
     desk.end(run, Status.EXTERNAL_ERROR, exit_code=1)
     with desk.nothing_written(), pytest.raises(Superseded):
-        desk.doors.reports.end(run.id, claim, RunResult(status=status, exit_code=code))
+        desk.doors.reports.end(run.id, claim, desk.result(run, status, exit_code=code))
 
 
 @pytest.mark.parametrize(
@@ -275,4 +294,4 @@ def test_an_end_that_may_not_follow_is_refused(desk: Desk, reached: Status, stat
     if reached is not Status.STARTED:
         desk.advanced(run, reached)
     with desk.nothing_written(), pytest.raises(IllegalTransition):
-        desk.doors.reports.end(run.id, 1, RunResult(status=status))
+        desk.doors.reports.end(run.id, 1, desk.result(run, status))

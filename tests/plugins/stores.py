@@ -70,6 +70,7 @@ from models.records import (
 from models.tables import metadata
 from models.world import StoreView
 from simulator.examples import FLAVOR, NOW, an_identity, an_intent, some_new_jobs
+from simulator.examples.products import a_manifest
 from simulator.ids import SeededIds
 from simulator.store import MemoryStore
 from simulator.timeline import Timeline
@@ -259,8 +260,15 @@ class Desk:
 
     def end(self, run: Run, status: Status, claim: int = 1, **result: Any) -> None:
         """End a run by its program."""
-        self.doors.reports.end(run.id, claim, RunResult(status=status, **result))
+        self.doors.reports.end(run.id, claim, self.result(run, status, **result))
         self.check_history()
+
+    def result(self, run: Run, status: Status, **result: Any) -> RunResult:
+        """How a run ended; what is processed has made something."""
+        if status is Status.PROCESSED:
+            made = a_manifest(self.job(run.job_id).unique_id, self.run(run))
+            result = {"manifest": made, **result}
+        return RunResult(status=status, **result)
 
     def requeued(self, run: Run, until: datetime) -> EndRun:
         """The change by which the job of a lost run is ready again, and due then."""
