@@ -52,6 +52,7 @@ def test_shipping_takes_little_of_a_core(figures: Figures, tmp_path: Path) -> No
                 process.send_signal(signal.SIGTERM)
                 process.wait(60)
         server.remove("bench-logs")
+    assert process.returncode == 0, "all was shipped"
     figures.ratio("log shipping: share of one core", used / passed, SHARE)
     figures.ratio("log shipping: CPU seconds to start", started_with)
     assert used / passed <= SHARE
