@@ -15,7 +15,7 @@ from uuid import UUID
 
 from models.breakers import Breaker
 from models.changes import Change
-from models.lifecycle import Status
+from models.listing import JobFilter, JobKey, JobSort
 from models.manifest import Manifest
 from models.outside import Cloud, Dispatch, ImageOrder, Orchestrator, ServerOrder, StopSignal
 from models.plan import Decision
@@ -45,6 +45,8 @@ __all__ = [
     "Ids",
     "ImageOrder",
     "JobFilter",
+    "JobKey",
+    "JobSort",
     "JobStore",
     "JobStory",
     "Operations",
@@ -273,18 +275,6 @@ class Operations(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JobFilter:
-    """Which jobs to list; empty fields do not filter. `after` is the id to go on from."""
-
-    types: tuple[str, ...] = ()
-    statuses: tuple[Status, ...] = ()
-    tile: str | None = None
-    quarantined: bool | None = None
-    after: int = 0
-    limit: int = 100
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class JobStory:
     """Everything known about one job; a manifest for each run that was processed, oldest first."""
 
@@ -299,7 +289,7 @@ class Reader(Protocol):
     """What views, `why` and reports read. Nothing here locks or writes."""
 
     def jobs(self, wanted: JobFilter) -> tuple[Job, ...]:
-        """Jobs by id, at most `limit`, above `after`."""
+        """Jobs in the order asked for, at most `limit`, behind `after`."""
 
     def story(self, reference: str) -> JobStory:
         """One job by id, unique id or `type/key`, with history and runs. Raises `NotFound`."""

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.causes import about_job, parent_of
+from models.errors import Malformed
 from models.job_types import Registry
 from models.lifecycle import Status
-from models.ports import JobFilter, JobStory, Submitted, Verdict
-from models.records import Job, LedgerRow, NewJob, Run, StatusChange
+from models.listing import JobFilter, JobKey, JobSort, key_of
+from models.ports import JobStory, Submitted, Verdict
+from models.records import Job, LedgerRow, NewJob, Priority, Run, StatusChange
 from models.submission import Line, job_of
 from web.access import AtDesk, Operator, Viewer
-from web.bodies import NUMBER_END, JobsWish, JobWish, Name, SubmitWish
+from web.bodies import JobsWish, JobWish, Name, SubmitWish
 from web.desk import Desk
 from web.problems import RESPONSES
 
@@ -43,18 +46,66 @@ class JobQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
     type: Annotated[list[Name], Field(max_length=20)] = []
     status: Annotated[list[Status], Field(max_length=20)] = []
+    flavor: Annotated[list[Name], Field(max_length=20)] = []
+    priority: Annotated[list[Priority], Field(max_length=3)] = []
     tile: Name | None = None
     quarantined: bool | None = None
-    after: Annotated[int, Field(ge=0, lt=NUMBER_END)] = 0
+    sort: Annotated[
+        JobSort,
+        Field(
+            description="By id, which is the order in which they came, or by the time of the last "
+            "change; with a minus from the end."
+        ),
+    ] = JobSort.OLDEST
+    after: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9]{1,18}(\.[0-9]{1,17})?$",
+            description="`next` of the page before, of the same list.",
+        ),
+    ] = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+    def wanted(self) -> JobFilter:
+        """What the store is asked for. Raises `Malformed` for the key of another list."""
+        return JobFilter(
+            types=tuple(self.type),
+            statuses=tuple(self.status),
+            flavors=tuple(self.flavor),
+            priorities=tuple(self.priority),
+            tile=self.tile,
+            quarantined=self.quarantined,
+            sort=self.sort,
+            after=None if self.after is None else _key(self.after, self.sort),
+            limit=self.limit,
+        )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _key(text: str, sort: JobSort) -> JobKey:
+    """The key that `_text_of` wrote: the id, in lists by time also the microseconds since 1970."""
+    number, dot, micros = text.partition(".")
+    if bool(dot) != sort.by_time:
+        raise Malformed(
+            f"query.after: {text!r} is of no list sorted by {sort}: give `next` of its page "
+            "before, or leave it out to begin"
+        )
+    return JobKey(id=int(number), at=_EPOCH + int(micros) * _MICROSECOND if dot else None)
+
+
+def _text_of(key: JobKey) -> str:
+    return str(key.id) if key.at is None else f"{key.id}.{(key.at - _EPOCH) // _MICROSECOND}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobPage:
-    """Jobs by id; `next` is what to give as `after` for the page behind, None at the end."""
+    """A page of a list; `next` is what to give as `after` for the page behind, None at the end."""
 
     jobs: tuple[Job, ...]
-    next: int | None
+    next: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,17 +140,14 @@ class Handed:
 
 @router.get("", summary="List jobs")
 def list_jobs(desk: AtDesk, _: Viewer, query: Annotated[JobQuery, Query()]) -> JobPage:
-    """Jobs by id, page by page: give `next` of one page as `after` of the one behind."""
-    wanted = JobFilter(
-        types=tuple(query.type),
-        statuses=tuple(query.status),
-        tile=query.tile,
-        quarantined=query.quarantined,
-        after=query.after,
-        limit=query.limit,
-    )
-    found = desk.reader.jobs(wanted)
-    return JobPage(jobs=found, next=found[-1].id if len(found) == query.limit else None)
+    """Jobs, page by page: give `next` of one page as `after` of the one behind.
+
+    Jobs that come, go or change in between neither shift nor double a page. A page costs the same
+    however many jobs there are, whatever is asked for.
+    """
+    found = desk.reader.jobs(query.wanted())
+    more = len(found) == query.limit
+    return JobPage(jobs=found, next=_text_of(key_of(found[-1], query.sort)) if more else None)
 
 
 @router.post("", summary="Hand in jobs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ from controller.cli.session import AsJson, DryRun, Why, asked, examples, people
 from models.errors import NotFound
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import ERRORS, Status
-from models.ports import JobFilter, JobStory, Reader, Submitted, Verdict
+from models.ports import JobFilter, JobKey, JobStory, Reader, Submitted, Verdict
 from models.submission import Submission, parse_submission
 from models.wording import counted
 
@@ -113,7 +113,7 @@ def list_jobs(
         statuses=tuple(statuses or ()),
         tile=tile,
         quarantined=quarantined,
-        after=after,
+        after=JobKey(id=after),
         limit=limit,
     )
     with people(context) as desk:
@@ -256,9 +256,7 @@ def _in_error(reader: Reader, types: Iterable[str]) -> list[int]:
     wanted = JobFilter(types=tuple(types), statuses=tuple(sorted(ERRORS)), limit=10_000)
     while page := reader.jobs(wanted):
         found += [job.id for job in page]
-        wanted = JobFilter(
-            types=wanted.types, statuses=wanted.statuses, limit=10_000, after=found[-1]
-        )
+        wanted = replace(wanted, after=JobKey(id=found[-1]))
     return found
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, any_, literal, select, text
 
 from infra.postgres import manifests, view
 from infra.postgres.ledger import DECISIONS
+from infra.postgres.listing import query_of
 from infra.postgres.pool import SERVERS_CREATED, SERVERS_DELETED
 from infra.postgres.rows import (
     BREAKER,
@@ -79,9 +80,9 @@ class PostgresReader:
 
     def jobs(self, wanted: JobFilter) -> tuple[Job, ...]:
         """See `models.ports.Reader.jobs`."""
-        query = select(*JOB).where(*_conditions(wanted)).order_by(jobs.c.id).limit(wanted.limit)
+        query, values = query_of(wanted)
         with self._sessions.read("list jobs") as connection:
-            return tuple(map(job_from, connection.execute(query)))
+            return tuple(map(job_from, connection.execute(query, values)))
 
     def story(self, reference: str) -> JobStory:
         """See `models.ports.Reader.story`."""
@@ -180,19 +181,6 @@ class PostgresReader:
             query = query.where(breakers.c.closed_at.is_(None)).order_by(breakers.c.name)
         with self._sessions.read("list breakers") as connection:
             return tuple(map(breaker_from, connection.execute(query)))
-
-
-def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [jobs.c.id > wanted.after]
-    if wanted.types:
-        conditions.append(jobs.c.type.in_(wanted.types))
-    if wanted.statuses:
-        conditions.append(jobs.c.status.in_(wanted.statuses))
-    if wanted.tile is not None:
-        conditions.append(jobs.c.tile == wanted.tile)
-    if wanted.quarantined is not None:
-        conditions.append(jobs.c.quarantined.is_(wanted.quarantined))
-    return conditions
 
 
 def _story(connection: Connection, reference: str) -> JobStory:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
@@ -17,7 +18,7 @@ from models.errors import NotFound
 from models.lifecycle import ERRORS, Status
 from models.parameters import in_force
 from models.pauses import paused_types
-from models.ports import AuditLine, JobFilter, JobStory, ViewLimits
+from models.ports import AuditLine, JobFilter, JobSort, JobStory, ViewLimits
 from models.records import (
     Backoff,
     Heartbeat,
@@ -131,17 +132,36 @@ class Views:
 
 def jobs(tables: Tables, wanted: JobFilter) -> tuple[Job, ...]:
     """See `models.ports.Reader.jobs`."""
-    found = (job for job in tables.jobs.values() if job.id > wanted.after and _fits(job, wanted))
-    return tuple(islice(found, wanted.limit))
+    found = (job for job in tables.jobs.values() if _fits(job, wanted) and _follows(job, wanted))
+    if wanted.sort is JobSort.OLDEST:  # as they are
+        return tuple(islice(found, wanted.limit))
+    by = partial(_place, sort=wanted.sort)
+    return tuple(sorted(found, key=by, reverse=wanted.sort.descends)[: wanted.limit])
 
 
 def _fits(job: Job, wanted: JobFilter) -> bool:
     return (
         (not wanted.types or job.type in wanted.types)
         and (not wanted.statuses or job.status in wanted.statuses)
+        and (not wanted.flavors or job.flavor in wanted.flavors)
+        and (not wanted.priorities or job.priority in wanted.priorities)
         and wanted.tile in {None, job.tile}
         and wanted.quarantined in {None, job.quarantined}
     )
+
+
+def _follows(job: Job, wanted: JobFilter) -> bool:
+    """It comes behind where the page before ended."""
+    key = wanted.after
+    if key is None:
+        return True
+    place = _place(job, wanted.sort)
+    last = (key.at, key.id) if wanted.sort.by_time else (key.id,)
+    return place < last if wanted.sort.descends else place > last
+
+
+def _place(job: Job, sort: JobSort) -> tuple[Any, ...]:
+    return (job.status_at, job.id) if sort.by_time else (job.id,)
 
 
 def story(tables: Tables, reference: str) -> JobStory:

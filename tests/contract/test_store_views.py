@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.actions import CloseWorker
 from models.changes import CloseIntent
 from models.errors import NotFound
 from models.fleet import in_dispatch_order
 from models.lifecycle import Status
+from models.listing import key_of
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
-from models.ports import JobFilter, ViewLimits
-from models.records import Heartbeat, IntentState, Priority
+from models.ports import JobFilter, JobKey, JobSort, ViewLimits
+from models.records import Heartbeat, IntentState, Job, Priority
 from models.world import StoreView
 from simulator.examples import FLAVOR, a_new_job
 from tests.plugins.stores import ASKED, HOUR, NOBODY, Desk
@@ -359,6 +363,10 @@ def test_the_heartbeats_of_processes_long_gone_are_pruned(desk: Desk) -> None:
         pytest.param({"quarantined": False}, [0, 1, 2, 3], id="not-quarantined"),
         pytest.param({"quarantined": True}, [], id="quarantined"),
         pytest.param({"types": ("fsc_rlie",), "statuses": (Status.READY,)}, [0], id="by-both"),
+        pytest.param({"sort": JobSort.NEWEST, "limit": 3}, [3, 2, 1], id="newest-first"),
+        pytest.param({"sort": JobSort.CHANGED_LAST, "limit": 2}, [3, 2], id="changed-last"),
+        pytest.param({"flavors": ("hm.xlarge",)}, [], id="by-flavor"),
+        pytest.param({"priorities": (Priority.DELAYED,)}, [0, 1, 2, 3], id="by-priority"),
     ],
 )
 def test_jobs_are_listed_by_what_is_asked(
@@ -378,11 +386,76 @@ def test_jobs_are_listed_by_what_is_asked(
 def test_a_list_goes_on_where_the_last_page_ended(desk: Desk) -> None:
     ids = desk.submit(5)
     pages = []
-    after = 0
+    after: JobKey | None = None
     while page := desk.doors.reader.jobs(JobFilter(after=after, limit=2)):
         pages.append([job.id for job in page])
-        after = page[-1].id
+        after = JobKey(id=page[-1].id)
     assert pages == [list(ids[:2]), list(ids[2:4]), list(ids[4:])]
+
+
+FILTERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "types": st.lists(st.sampled_from(["gfsc", "fsc_rlie", "moon"]), max_size=2).map(tuple),
+        "statuses": st.lists(
+            st.sampled_from([Status.READY, Status.QUEUED, Status.CANCELLED, Status.DONE]),
+            max_size=3,
+        ).map(tuple),
+        "flavors": st.sampled_from([(), ("hm.medium",), ("hm.large", "hm.xlarge")]),
+        "priorities": st.sampled_from([(), (Priority.NRT,), (Priority.NRT, Priority.DELAYED)]),
+        "tile": st.sampled_from([None, "31TGL", "32TLR"]),
+        "quarantined": st.sampled_from([None, True, False]),
+    },
+)
+"""What lists may be asked for; hardly any of it is left out by what is in the table."""
+
+
+def test_a_list_is_the_same_page_by_page_whatever_is_asked_for(desk: Desk) -> None:
+    """Every job that fits is in it once and in order, however long a page is."""
+    some = desk.submit(4), desk.submit(3, type="gfsc"), desk.submit(3, tile="32TLR")
+    desk.doors.operations.cancel([some[0][1], some[1][0], some[2][2]], ASKED)
+    for job_id in (some[0][0], some[2][0]):
+        desk.queued(job_id)
+    reader = desk.doors.reader
+    everything = reader.jobs(JobFilter(limit=1000))
+
+    @settings(max_examples=40)
+    @given(asked=FILTERS, sort=st.sampled_from(JobSort), limit=st.integers(1, 12))
+    def check(asked: dict[str, Any], sort: JobSort, limit: int) -> None:
+        wanted = JobFilter(**asked, sort=sort, limit=limit)
+        found: list[Job] = []
+        while page := reader.jobs(wanted):
+            assert len(page) <= limit
+            found += page
+            wanted = replace(wanted, after=key_of(page[-1], sort))
+        assert found == sorted(
+            (job for job in everything if fits(job, **asked)),
+            key=lambda job: (job.status_at, job.id) if sort.by_time else job.id,
+            reverse=sort.descends,
+        )
+
+    check()
+
+
+def fits(
+    job: Job,
+    types: tuple[str, ...] = (),
+    statuses: tuple[Status, ...] = (),
+    flavors: tuple[str, ...] = (),
+    priorities: tuple[Priority, ...] = (),
+    **rest: Any,
+) -> bool:
+    """What a filter means."""
+    chosen = (
+        (types, job.type),
+        (statuses, job.status),
+        (flavors, job.flavor),
+        (priorities, job.priority),
+    )
+    equal = ((rest.get("tile"), job.tile), (rest.get("quarantined"), job.quarantined))
+    return all(not wanted or is_ in wanted for wanted, is_ in chosen) and all(
+        wanted in {None, is_} for wanted, is_ in equal
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ import pytest
 from sqlalchemy import Connection, TextClause, text
 
 from infra.postgres import Postgres, connect, view
+from infra.postgres.listing import query_of
 from models.lifecycle import Status
-from models.ports import Placement, RunResult
+from models.ports import JobFilter, JobSort, Placement, RunResult
+from models.records import Priority
 from simulator.examples import some_new_jobs
 from tests.plugins.sessions import Scissors
 from tests.plugins.stores import ASKED, STEPS, Desk, postgres_doors
@@ -161,6 +163,49 @@ def test_a_view_costs_the_same_after_twenty_times_the_jobs(
     finish(own_database, FEW + 1, MANY)
     many = [buffers_of_reads(own_database, query, values) for query in view.STATEMENTS]
     assert sum(many) <= SAME * sum(few), list(zip(few, many, strict=True))
+
+
+LISTS = [
+    JobFilter(),
+    JobFilter(sort=JobSort.NEWEST),
+    *(
+        JobFilter(**chosen, sort=sort, limit=20)
+        for sort in JobSort
+        for chosen in (
+            {"statuses": (Status.DONE,)},
+            {"statuses": (Status.READY, Status.DONE)},
+            {"types": ("gfsc",)},
+            {"types": ("fsc_rlie",), "priorities": (Priority.REPROCESSING,)},
+            {"flavors": ("hm.medium",)},
+            {"quarantined": True},
+            {"tile": "31TGL"},
+        )
+    ),
+]
+"""Lists of many, of few and of none, in every order."""
+
+
+def test_a_page_of_a_list_costs_the_same_after_twenty_times_the_jobs(
+    own_database: Postgres, desk: Desk
+) -> None:
+    desk.submit(30)
+    desk.submit(5, type="gfsc", tile="31TGL")
+    desk.failed()
+
+    def costs() -> list[int]:
+        return [buffers_of_reads(own_database, *query_of(wanted)) for wanted in LISTS]
+
+    finish(own_database, 1, FEW)
+    few = costs()
+    finish(own_database, FEW + 1, MANY)
+    many = costs()
+    # A page is some dozens of rows: what grows is the depth of an index, by a buffer or two each.
+    dear = [
+        (wanted, before, after)
+        for wanted, before, after in zip(LISTS, few, many, strict=True)
+        if after > SAME * before + 20
+    ]
+    assert not dear
 
 
 def test_a_view_is_a_fixed_number_of_queries(own_database: Postgres, desk: Desk) -> None:

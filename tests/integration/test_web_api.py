@@ -45,11 +45,11 @@ def desk(own_database: Postgres) -> Desk:
 def pages(api: Api, token: str, query: str) -> list[list[int]]:
     """The ids of every page of a list."""
     found: list[list[int]] = []
-    after: int | None = 0
+    after = ""
     while after is not None:
-        page = api.ask("GET", f"/jobs?{query}&after={after}", token).body
+        page = api.ask("GET", f"/jobs?{query}{after}", token).body
         found.append([job["id"] for job in page["jobs"]])
-        after = page["next"]
+        after = page["next"] and f"&after={page['next']}"
     return found
 
 
@@ -59,6 +59,11 @@ def test_jobs_are_listed_page_by_page_and_filtered(api: Api, desk: Desk) -> None
     assert pages(api, token, "limit=2") == [ids[:2], ids[2:4], ids[4:]]
     assert pages(api, token, "type=rlies1&status=ready&status=queued") == [ids[3:]]
     assert pages(api, token, "tile=99XXX") == [[]]
+    newest = ids[::-1]
+    assert pages(api, token, "limit=2&sort=-id") == [newest[:2], newest[2:4], newest[4:]]
+    for sort in ("status_at", "-status_at"):
+        found = [job for page in pages(api, token, f"limit=2&sort={sort}") for job in page]
+        assert sorted(found) == ids
 
 
 @pytest.mark.parametrize(
@@ -68,6 +73,7 @@ def test_jobs_are_listed_page_by_page_and_filtered(api: Api, desk: Desk) -> None
         pytest.param("limit=0", "query.limit", id="no-page-at-all"),
         pytest.param("colour=red", "query.colour", id="no-such-filter"),
         pytest.param(f"after={2**64}", "query.after", id="an-id-beyond-the-database"),
+        pytest.param("after=17&sort=-status_at", "query.after", id="a-page-of-another-list"),
     ],
 )
 def test_a_query_that_makes_no_sense_names_what_is_wrong(api: Api, query: str, named: str) -> None:
