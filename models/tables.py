@@ -360,6 +360,34 @@ rejects = Table(
     _count("count"),
 )
 
+publications = Table(
+    "publications",
+    metadata,
+    _number(),
+    _big("job_id"),
+    _uuid("run_id"),
+    *_texts("product", "kind", "digest"),
+    Column("body", LargeBinary, nullable=False),
+    *_texts("state"),
+    _count("send"),
+    _count("refusals", server_default=text("0")),
+    *_times("not_before", nullable=True),
+    *_texts("note", nullable=True),
+    *_times("created_at", "changed_at"),
+    *_times("confirmed_at", nullable=True),
+)
+
+parked_messages = Table(
+    "parked_messages",
+    metadata,
+    _number(),
+    Column("digest", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    *_texts("why"),
+    *_times("first_at", "last_at"),
+    _count("count"),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -12,6 +12,7 @@ import psycopg
 from infra.postgres.feeds import PostgresFeeds
 from infra.postgres.hints import PostgresHints
 from infra.postgres.operations import PostgresOperations
+from infra.postgres.outbox import PostgresOutbox
 from infra.postgres.patience import PatientConnection
 from infra.postgres.reader import PostgresReader
 from infra.postgres.reports import PostgresReports
@@ -34,6 +35,7 @@ class Postgres:
         self.operations = PostgresOperations(sessions, registry)
         self.reader = PostgresReader(sessions)
         self.feeds = PostgresFeeds(sessions)
+        self.outbox = PostgresOutbox(sessions)
         self.tokens = PostgresTokens(sessions)
         self._hints: list[PostgresHints] = []
 

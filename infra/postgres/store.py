@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, text
 
-from infra.postgres import breakers, feeds, intents, ledger, pool, retirement, runs
+from infra.postgres import breakers, feeds, intents, ledger, outbox, pool, retirement, runs
 from infra.postgres.sessions import Sessions
 from infra.postgres.view import Viewer
-from models import changes, creation
+from models import changes, creation, publication
 from models.changes import Change
 from models.errors import Superseded
 from models.plan import Decision
@@ -55,6 +55,14 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         changes.SettleBreaker: breakers.settle_breaker,
         changes.WithdrawAcceptance: breakers.withdraw_acceptance,
         creation.CreateJobs: feeds.create_jobs,
+        publication.BeginPublication: outbox.begin_publication,
+        publication.NoteCopied: outbox.note_copied,
+        publication.NoteSending: outbox.note_sending,
+        publication.NoteSent: outbox.note_sent,
+        publication.FinishJob: outbox.finish_job,
+        publication.FailPublication: outbox.fail_publication,
+        publication.NoteRefusal: outbox.note_refusal,
+        publication.ParkMessage: outbox.park_message,
     }
 )
 """Which function carries out which change; tests compare it with all the changes there are."""

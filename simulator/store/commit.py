@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from models import changes, creation
+from models import changes, creation, publication
 from models.changes import Change
 from models.errors import Superseded
 from models.ports import Receipt
 from models.records import Lease
-from simulator.store import breakers, feeds, intents, pool, retirement, runs
+from simulator.store import breakers, feeds, intents, outbox, pool, retirement, runs
 from simulator.store.tables import Tables
 
 Handler: TypeAlias = Callable[[Tables, Lease, Any], Receipt]
@@ -53,6 +53,14 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         changes.SettleBreaker: breakers.settle_breaker,
         changes.WithdrawAcceptance: breakers.withdraw_acceptance,
         creation.CreateJobs: feeds.create_jobs,
+        publication.BeginPublication: outbox.begin_publication,
+        publication.NoteCopied: outbox.note_copied,
+        publication.NoteSending: outbox.note_sending,
+        publication.NoteSent: outbox.note_sent,
+        publication.FinishJob: outbox.finish_job,
+        publication.FailPublication: outbox.fail_publication,
+        publication.NoteRefusal: outbox.note_refusal,
+        publication.ParkMessage: outbox.park_message,
     }
 )
 

@@ -17,6 +17,7 @@ from models.creation import Cursor, Feed, Known, Met, Reject
 from models.errors import Throttled, Unavailable, Unknown
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.lifecycle import Status
+from models.manifest import Manifest
 from models.plan import Decision
 from models.ports import (
     Asked,
@@ -33,6 +34,7 @@ from models.ports import (
     Verdict,
     ViewLimits,
 )
+from models.publication import Outgoing, Parked, Publishing
 from models.records import (
     Heartbeat,
     Job,
@@ -45,7 +47,7 @@ from models.records import (
 )
 from models.world import StoreView
 from simulator.faults import Crash, Fault, Faults
-from simulator.store import breakers, commit, feeds, ledger, people, reports, views
+from simulator.store import breakers, commit, feeds, ledger, outbox, people, reports, views
 from simulator.store.people import Asking
 from simulator.store.tables import Note, Tables
 
@@ -254,6 +256,24 @@ class MemoryStore:
     def rewind(self, feed: Feed, to: datetime, asked: Asked) -> Verdict:
         """See `models.feeds.Feeds.rewind`."""
         return self._write("rewind", lambda: people.rewind(self._asking(asked), feed, to))
+
+    # ---- Outbox ----------------------------------------------------------------------------------
+
+    def pending(self, limit: int) -> tuple[Publishing, ...]:
+        """See `models.publication.Outbox.pending`."""
+        return self._read("pending", lambda: outbox.pending(self.tables, limit))
+
+    def manifest(self, job_id: int) -> Manifest | None:
+        """See `models.publication.Outbox.manifest`."""
+        return self._read("manifest", lambda: outbox.manifest(self.tables, job_id))
+
+    def outgoing(self, job_id: int) -> tuple[Outgoing, ...]:
+        """See `models.publication.Outbox.outgoing`."""
+        return self._read("outgoing", lambda: outbox.outgoing(self.tables, job_id))
+
+    def parked(self, limit: int = 100) -> tuple[Parked, ...]:
+        """See `models.publication.Outbox.parked`."""
+        return self._read("parked", lambda: outbox.parked(self.tables, limit))
 
     # ---- one call --------------------------------------------------------------------------------
 

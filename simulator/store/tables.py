@@ -23,6 +23,7 @@ from models.lifecycle import IN_FLIGHT, Status
 from models.manifest import Manifest
 from models.parameters import Kept
 from models.ports import AuditLine
+from models.publication import Parked, Publication
 from models.records import (
     Backoff,
     Heartbeat,
@@ -73,6 +74,7 @@ class Tables:
         self.history: Rows[int, tuple[StatusChange, ...]] = Rows(self.journal)
         self.runs: Rows[UUID, Run] = Rows(self.journal)
         self.manifests: Rows[UUID, Manifest] = Rows(self.journal)
+        self._outbox()
         self.ready, self.counts = ReadyQueue(), OpenCounts()
         self.jobs.watch(self.ready)
         self.jobs.watch(self.counts)
@@ -92,6 +94,13 @@ class Tables:
         self.flights = Flights(self.flight)
         self.jobs.watch(self.flights)
         self.runs.watch(self.flights)
+
+    def _outbox(self) -> None:
+        self.publications: Rows[int, Publication] = Rows(self.journal)
+        self.bodies: Rows[int, bytes] = Rows(self.journal)
+        self.parked: Rows[bytes, Parked] = Rows(self.journal)
+        self.publications_by_job = Index(self.publications, lambda p: p.job_id, lambda p: p.id)
+        self.publications_by_product = Index(self.publications, lambda p: p.product, lambda p: p.id)
 
     def _pool(self) -> None:
         self.workers: Rows[int, Worker] = Rows(self.journal)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import changes, creation
+from models import changes, creation, publication
 from models.breakers import BreakerName
 from models.catalogue import Collection
 from models.changes import Change
@@ -17,6 +17,7 @@ from models.plan import Next
 from models.product_names import ProductType
 from models.records import IntentKind, IntentState, NodeIdentity, RetireCause, RunEnd
 from simulator.examples import FLAVOR
+from tests.plugins.publishing import PUBLICATION_CHANGES
 from tests.plugins.stores import ASKED, Desk, Doors
 
 TTL = timedelta(seconds=90)
@@ -275,11 +276,13 @@ VALID: dict[type[Change], Callable[[Desk], Change]] = {
         expected=None,
         flavors={},
     ),
+    **PUBLICATION_CHANGES,
 }
 
 
 def test_every_change_there_is_stands_in_the_table() -> None:
-    found = (*vars(changes).values(), *vars(creation).values())
+    modules = (changes, creation, publication)
+    found = [kind for module in modules for kind in vars(module).values()]
     kinds = {kind for kind in found if isinstance(kind, type)}
     assert set(VALID) == {kind for kind in kinds if issubclass(kind, Change)} - {Change}
 

@@ -54,6 +54,7 @@ from models.ports import (
     RunResult,
     ViewLimits,
 )
+from models.publication import Outbox
 from models.records import (
     Intent,
     IntentKind,
@@ -91,6 +92,7 @@ class Doors:
     operations: Operations
     reader: Reader
     feeds: Feeds
+    outbox: Outbox
     now: Callable[[], datetime]
     pass_time: Callable[[timedelta], None]
 
@@ -193,6 +195,11 @@ class Desk:
             "parameters": reader.parameters(),
             "cursors": self.doors.feeds.cursors(),
             "rejects": self.doors.feeds.rejects(),
+            "pending": self.doors.outbox.pending(1000),
+            "outgoing": [
+                self.doors.outbox.outgoing(job.id) for job in reader.jobs(JobFilter(limit=1000))
+            ],
+            "parked": self.doors.outbox.parked(),
             "totals": reader.totals(),
             "audit": self.audit(),
             "breakers": reader.breakers(closed=True),
@@ -423,6 +430,7 @@ def memory_doors() -> Doors:
         operations=store,
         reader=store,
         feeds=store,
+        outbox=store,
         now=tick,
         pass_time=lambda step: (clock.advance(step), None)[1],
     )
@@ -452,6 +460,7 @@ def postgres_doors(database: Postgres) -> Doors:
         operations=database.operations,
         reader=database.reader,
         feeds=database.feeds,
+        outbox=database.outbox,
         now=lambda: datetime.now(UTC),
         pass_time=lambda step: time.sleep(step.total_seconds()),
     )

@@ -1,0 +1,308 @@
+"""What publication knows: the outbox, what may be written into it, and what came back.
+
+The outbox has one row for each product of a job that is to be announced; it is committed before
+anything is copied or sent, so that whoever comes after a crash goes on with it. The message is
+written into it once, and sent as it stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Protocol
+from uuid import UUID
+
+from models.broker import Fate
+from models.changes import Change
+from models.manifest import Manifest
+from models.records import Job
+
+FAILED_ENDPOINT = "Endpoint Publication Failure"
+FAILED_MESSAGE = "Publication JSON setting Error"
+FAILED_OBJECTS = "Product differs from its manifest"
+REFUSED_BY_ENDPOINT = "Refused by the endpoint"
+
+
+class PublicationState(StrEnum):
+    """Where the announcement of one product stands.
+
+    WAITING its objects are to be copied · COPIED they are in the product bucket, verified ·
+    SENDING its message is about to be sent, or was, and nothing is known of it: it is sent again
+    under the same id · CONFIRMED the broker has it · SPOOLED it is in a file, for there is no
+    broker · REFUSED the endpoint could not take it: it is sent again, under a new id, once
+    `not_before` has come · FAILED it was refused too often.
+    """
+
+    WAITING = "waiting"
+    COPIED = "copied"
+    SENDING = "sending"
+    CONFIRMED = "confirmed"
+    SPOOLED = "spooled"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+ANNOUNCED = frozenset({PublicationState.CONFIRMED, PublicationState.SPOOLED})
+"""The job need not wait for it."""
+
+STATE_AFTER: Mapping[Fate, PublicationState] = MappingProxyType(
+    {
+        Fate.CONFIRMED: PublicationState.CONFIRMED,
+        Fate.SPOOLED: PublicationState.SPOOLED,
+        Fate.RETURNED: PublicationState.SENDING,
+        Fate.REJECTED: PublicationState.SENDING,
+        Fate.UNKNOWN: PublicationState.SENDING,
+    }
+)
+"""What a sent message becomes. What was not kept is sent again, and that is no other message."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Publication:
+    """The announcement of one product. `send` grows only for a refusal and for a new run's product;
+    `refusals` is counted since the newest manifest. `note` says what happened to it last.
+    """
+
+    id: int
+    job_id: int
+    run_id: UUID
+    product: str
+    kind: str
+    digest: str
+    state: PublicationState
+    send: int
+    changed_at: datetime
+    refusals: int = 0
+    not_before: datetime | None = None
+    note: str | None = None
+
+    @property
+    def message_id(self) -> str:
+        """The same for every copy of the same message."""
+        return f"{self.product}:{self.digest}:{self.send}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Publishing:
+    """A job between processed and done. `products` is how many its newest run made (None: it said
+    nothing of them).
+    """
+
+    job: Job
+    products: int | None
+    publications: tuple[Publication, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """A product to be announced, with its message."""
+
+    product: str
+    kind: str
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outgoing:
+    """A publication with its message, as it is to be sent."""
+
+    publication: Publication
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parked:
+    """A message that nobody could match: its body as it came, why, and how often it was met."""
+
+    id: int
+    body: bytes
+    why: str
+    first_at: datetime
+    last_at: datetime
+    count: int = 1
+
+
+class Outbox(Protocol):
+    """What the store keeps of publications; the rules of `models.ports` hold."""
+
+    def pending(self, limit: int) -> tuple[Publishing, ...]:
+        """Jobs in processed, start_publication and published, most urgent first, then by when they
+        came there; at most `limit`. Those of start_publication alone have their publications, by
+        id. A fixed number of queries.
+        """
+
+    def manifest(self, job_id: int) -> Manifest | None:
+        """What the newest run of a job made, if it said so."""
+
+    def outgoing(self, job_id: int) -> tuple[Outgoing, ...]:
+        """All publications of a job, by id, with their messages."""
+
+    def parked(self, limit: int = 100) -> tuple[Parked, ...]:
+        """Messages that nobody could match, newest `last_at` first, then by id."""
+
+
+# ---- changes: the rules of `models.changes` hold -------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BeginPublication(Change):
+    """processed → start_publication, with a publication in WAITING for every draft.
+
+    Guard: the job's seq is `expected_seq` and it is processed. A product that the job announced
+    before begins anew, with the next `send` and without refusals.
+    """
+
+    job_id: int
+    expected_seq: int
+    run_id: UUID
+    digest: str
+    drafts: tuple[Draft, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoteCopied(Change):
+    """WAITING → COPIED: all objects of these products are in the product bucket, verified.
+
+    Guard: the job's seq is `expected_seq`, and it stands in start_publication. Those that are not
+    WAITING any more stay as they are; so it is in `NoteSending` and `NoteSent`.
+    """
+
+    job_id: int
+    expected_seq: int
+    publication_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoteSending(Change):
+    """COPIED, and REFUSED whose `not_before` is not after `at`, → SENDING. Guard: as `NoteCopied`.
+
+    To be committed before the messages leave.
+    """
+
+    job_id: int
+    expected_seq: int
+    publication_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoteSent(Change):
+    """SENDING → what `STATE_AFTER` says, with why as its note. Guard: as `NoteCopied`.
+
+    Once every publication of the job is CONFIRMED or SPOOLED, the job goes on to published and done
+    with `message`: in this transaction alone does a job become published.
+    """
+
+    job_id: int
+    expected_seq: int
+    fates: tuple[tuple[int, Fate, str], ...]
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinishJob(Change):
+    """processed → done for a job without a product, or published → done.
+
+    Guard: the job's seq is `expected_seq`; it is published, or processed, and then the manifest of
+    its newest run names no product, or there is none.
+    """
+
+    job_id: int
+    expected_seq: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailPublication(Change):
+    """processed or start_publication → internal_error, counted in the job's budget.
+
+    Guard: the job's seq is `expected_seq`, and it stands in one of these. `quarantined`: it rests
+    until a person acts; else the monitor goes on with it as with any error.
+    """
+
+    job_id: int
+    expected_seq: int
+    subtype: str
+    message: str
+    quarantined: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoteRefusal(Change):
+    """The endpoint refused the newest announcement of a product of this name.
+
+    It counts once a send: `message_id` names it, or, where the endpoint does not hand it back, it
+    is the newest. Only a publication in SENDING, CONFIRMED or SPOOLED, of that message, can be
+    refused; anything else changes nothing. It becomes REFUSED with the next `send` and `not_before`
+    = `retry_at`, and a job that is published or done goes through external_error and error_checked
+    back to start_publication. The refusal that makes `most_refusals` makes it FAILED, and its job
+    goes to internal_error "Endpoint Publication Failure", quarantined. A job that is elsewhere
+    stays there. Guard: there is such a publication (else `Superseded`: the message is parked).
+    """
+
+    product: str
+    message_id: str | None
+    retry_at: datetime
+    most_refusals: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParkMessage(Change):
+    """Keep a message that nobody could match. The same body again is counted once more."""
+
+    body: bytes
+    why: str
+
+
+# ---- what both stores do alike -------------------------------------------------------------------
+
+_REFUSABLE = ANNOUNCED | {PublicationState.SENDING}
+
+
+def begun_again(former: Publication, change: BeginPublication) -> Publication:
+    """A publication of the same product and job, of what the newest run made of it."""
+    return replace(
+        former,
+        run_id=change.run_id,
+        digest=change.digest,
+        state=PublicationState.WAITING,
+        send=former.send + 1,
+        changed_at=change.at,
+        refusals=0,
+        not_before=None,
+        note=None,
+    )
+
+
+def may_be_sent(publication: Publication, now: datetime) -> bool:
+    """Its objects are verified and it need not wait: it becomes, or is, SENDING."""
+    if publication.state is PublicationState.REFUSED:
+        return publication.not_before is None or publication.not_before <= now
+    return publication.state in {PublicationState.COPIED, PublicationState.SENDING}
+
+
+def after_sending(publication: Publication, fate: Fate, why: str, at: datetime) -> Publication:
+    """What is known once the broker has said something, or nothing."""
+    return replace(publication, state=STATE_AFTER[fate], note=why or None, changed_at=at)
+
+
+def after_refusal(publication: Publication, change: NoteRefusal) -> Publication | None:
+    """What a refusal makes of a publication; None when it counts for nothing."""
+    if publication.state not in _REFUSABLE:
+        return None
+    if change.message_id not in {None, publication.message_id}:
+        return None
+    refusals = publication.refusals + 1
+    given_up = refusals >= change.most_refusals
+    return replace(
+        publication,
+        state=PublicationState.FAILED if given_up else PublicationState.REFUSED,
+        send=publication.send if given_up else publication.send + 1,
+        refusals=refusals,
+        not_before=None if given_up else change.retry_at,
+        note=change.message,
+        changed_at=change.at,
+    )

@@ -1,0 +1,230 @@
+"""The outbox of announcements in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from models.errors import Superseded
+from models.lifecycle import Status
+from models.manifest import Manifest
+from models.ports import Receipt
+from models.publication import (
+    ANNOUNCED,
+    FAILED_ENDPOINT,
+    REFUSED_BY_ENDPOINT,
+    BeginPublication,
+    FailPublication,
+    FinishJob,
+    NoteCopied,
+    NoteRefusal,
+    NoteSending,
+    NoteSent,
+    Outgoing,
+    Parked,
+    ParkMessage,
+    Publication,
+    PublicationState,
+    Publishing,
+    after_refusal,
+    after_sending,
+    begun_again,
+    may_be_sent,
+)
+from models.records import Job, Lease
+from simulator.store.tables import Note, Tables
+
+_HERE = (Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED)
+
+
+def pending(tables: Tables, limit: int) -> tuple[Publishing, ...]:
+    """See `models.publication.Outbox.pending`."""
+    jobs = tables.jobs_by_status.of(*((status, flag) for status in _HERE for flag in (False, True)))
+    jobs = sorted(jobs, key=lambda job: (job.priority.rank, job.status_at, job.id))
+    return tuple(_publishing(tables, job) for job in jobs[:limit])
+
+
+def _publishing(tables: Tables, job: Job) -> Publishing:
+    found = manifest(tables, job.id)
+    begun = job.status is Status.START_PUBLICATION
+    return Publishing(
+        job=job,
+        products=None if found is None else len(found.products),
+        publications=tuple(of_job(tables, job.id)) if begun else (),
+    )
+
+
+def manifest(tables: Tables, job_id: int) -> Manifest | None:
+    """See `models.publication.Outbox.manifest`."""
+    job = tables.jobs[job_id]
+    run = tables.runs_by_attempt.one((job.id, job.attempt))
+    return tables.manifests.get(run.id) if run is not None else None
+
+
+def outgoing(tables: Tables, job_id: int) -> tuple[Outgoing, ...]:
+    """See `models.publication.Outbox.outgoing`."""
+    return tuple(
+        Outgoing(publication=each, body=tables.bodies[each.id]) for each in of_job(tables, job_id)
+    )
+
+
+def parked(tables: Tables, limit: int) -> tuple[Parked, ...]:
+    """See `models.publication.Outbox.parked`."""
+    found = sorted(tables.parked.values(), key=lambda each: each.id)
+    return tuple(sorted(found, key=lambda each: each.last_at, reverse=True)[:limit])
+
+
+def of_job(tables: Tables, job_id: int) -> list[Publication]:
+    """The publications of a job, by id."""
+    return sorted(tables.publications_by_job.of(job_id), key=lambda each: each.id)
+
+
+# ---- changes -------------------------------------------------------------------------------------
+
+
+def begin_publication(tables: Tables, fence: Lease, change: BeginPublication) -> Receipt:
+    """See `models.publication.BeginPublication`."""
+    job = _as_seen(tables, change.job_id, change.expected_seq, Status.PROCESSED)
+    known = {each.product: each for each in of_job(tables, job.id)}
+    for draft in change.drafts:
+        former = known.get(draft.product)
+        row = (
+            begun_again(former, change)
+            if former is not None
+            else Publication(
+                id=tables.number("publications"),
+                job_id=job.id,
+                run_id=change.run_id,
+                product=draft.product,
+                kind=draft.kind,
+                digest=change.digest,
+                state=PublicationState.WAITING,
+                send=1,
+                changed_at=change.at,
+            )
+        )
+        tables.publications.put(row.id, row)
+        tables.bodies.put(row.id, draft.body)
+    note = Note(at=change.at, actor=fence.name)
+    return Receipt(job=tables.move(job, Status.START_PUBLICATION, note))
+
+
+def note_copied(tables: Tables, _fence: Lease, change: NoteCopied) -> Receipt:
+    """See `models.publication.NoteCopied`."""
+    job = _as_seen(tables, change.job_id, change.expected_seq, Status.START_PUBLICATION)
+    for each in of_job(tables, job.id):
+        if each.id in change.publication_ids and each.state is PublicationState.WAITING:
+            copied = replace(each, state=PublicationState.COPIED, changed_at=change.at)
+            tables.publications.put(each.id, replace(copied, not_before=None))
+    return Receipt(job=job)
+
+
+def note_sending(tables: Tables, _fence: Lease, change: NoteSending) -> Receipt:
+    """See `models.publication.NoteSending`."""
+    job = _as_seen(tables, change.job_id, change.expected_seq, Status.START_PUBLICATION)
+    for each in of_job(tables, job.id):
+        if each.id in change.publication_ids and may_be_sent(each, change.at):
+            sending = replace(each, state=PublicationState.SENDING, changed_at=change.at)
+            tables.publications.put(each.id, replace(sending, not_before=None))
+    return Receipt(job=job)
+
+
+def note_sent(tables: Tables, fence: Lease, change: NoteSent) -> Receipt:
+    """See `models.publication.NoteSent`."""
+    job = _as_seen(tables, change.job_id, change.expected_seq, Status.START_PUBLICATION)
+    fates = {key: (fate, why) for key, fate, why in change.fates}
+    for each in of_job(tables, job.id):
+        if each.id in fates and each.state is PublicationState.SENDING:
+            tables.publications.put(each.id, after_sending(each, *fates[each.id], change.at))
+    if ANNOUNCED.issuperset(each.state for each in of_job(tables, job.id)):
+        note = Note(at=change.at, actor=fence.name, message=change.message)
+        job = tables.move(job, Status.PUBLISHED, note)
+        job = tables.move(job, Status.DONE, note)
+    return Receipt(job=job)
+
+
+def finish_job(tables: Tables, fence: Lease, change: FinishJob) -> Receipt:
+    """See `models.publication.FinishJob`."""
+    job = _as_seen(tables, change.job_id, change.expected_seq, Status.PROCESSED, Status.PUBLISHED)
+    if job.status is Status.PROCESSED:
+        found = manifest(tables, job.id)
+        if found is not None and found.products:
+            raise Superseded(f"job {job.id} made products: it is done once they are published")
+    note = Note(at=change.at, actor=fence.name, message=change.message)
+    return Receipt(job=tables.move(job, Status.DONE, note))
+
+
+def fail_publication(tables: Tables, fence: Lease, change: FailPublication) -> Receipt:
+    """See `models.publication.FailPublication`."""
+    job = _as_seen(
+        tables, change.job_id, change.expected_seq, Status.PROCESSED, Status.START_PUBLICATION
+    )
+    note = Note(at=change.at, actor=fence.name, subtype=change.subtype, message=change.message)
+    failed = tables.move(
+        job,
+        Status.INTERNAL_ERROR,
+        note,
+        internal_failures=job.internal_failures + 1,
+        quarantined=change.quarantined,
+        resume_status=Status.READY,
+    )
+    return Receipt(job=failed)
+
+
+def note_refusal(tables: Tables, fence: Lease, change: NoteRefusal) -> Receipt:
+    """See `models.publication.NoteRefusal`."""
+    named = tables.publications_by_product.of(change.product)
+    if not named:
+        raise Superseded(f"product {change.product} was never announced; nothing was written")
+    found = max(named, key=lambda each: each.id)
+    job = tables.jobs[found.job_id]
+    after = after_refusal(found, change)
+    if after is None:
+        return Receipt(job=job)
+    tables.publications.put(after.id, after)
+    note = Note(at=change.at, actor=fence.name, subtype=REFUSED_BY_ENDPOINT, message=change.message)
+    return Receipt(job=_sent_back(tables, job, after, note))
+
+
+def _sent_back(tables: Tables, job: Job, after: Publication, note: Note) -> Job:
+    announced = job.status in {Status.PUBLISHED, Status.DONE}
+    if not announced and job.status is not Status.START_PUBLICATION:
+        return job
+    if after.state is PublicationState.FAILED:
+        return tables.move(
+            job,
+            Status.INTERNAL_ERROR,
+            replace(note, subtype=FAILED_ENDPOINT),
+            internal_failures=job.internal_failures + 1,
+            quarantined=True,
+            resume_status=Status.PROCESSED,
+        )
+    if not announced:
+        return job
+    job = tables.move(job, Status.EXTERNAL_ERROR, note)
+    job = tables.move(job, Status.ERROR_CHECKED, note)
+    return tables.move(job, Status.START_PUBLICATION, note)
+
+
+def park_message(tables: Tables, _fence: Lease, change: ParkMessage) -> Receipt:
+    """See `models.publication.ParkMessage`."""
+    former = tables.parked.get(change.body)
+    tables.parked.put(
+        change.body,
+        Parked(
+            id=former.id if former else tables.number("parked_messages"),
+            body=change.body,
+            why=change.why,
+            first_at=former.first_at if former else change.at,
+            last_at=change.at,
+            count=former.count + 1 if former else 1,
+        ),
+    )
+    return Receipt()
+
+
+def _as_seen(tables: Tables, job_id: int, seq: int, *statuses: Status) -> Job:
+    """The job as the pass saw it. Raises `Superseded` when it has moved on."""
+    job = tables.job(job_id)
+    if job.seq != seq or job.status not in statuses:
+        raise Superseded(f"job {job_id} is {job.status} at {job.seq}; nothing was written")
+    return job
