@@ -9,72 +9,66 @@ Reserved words of SQL have other names here than in the records: `Run.end` is `e
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Computed,
     DateTime,
     Identity,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
-metadata = MetaData()
+from models.tables.columns import big as _big
+from models.tables.columns import count as _count
+from models.tables.columns import flag as _flag
+from models.tables.columns import json as _json
+from models.tables.columns import keys as _keys
+from models.tables.columns import metadata
+from models.tables.columns import number as _number
+from models.tables.columns import texts as _texts
+from models.tables.columns import time_now as _time_now
+from models.tables.columns import times as _times
+from models.tables.columns import uuid as _uuid
+from models.tables.publications import parked_messages, publications
 
-_NOW = text("now()")
-
-
-def _number(name: str = "id") -> Column[int]:
-    """A number that the database hands out."""
-    return Column(name, BigInteger, Identity(always=True), primary_key=True)
-
-
-def _uuid(name: str, **options: Any) -> Column[Any]:
-    return Column(name, Uuid, nullable=False, **options)
-
-
-def _texts(*names: str, nullable: bool = False) -> list[Column[str]]:
-    return [Column(name, Text, nullable=nullable) for name in names]
-
-
-def _keys(*names: str) -> list[Column[str]]:
-    return [Column(name, Text, primary_key=True) for name in names]
-
-
-def _times(*names: str, nullable: bool = False) -> list[Column[Any]]:
-    return [Column(name, DateTime(timezone=True), nullable=nullable) for name in names]
-
-
-def _time_now(name: str) -> Column[Any]:
-    return Column(name, DateTime(timezone=True), nullable=False, server_default=_NOW)
-
-
-def _count(name: str, **options: Any) -> Column[int]:
-    return Column(name, Integer, nullable=False, **options)
-
-
-def _big(name: str, *, nullable: bool = False) -> Column[int]:
-    return Column(name, BigInteger, nullable=nullable)
-
-
-def _json(name: str, *, nullable: bool = False, default: str | None = None) -> Column[Any]:
-    # None is SQL's null: no parameter has the value null.
-    return Column(name, JSONB(none_as_null=True), nullable=nullable, server_default=default)
-
-
-def _flag(name: str, default: str | None = None) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=default)
-
+__all__ = [
+    "acquisitions",
+    "audit",
+    "backoffs",
+    "breakers",
+    "catalogue_cursors",
+    "counters",
+    "current_decisions",
+    "decisions",
+    "heartbeats",
+    "intents",
+    "job_counts",
+    "jobs",
+    "leases",
+    "manifests",
+    "metadata",
+    "node_identities",
+    "parameter_changes",
+    "parameters",
+    "parked_messages",
+    "pauses",
+    "products",
+    "publications",
+    "rejects",
+    "runs",
+    "status_changes",
+    "status_transitions",
+    "tokens",
+    "worker_orders",
+    "workers",
+]
 
 # ---- jobs and their runs -------------------------------------------------------------------------
 
@@ -356,34 +350,6 @@ rejects = Table(
     metadata,
     *_keys("source", "collection", "entry"),
     *_texts("why", "content"),
-    *_times("first_at", "last_at"),
-    _count("count"),
-)
-
-publications = Table(
-    "publications",
-    metadata,
-    _number(),
-    _big("job_id"),
-    _uuid("run_id"),
-    *_texts("product", "kind", "digest"),
-    Column("body", LargeBinary, nullable=False),
-    *_texts("state"),
-    _count("send"),
-    _count("refusals", server_default=text("0")),
-    *_times("not_before", nullable=True),
-    *_texts("note", nullable=True),
-    *_times("created_at", "changed_at"),
-    *_times("confirmed_at", nullable=True),
-)
-
-parked_messages = Table(
-    "parked_messages",
-    metadata,
-    _number(),
-    Column("digest", LargeBinary, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    *_texts("why"),
     *_times("first_at", "last_at"),
     _count("count"),
 )
