@@ -10,6 +10,7 @@ from models.checkup import Check, Health, Rights
 from models.errors import System
 from models.fleet import FINGERPRINT_META
 from models.job_types import Parent
+from models.nodes import INELIGIBLE_JOIN
 from models.world import NomadJob, NomadSnapshot, Site
 
 ABOUT = System.NOMAD.value
@@ -18,9 +19,6 @@ FILTERED_LISTS = (1, 3, 0)
 """From here on all four lists can be filtered; older ones answer with everything."""
 PRIORITY = (1, 10, 1)
 """From here on a dispatch may have a priority of its own."""
-INELIGIBLE_JOIN = (2, 0, 3)
-"""From here on a client can be told to join ineligible (`default_ineligible`)."""
-
 _REACH = "check NOMAD_ADDR, and NOMAD_CACERT where it is https"
 _GIVE = (
     'give NOMAD_TOKEN a policy with `namespace "*" { policy = "read" }`, with list-jobs, '

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from models.logs import TASK
+from models.nodes import SERVER_ID_META
 from models.records import NodeIdentity
 from models.world import Allocation, Evaluation, Node, NomadJob
 
@@ -140,7 +141,7 @@ class FullNode(Struct, frozen=True):
 
     def identity(self) -> NodeIdentity:
         """Which server it says that it is: node meta, else the host id, in lower case."""
-        said = (self.meta or {}).get("openstack_server_id") or (self.attributes or {}).get(
+        said = (self.meta or {}).get(SERVER_ID_META) or (self.attributes or {}).get(
             "unique.host_id"
         )
         return NodeIdentity(

@@ -46,7 +46,9 @@ def test_the_lock_names_no_address() -> None:
     ("loading", "extras"),
     [
         pytest.param(
-            "import worker.standin", ["controller", "web", "demo", "dev"], id="on-a-worker"
+            "import worker.node, worker.ship, worker.standin",
+            ["controller", "web", "demo", "dev"],
+            id="on-a-worker",
         ),
         pytest.param(
             "from controller.bootstrap import whole; from controller.cli.places import loaded; "
