@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.plugins.catalogues",
     "tests.plugins.web",
     "tests.plugins.buckets",
+    "tests.plugins.runs",
     "tests.plugins.rabbitmq",
     "tests.plugins.brokers",
 ]

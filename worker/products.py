@@ -1,0 +1,200 @@
+"""What the software made: looked at, uploaded with its SHA-256, and named in the manifest.
+
+Each folder below `outputs/` is a product. `dias_catalog_submit.json` in it says what is told about
+it; it is read and not uploaded. The manifest is put last: whoever finds it finds all that it names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from models.errors import Malformed
+from models.manifest import (
+    FILE,
+    Manifest,
+    Product,
+    ProductFile,
+    ProductKind,
+    Science,
+    checked,
+    encode,
+    prefix_of,
+)
+from models.objects import ObjectStore, Place
+from models.ports import Claim
+from worker.failures import MISSING_FOLDER, MISSING_INFOS, SOFTWARE_GAVE_UP, RunFailed, internal
+from worker.patience import Insistence, side_by_side
+
+INFOS = "dias_catalog_submit.json"
+QUICKLOOK = "_QLK.png"
+METADATA = "_MTD.xml"
+AT_ONCE = 4
+
+_KINDS: Mapping[str, Mapping[str, ProductKind]] = MappingProxyType(
+    {
+        "fsc_rlie": {"FSC": ProductKind.FSC, "RLIE": ProductKind.RLIE},
+        "rlies1": {"RLIE": ProductKind.RLIE_S1},
+        "rlies1s2": {"RLIE": ProductKind.RLIE_S1S2},
+        "sws_wds": {"SWS": ProductKind.SWS, "WDS": ProductKind.WDS},
+        "gfsc": {"GFSC": ProductKind.GFSC},
+    }
+)
+"""What a product whose name begins so is, for each job type."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Output:
+    """A product as it lies on the disk."""
+
+    name: str
+    kind: ProductKind
+    science: Science
+    files: tuple[Path, ...]
+
+
+# ---- looking -------------------------------------------------------------------------------------
+
+
+def outputs_of(folder: Path, job_type: str) -> tuple[Output, ...]:
+    """The products below `outputs/`. Raises `RunFailed` naming what is wrong with which."""
+    if not folder.is_dir():
+        raise internal(MISSING_FOLDER, f"the software left no folder {folder.name}/")
+    return tuple(_output(each, job_type) for each in sorted(folder.iterdir()) if each.is_dir())
+
+
+def _output(folder: Path, job_type: str) -> Output:
+    kind = _KINDS.get(job_type, {}).get(folder.name.partition("_")[0])
+    if kind is None:
+        raise _wrong(folder, f"a {job_type} job makes no product of that name")
+    files = _files(folder)
+    names = {each.name for each in files}
+    if f"{folder.name}{METADATA}" not in names:
+        raise _wrong(folder, f"its metadata, {folder.name}{METADATA}, are missing")
+    if not any(name.endswith(".tif") for name in names):
+        raise _wrong(folder, "no image (.tif) is among its files")
+    return Output(name=folder.name, kind=kind, science=_science(folder), files=files)
+
+
+def _files(folder: Path) -> tuple[Path, ...]:
+    found = sorted(folder.iterdir())
+    if odd := [each.name for each in found if each.is_symlink() or not each.is_file()]:
+        raise _wrong(folder, f"{odd[0]} is no file")
+    files = tuple(each for each in found if each.name != INFOS)
+    if empty := [each.name for each in files if each.stat().st_size == 0]:
+        raise _wrong(folder, f"{empty[0]} is empty")
+    return files
+
+
+def _science(folder: Path) -> Science:
+    """What the software says of a product. Raises `RunFailed` naming what it does not say."""
+    try:
+        said = msgspec.json.decode((folder / INFOS).read_bytes())["resto"]
+        return _read(said["geometry"]["wkt"], said["properties"])
+    except FileNotFoundError as error:
+        raise internal(MISSING_INFOS, f"product {folder.name} has no {INFOS}") from error
+    except KeyError as error:
+        raise internal(
+            MISSING_INFOS, f"{INFOS} of product {folder.name} does not say {error.args[0]!r}"
+        ) from error
+    except (msgspec.DecodeError, TypeError, ValueError) as error:
+        raise internal(
+            MISSING_INFOS, f"{INFOS} of product {folder.name} makes no sense: {error}"
+        ) from error
+
+
+def _read(wkt: str, properties: Mapping[str, Any]) -> Science:
+    cover = properties.get("cloudCover")
+    return Science(
+        geometry=str(wkt),
+        mission=str(properties["mission"]),
+        resolution=int(properties["resolution"]),
+        sensed_from=_time(properties["startDate"]),
+        completed_at=_time(properties["completionDate"]),
+        cloud_cover=None if cover is None else float(cover),
+    )
+
+
+def _time(text: str) -> datetime:
+    """The software writes UTC without saying so."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def _wrong(folder: Path, what: str) -> RunFailed:
+    return internal(SOFTWARE_GAVE_UP, f"product {folder.name} is not as it must be: {what}")
+
+
+# ---- delivering ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """Uploads what one claim made to its own place in the results bucket."""
+
+    store: ObjectStore
+    bucket: str
+    claim: Claim
+    insistence: Insistence = field(default_factory=Insistence)
+
+    @property
+    def prefix(self) -> str:
+        """The place that is this claim's alone."""
+        return prefix_of(self.claim.job.unique_id, self.claim.attempt, self.claim.number)
+
+    def deliver(self, outputs: Iterable[Output]) -> Manifest:
+        """Upload the products and then, last, their manifest. Raises what the store raises."""
+        outputs = tuple(outputs)
+        files = [(output, file) for output in outputs for file in output.files]
+        uploaded = iter(side_by_side(self._upload, files, AT_ONCE))
+        manifest = self._manifest(outputs, uploaded)
+        place = Place(bucket=self.bucket, key=f"{self.prefix}{FILE}")
+        self.insistence.on(lambda: self.store.put(place, encode(manifest)))
+        return manifest
+
+    def _upload(self, what: tuple[Output, Path]) -> ProductFile:
+        output, file = what
+        key = f"{output.name}/{file.name}"
+        place = Place(bucket=self.bucket, key=f"{self.prefix}{key}")
+        with file.open("rb") as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        stored = self.insistence.on(lambda: self._upload_once(file, place, sha256))
+        return ProductFile(key=key, size=stored, sha256=sha256)
+
+    def _upload_once(self, file: Path, place: Place, sha256: str) -> int:
+        with file.open("rb") as content:
+            return self.store.upload(place, content, sha256=sha256).size
+
+    def _manifest(self, outputs: Iterable[Output], uploaded: Iterator[ProductFile]) -> Manifest:
+        products = []
+        for output in outputs:
+            files = tuple(next(uploaded) for _ in output.files)
+            looks = [file.key for file in files if file.key.endswith(QUICKLOOK)]
+            products.append(
+                Product(
+                    name=output.name,
+                    kind=output.kind,
+                    files=files,
+                    science=output.science,
+                    quicklook=looks[0] if looks else None,
+                )
+            )
+        manifest = Manifest(
+            unique_id=self.claim.job.unique_id,
+            run_id=self.claim.run_id,
+            attempt=self.claim.attempt,
+            claim=self.claim.number,
+            prefix=self.prefix,
+            products=tuple(products),
+        )
+        try:
+            return checked(manifest)
+        except Malformed as error:
+            raise internal(SOFTWARE_GAVE_UP, str(error)) from error

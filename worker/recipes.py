@@ -1,0 +1,176 @@
+"""What each job type needs: its inputs in the buckets, its software, its limits. Reads nothing.
+
+A new job type is a new row here, beside that in `models.job_types`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum, auto
+from types import MappingProxyType
+from typing import Any
+
+from models.product_names import ProductType, parse_product_name
+from models.records import Job
+from worker.exits import FSC, PLAIN, SWS, ExitTable
+from worker.failures import internal
+
+S1_WRONG = "S1 inputs inconsistency"
+L1C_WRONG = "L1C inputs inconsistency"
+L2A_WRONG = "Bad L2A input content"
+SSP_VERSION = "V20211119"
+
+_EODATA = "/eodata/"
+_PRODUCTS = "HRSI/"
+
+
+class Form(StrEnum):
+    """How an input lies in its bucket, and so how it comes."""
+
+    TREE = auto()
+    """Every object whose key begins so."""
+    ARCHIVE = auto()
+    """One tar, of which the content is wanted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Want:
+    """One input: what it is to people, where it lies, and the folder below `inputs/` it goes to."""
+
+    what: str
+    role: str
+    key: str
+    folder: str
+    form: Form = Form.TREE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """One job type on a worker.
+
+    `image` runs in a container, with the working directory as `/work`; a `command` runs as it is,
+    in the working directory. `inconsistent` is what operators call an input that cannot be used.
+    """
+
+    wants: Callable[[Job, Mapping[str, Any]], Iterator[Want]]
+    exits: ExitTable = PLAIN
+    image: str | None = None
+    command: tuple[str, ...] = ()
+    inconsistent: str = L1C_WRONG
+    time_limit: timedelta = timedelta(minutes=260)
+    """Less than the monitor lets a run process (270 min): the program says itself what it was."""
+
+
+def _image_of(name: str) -> Want:
+    """A Sentinel product by its name, where the catalogue says nothing of a path."""
+    product = parse_product_name(name)
+    optical = product.type is ProductType.L1C
+    collection = "Sentinel-2/MSI/L1C" if optical else "Sentinel-1/SAR/GRD"
+    return Want(
+        what=f"the image {product.name}",
+        role="eodata",
+        key=f"{collection}/{product.sensing_at:%Y/%m/%d}/{product.name}.SAFE/",
+        folder=f"{product.name}.SAFE",
+    )
+
+
+def _at_path(path: str) -> Want:
+    """A product by its path below /eodata, where our own products lie, too, in their own bucket."""
+    key = path.removeprefix(_EODATA).strip("/")
+    name = key.rpartition("/")[2]
+    role = "products" if key.startswith(_PRODUCTS) else "eodata"
+    return Want(what=name, role=role, key=f"{key.removeprefix(_PRODUCTS)}/", folder=name)
+
+
+def _images(job: Job, given: Mapping[str, Any]) -> Iterator[Want]:
+    path, name = given.get("path"), given.get("product")
+    if path:
+        yield _at_path(str(path))
+    elif name:
+        yield _image_of(str(name))
+    else:
+        raise internal(L1C_WRONG, f"the input of job {job.id} names no image; hand it in again")
+
+
+def _listed(given: Mapping[str, Any]) -> Iterator[Want]:
+    """Whatever else the configuration of the job lists by path."""
+    yield from (_at_path(str(path)) for path in given.get("inputs", ()))
+
+
+def _for_fsc(job: Job, given: Mapping[str, Any]) -> Iterator[Want]:
+    yield from _images(job, given)
+    yield Want(
+        what=f"the auxiliary data of tile {job.tile}",
+        role="aux",
+        key=f"csi_aux/csi_aux_{job.tile}.tar",
+        folder="csi_aux",
+        form=Form.ARCHIVE,
+    )
+    if l2a := given.get("l2a_path_in"):
+        yield Want(what="the L2A before", role="data", key=f"{str(l2a).strip('/')}/", folder="l2a")
+
+
+def _for_rlies1(job: Job, given: Mapping[str, Any]) -> Iterator[Want]:
+    yield from _images(job, given)
+    yield Want(
+        what="the auxiliary data of RLIE S1",
+        role="aux",
+        key="rlie_s1_static_aux.tar.gz",
+        folder="rlie_s1_static_aux",
+        form=Form.ARCHIVE,
+    )
+
+
+def _for_sws(job: Job, given: Mapping[str, Any]) -> Iterator[Want]:
+    yield from _images(job, given)
+    yield from _listed(given)
+    if job.tile:
+        key = f"ssp_aux/{given.get('ssp_aux_version', SSP_VERSION)}/{job.tile}/"
+        yield Want(
+            what=f"the snow auxiliary data of tile {job.tile}",
+            role="aux",
+            key=key,
+            folder="ssp_aux",
+        )
+
+
+def _for_made_of_products(_: Job, given: Mapping[str, Any]) -> Iterator[Want]:
+    yield from _listed(given)
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        "fsc_rlie": Recipe(image="si_software", wants=_for_fsc, exits=FSC),
+        "rlies1": Recipe(image="rliepart2", wants=_for_rlies1, inconsistent=S1_WRONG),
+        "rlies1s2": Recipe(image="rliepart2", wants=_for_made_of_products, inconsistent=L2A_WRONG),
+        "sws_wds": Recipe(image="sws_wds", wants=_for_sws, exits=SWS, inconsistent=S1_WRONG),
+        "gfsc": Recipe(image="gfsc", wants=_for_made_of_products, inconsistent=L2A_WRONG),
+        "test": Recipe(
+            command=("echo", "a test job has nothing to do, and did it"),
+            wants=_for_made_of_products,
+            time_limit=timedelta(minutes=10),
+        ),
+    }
+)
+"""By the name of the job type."""
+
+
+def recipe_of(job: Job, given: Mapping[str, Any], instead: tuple[str, ...] = ()) -> Recipe:
+    """The recipe of a job; what its input says of the image counts, `instead` more than both.
+
+    Raises `RunFailed` for a type that this program does not know.
+    """
+    recipe = RECIPES.get(job.type)
+    if recipe is None:
+        raise internal(
+            "Invalid Job Name Error",
+            f"this worker knows no job type {job.type!r}: its image is older than the controller",
+        )
+    changes: dict[str, Any] = {}
+    if recipe.image is not None and given.get("image"):
+        changes["image"] = str(given["image"])
+    if recipe.image is not None and instead:
+        changes = {"image": None, "command": instead}
+    return replace(recipe, **changes)

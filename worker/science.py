@@ -1,0 +1,177 @@
+"""The science software of a run: in a container, or as a plain command; its words go to its log.
+
+Its parameters lie in the working directory as `processing_parameters.yaml` (JSON, which is YAML).
+In a container the working directory is `/work`; a command has it as its own. It finds `inputs/` and
+writes below `outputs/` one folder per product, with `dias_catalog_submit.json` in it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from models.containers import ContainerEngine, ContainerOrder
+from models.errors import Malformed, NotFound, PortError, Temporary, Unknown
+from models.objects import ObjectStore, Place
+from models.ports import Claim
+from worker.failures import MISSING_FILE, NO_IMAGE, RunFailed, internal, of_buckets
+from worker.patience import Insistence
+
+PARAMETERS = "processing_parameters.yaml"
+INPUTS, OUTPUTS, TEMPORARY = "inputs", "outputs", "temp"
+INSIDE = "/work"
+"""Where a container finds the working directory."""
+
+_SIGNALLED = 128
+
+Say = Callable[[str], None]
+
+
+def write_parameters(folder: Path, claim: Claim, *, root: str) -> None:
+    """Say to the software what it is to do; `root` is the working directory as it sees it."""
+    job = claim.job
+    document: dict[str, Any] = {
+        "job": {
+            "id": job.id,
+            "unique_id": str(job.unique_id),
+            "name": job.name,
+            "type": job.type,
+            "tile": job.tile,
+            "attempt": claim.attempt,
+            "claim": claim.number,
+        },
+        "inputs": f"{root}/{INPUTS}",
+        "outputs": f"{root}/{OUTPUTS}",
+        "temporary": f"{root}/{TEMPORARY}",
+        "given": dict(claim.input),
+    }
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    (folder / PARAMETERS).write_bytes(text + b"\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Brings the image of a job type onto this worker."""
+
+    engine: ContainerEngine
+    store: ObjectStore
+    bucket: Callable[[], str]
+    scratch: Path
+    say: Say
+
+    def ensure(self, image: str) -> None:
+        """Present, else pulled from its registry, else loaded from the infra bucket.
+
+        Raises `RunFailed` when none has it, and what the engine and the store raise.
+        """
+        if self.engine.has(image):
+            return
+        self.say(f"image {image} is not on this worker: pulling it")
+        try:
+            self.engine.pull(image)
+        except (NotFound, Temporary, Unknown) as error:
+            # A registry that has it not, and one that does not answer: the bucket may have it.
+            self.say(f"{error}; trying the bucket")
+            self._load(image)
+
+    def _load(self, image: str) -> None:
+        place = Place(bucket=self.bucket(), key=f"docker/images/{image.replace('/', '_')}.tar")
+        archive = self.scratch / "image.tar"
+        try:
+            self._fetch(place, archive, image)
+            with archive.open("rb") as content:
+                self.engine.load(content)
+        except Malformed as error:
+            raise internal(NO_IMAGE, f"{place} is no archive of images: {error}") from error
+        finally:
+            archive.unlink(missing_ok=True)
+        if not self.engine.has(image):
+            raise internal(NO_IMAGE, f"{place} holds other images, but not {image}")
+
+    def _fetch(self, place: Place, archive: Path, image: str) -> None:
+        """Fetch an archive. What goes wrong here is the bucket's, not the engine's."""
+        try:
+            stored = self.store.head(place)
+            with archive.open("wb") as into:
+                self.store.fetch(stored, into)
+        except NotFound as error:
+            raise internal(NO_IMAGE, f"no registry has image {image}, nor {place}") from error
+        except PortError as error:
+            raise RunFailed(of_buckets(error)) from error
+
+
+class TimedOut(Exception):
+    """The software ran for longer than its job type may."""
+
+
+def run_container(
+    engine: ContainerEngine, order: ContainerOrder, log: Path, limit: timedelta
+) -> int:
+    """Run a container to its end; its exit code. Raises `TimedOut`, and what the engine raises.
+
+    It is removed on every way, by its name, and so is one of this name that an earlier life left.
+    """
+    try:
+        engine.start(order)
+        following = threading.Thread(
+            target=_follow, args=(engine, order.name, log), name="science-log", daemon=True
+        )
+        following.start()
+        code = _RESTARTS.on(lambda: engine.wait(order.name, limit))
+        if code is None:
+            raise TimedOut
+        following.join(_LAST_WORDS.total_seconds())
+        return code
+    finally:
+        engine.remove(order.name)
+
+
+_LAST_WORDS = timedelta(seconds=30)
+_RESTARTS = Insistence(attempts=5, longest=timedelta(seconds=10))
+"""An engine that is restarted leaves its containers alone, where it is set up so."""
+
+
+def _follow(engine: ContainerEngine, name: str, log: Path) -> None:
+    with log.open("ab", buffering=0) as into:
+        try:
+            engine.follow(name, into)
+        except PortError as error:
+            into.write(f"\n[the log ends here: {error}]\n".encode())
+
+
+def run_command(command: Sequence[str], folder: Path, log: Path, limit: timedelta) -> int:
+    """Run a program to its end; its exit code, 128 and more for one that a signal ended.
+
+    Raises `TimedOut`. Whatever it has started in its process group ends with it, on every way.
+    """
+    with log.open("ab") as into:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - a job type or the settings name the program
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=into,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise internal(MISSING_FILE, f"there is no program {command[0]}") from error
+    try:
+        code = process.wait(limit.total_seconds())
+    except subprocess.TimeoutExpired as error:
+        raise TimedOut from error
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return code if code >= 0 else _SIGNALLED - code

@@ -1,0 +1,119 @@
+"""What is left of a run: its working directory goes to the bucket, and the disk is free again.
+
+Inputs and temporary files stay behind: they can be had again. What an earlier run of the job left
+at that place is removed, so that the directory there is one run's; what a later one left stays.
+Products, manifests and logs, which lie beside it, are not touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from models.errors import NotFound
+from models.manifest import folder_of
+from models.objects import ObjectStore, Place
+from models.ports import Claim
+from worker.patience import Insistence, side_by_side
+from worker.science import INPUTS, TEMPORARY
+
+AT_ONCE = 4
+WHOSE = "run.json"
+"""Attempt and claim of the run whose directory it is."""
+
+BESIDE = ("runs/", "nomad/")
+"""What lies at a job's place besides the working directory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remains:
+    """The working directory of a run, and where it goes. `deadline`: when there is no time left."""
+
+    store: ObjectStore
+    bucket: str
+    claim: Claim
+    folder: Path
+    insistence: Insistence = field(default_factory=Insistence)
+    deadline: float | None = None
+    clock: Callable[[], float] = time.monotonic
+
+    def upload(self) -> tuple[int, int]:
+        """Upload the directory, the shortest files first; how many went, and how many did not for
+        want of time, or because a later run of the job was faster. Raises what the store raises.
+        """
+        (self.folder / WHOSE).write_bytes(msgspec.json.encode(self._number))
+        files = sorted(
+            (file for file in self.folder.rglob("*") if file.is_file() and not file.is_symlink()),
+            key=lambda file: file.stat().st_size,
+        )
+        if self._is_late():
+            return 0, len(files)
+        sent = side_by_side(self._upload, files, AT_ONCE)
+        if self.deadline is None:
+            self._remove_others({self._key(file) for file in files})
+        return sum(sent), len(files) - sum(sent)
+
+    @property
+    def _number(self) -> tuple[int, int]:
+        return self.claim.attempt, self.claim.number
+
+    def _is_late(self) -> bool:
+        """A later run of the job has been here: it began before this one had tidied up."""
+        place = Place(bucket=self.bucket, key=f"{self._place}{WHOSE}")
+        try:
+            written = self.insistence.on(lambda: self.store.read(place))
+        except NotFound:
+            return False
+        return msgspec.json.decode(written, type=tuple[int, int]) > self._number
+
+    @property
+    def _place(self) -> str:
+        return folder_of(self.claim.job.unique_id)
+
+    def _upload(self, file: Path) -> bool:
+        if self.deadline is not None and self.clock() >= self.deadline:
+            return False
+        place = Place(bucket=self.bucket, key=self._key(file))
+        with file.open("rb") as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        self.insistence.on(lambda: self._upload_once(file, place, sha256))
+        return True
+
+    def _upload_once(self, file: Path, place: Place, sha256: str) -> None:
+        with file.open("rb") as content:
+            self.store.upload(place, content, sha256=sha256)
+
+    def _key(self, file: Path) -> str:
+        return f"{self._place}{file.relative_to(self.folder).as_posix()}"
+
+    def _remove_others(self, kept: set[str]) -> None:
+        place = self._place
+        others = [
+            stored.place.key
+            for stored in self.store.objects(self.bucket, place)
+            if stored.place.key not in kept
+            and not stored.place.key.removeprefix(place).startswith(BESIDE)
+        ]
+        self.store.delete(self.bucket, others)
+
+
+def drop_bulk(folder: Path) -> None:
+    """Remove what is not kept; what is not there is no error."""
+    for each in (INPUTS, TEMPORARY):
+        shutil.rmtree(folder / each, ignore_errors=True)
+
+
+def free(folder: Path) -> None:
+    """Give the disk back."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+HURRY = timedelta(seconds=4)
+"""What is left of Nomad's patience when the last upload begins: a call under way has to end."""
