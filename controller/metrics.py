@@ -135,7 +135,7 @@ COUNTERS = (
     Metric(
         "hrsi_products",
         ("source", "collection", "type", "outcome"),
-        "Products by what became of them: job, cancelled, or rejected as not understood.",
+        "Products by what became of them: job, cancelled, kept for one, or rejected.",
     ),
     Metric(
         "hrsi_invariant_violations",
@@ -308,7 +308,8 @@ class Metrics:
         feed = action.cursor.feed
         labels = (feed.source, feed.collection.value, feed.type.value)
         counts = {"job": created, "cancelled": len(action.cancelled)}
-        for outcome, count in {**counts, "rejected": len(action.rejected)}.items():
+        counts |= {"rejected": len(action.rejected), "kept": len(action.ingredients)}
+        for outcome, count in counts.items():
             self._counters["hrsi_products"].labels(*labels, outcome).inc(count)
         age = self._histograms["hrsi_product_age_seconds"].labels(*labels)
         for job in action.jobs:

@@ -20,7 +20,7 @@ from controller.gate import Trust, judge, mark_of
 from controller.known import Knowledge
 from controller.metrics import Metrics
 from controller.sweeps import Sweeper
-from models.creation import Sweep
+from models.creation import Harvest
 from models.errors import ConfigurationError, PortError, Unavailable
 from models.job_types import Registry
 from models.ports import Clock, Cloud, JobStore, Orchestrator, ViewLimits
@@ -209,6 +209,7 @@ class Observer:
         if view.snapshot is None:
             raise Unavailable(f"the store cannot be read: {view.unknown}")
         settings, problem = self.parameters.update(view.snapshot.parameters)
+        harvest: Harvest = read[Source.CATALOGUES].snapshot or Harvest()
         world = World(
             site=self._site,
             store=view.snapshot,
@@ -220,7 +221,8 @@ class Observer:
                 if source is not Source.STORE and reading.unknown
             },
             area=self._sources.sweeper.area if self._sources.sweeper else None,
-            sweeps=read[Source.CATALOGUES].snapshot,
+            sweeps=harvest.sweeps,
+            due=harvest.due,
             registry=self._registry,
             busy=busy,
         )
@@ -253,13 +255,13 @@ class Observer:
     def _read_cloud(self, number: int) -> Reading[CloudSnapshot]:
         return self._usable(Source.CLOUD, number, self._sources.cloud.snapshot, self._doubt)
 
-    def _read_catalogues(self, number: int) -> Reading[tuple[Sweep, ...]]:
+    def _read_catalogues(self, number: int) -> Reading[Harvest]:
         sweeper = self._sources.sweeper
         if sweeper is None:
-            return Reading(snapshot=(), number=number)
+            return Reading(snapshot=Harvest(sweeps=()), number=number)
         settings = self.parameters.settings
         within = settings.passes.call_deadline * SWEEP_SHARE
-        sweep = partial(sweeper.sweep, settings.creation, within)
+        sweep = partial(sweeper.sweep, settings, within)
         return self._usable(Source.CATALOGUES, number, sweep, lambda _: None)
 
     def _usable(

@@ -35,6 +35,7 @@ def _phrase(sign: str, does: str, counts_as: str = "other") -> Phrase:
 PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
     {
         actions.AddJobs: _phrase(MAKES, "add what {a.subject.id} lists"),
+        actions.Compose: _phrase(MAKES, "put products together for {a.subject.id}"),
         actions.RegisterParent: _phrase(MAKES, "register {a.parent.id}"),
         actions.DispatchRun: _phrase(MAKES, "dispatch job {a.job_id} to {a.parent}", "dispatch"),
         actions.ResendDispatch: _phrase(CHANGES, "send the dispatch of job {a.job_id} again"),

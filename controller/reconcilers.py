@@ -18,6 +18,10 @@ def _executed(world: World, settings: Settings, now: datetime) -> list[Decision]
     return execution.decide(world, settings.execution, now, settings.pool)
 
 
+def _created(world: World, settings: Settings, now: datetime) -> list[Decision]:
+    return creation.decide(world, settings.creation, now, settings.composition)
+
+
 def _monitored(world: World, settings: Settings, now: datetime) -> list[Decision]:
     return monitor.decide(world, settings.monitor, now, settings.breaker)
 
@@ -29,9 +33,9 @@ def _pooled(world: World, settings: Settings, now: datetime) -> list[Decision]:
 RECONCILERS: tuple[Reconciler, ...] = (
     Reconciler(
         name="creation",
-        decide=creation.decide,
+        decide=_created,
         sources=frozenset({Source.STORE, Source.CATALOGUES}),
-        settings_of=lambda settings: settings.creation,
+        settings_of=lambda settings: settings,
         sightings=frozenset(),
     ),
     Reconciler(

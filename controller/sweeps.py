@@ -21,18 +21,39 @@ from models.catalogue import (
     PageMark,
     RejectedEntry,
 )
-from models.creation import JOB_TYPES_OF, Area, Cursor, Feed, Met, Sweep, acquisition_of
+from models.composing import Due
+from models.creation import (
+    JOB_TYPES_OF,
+    Area,
+    Cursor,
+    Feed,
+    Harvest,
+    Met,
+    Sweep,
+    acquisition_of,
+    place_of,
+)
 from models.errors import PortError
 from models.feeds import Feeds
 from models.ports import Clock
 from models.product_names import ProductType
+from models.settings import Settings
 from models.settings_creation import CreationSettings
+from reconcilers.creation.compositions import INGREDIENTS
+from reconcilers.creation.groups import needs_of
 
 INPUTS = (
     (Collection.SENTINEL_2, ProductType.L1C),
     (Collection.SENTINEL_1, ProductType.GRDH),
 )
-"""What is read of every catalogue."""
+"""What is read of every catalogue of images."""
+
+OWN = tuple(
+    (Collection.HRSI, kind)
+    for kind in ProductType
+    if kind in INGREDIENTS and kind is not ProductType.GRDH
+)
+"""What is read of a catalogue of our own products."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,13 +115,35 @@ class Sweeper:
         self._metrics = metrics
         self._memories = {feed: _Memory() for feed in subscriptions.feeds}
         self._next = 0
+        self._due_again = float("-inf")
 
-    def sweep(self, settings: CreationSettings, within: timedelta) -> tuple[Sweep, ...]:
+    def sweep(self, settings: Settings, within: timedelta) -> Harvest:
         """A look at each feed whose turn it is, begun within that time: the others come first in
         the next pass. A feed that is left alone after a failure is among them, and says why.
+        Besides, once in a period, the groups of products that are due.
 
         Raises what the store raises.
         """
+        return Harvest(
+            sweeps=self._sweeps(settings.creation, within),
+            due=self._what_is_due(settings),
+        )
+
+    def _what_is_due(self, settings: Settings) -> Due | None:
+        """Groups to look at now; when there are more than one pass takes, the next asks again."""
+        moment, most = self._clock.monotonic(), settings.composition.batch
+        if moment < self._due_again:
+            return None
+        now = self._clock.now()
+        groups = self._store.due(now, most)
+        if len(groups) < most:
+            self._due_again = moment + settings.creation.period.total_seconds()
+        if not groups:
+            return None
+        needs = needs_of(groups, settings.composition)
+        return Due(groups=groups, material=self._store.material(needs, now))
+
+    def _sweeps(self, settings: CreationSettings, within: timedelta) -> tuple[Sweep, ...]:
         began = self._clock.monotonic()
         ends = began + within.total_seconds()
         feeds = self._subscriptions.feeds
@@ -224,8 +267,14 @@ class Sweeper:
                 for job_type in JOB_TYPES_OF.get(product.type, ())
             ),
             rejected=tuple(entry for sweep in found for entry in sweep.rejected),
+            ingredients=frozenset(
+                (place, product.type, product.name)
+                for sweep in found
+                for product in sweep.products
+                if product.type in INGREDIENTS and (place := place_of(product)) is not None
+            ),
         )
-        if not met.acquisitions and not met.rejected:
+        if met == Met():
             return tuple(found)
         known = self._store.known(met)
         return tuple(replace(sweep, known=known) for sweep in found)

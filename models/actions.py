@@ -14,6 +14,7 @@ from uuid import UUID
 
 from models.breakers import BreakerName
 from models.catalogue import RejectedEntry
+from models.composing import Group, Ingredient, Overridden, Touch
 from models.creation import Cursor
 from models.errors import System
 from models.job_types import Parent
@@ -34,6 +35,20 @@ class AddJobs(Action):
     cancelled: tuple[NewJob, ...] = ()
     why: str = ""
     rejected: tuple[RejectedEntry, ...] = ()
+    ingredients: tuple[Ingredient, ...] = ()
+    groups: tuple[Group, ...] = ()
+    touched: tuple[Touch, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compose(Action):
+    """Write down what was made of groups of products that were due; see `ComposeJobs`."""
+
+    groups: tuple[Group, ...]
+    jobs: tuple[NewJob, ...] = ()
+    cancelled: tuple[NewJob, ...] = ()
+    why: str = ""
+    overridden: tuple[Overridden, ...] = ()
 
 
 # ---- execution -----------------------------------------------------------------------------------

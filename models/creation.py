@@ -13,6 +13,7 @@ from datetime import datetime
 
 from models.catalogue import CatalogueProduct, Collection, RejectedEntry
 from models.changes import Change
+from models.composing import Due, Group, Ingredient, Touch
 from models.product_names import ProductType, parse_product_name
 from models.records import NewJob
 
@@ -29,11 +30,14 @@ class Area:
     first, without holes (`models.areas` makes both).
 
     Catalogues are asked for the polygon, which is no less than the area; what they give beyond
-    that is left out by the tiles.
+    that is left out by the tiles. `mountains` are the tiles of which SWS are made, `without_rlie`
+    those without a river or lake to see.
     """
 
     tiles: tuple[str, ...]
     wkt: str
+    mountains: frozenset[str] = frozenset()
+    without_rlie: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -105,20 +109,24 @@ class Reject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Met:
-    """What the store is asked about: acquisitions, and entries that were rejected."""
+    """What the store is asked about: acquisitions, entries that were rejected, and ingredients by
+    their identity.
+    """
 
     acquisitions: frozenset[Acquisition] = frozenset()
     rejected: tuple[RejectedEntry, ...] = ()
+    ingredients: frozenset[tuple[str, ProductType, str]] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
     """What of it the store has already: jobs by type and key, entries as `identity_of` names them,
-    in order.
+    ingredients by identity, all in order.
     """
 
     jobs: tuple[KnownJob, ...] = ()
     rejected: tuple[tuple[str, str, str], ...] = ()
+    ingredients: tuple[tuple[str, ProductType, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,10 +151,29 @@ class Sweep:
     known: Known = Known()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Harvest:
+    """What one reading of the feeds gave: looks (None: there was none), and groups of products
+    that are due.
+    """
+
+    sweeps: tuple[Sweep, ...] | None = None
+    due: Due | None = None
+
+
 def acquisition_of(product: CatalogueProduct, job_type: str) -> Acquisition:
     """The acquisition that a product is about; its time is that of the name, in whole seconds."""
     sensing_at = parse_product_name(product.name).sensing_at
     return Acquisition(job_type=job_type, sensing_at=sensing_at, tile=product.tile)
+
+
+def place_of(product: CatalogueProduct) -> str | None:
+    """Where a product is kept that may become part of a job: its tile, or, of a slice, its data
+    take, as unit and number.
+    """
+    if product.tile is not None or product.type is not ProductType.GRDH:
+        return product.tile
+    return f"{product.unit}_{parse_product_name(product.name).take}"
 
 
 def identity_of(entry: RejectedEntry) -> tuple[str, str, str]:
@@ -163,6 +190,10 @@ class CreateJobs(Change):
     rest cancelled, with `why`. A rejected entry that is known is counted once more. `flavors` has
     that of every type of job. The receipt says how many of `jobs` were added. Guard: the feed's
     cursor is still at `expected` (None: there is none): a person who moved it is obeyed.
+
+    `ingredients` that are known stay as they are. A group of `groups` that is there gets the tiles
+    besides its own, and is due when either is; a group that is `touched` is due at `at`, unless it
+    was earlier. Each such group is one version further. None of the groups is named twice.
     """
 
     cursor: Cursor
@@ -172,3 +203,6 @@ class CreateJobs(Change):
     cancelled: tuple[NewJob, ...] = ()
     why: str = ""
     rejected: tuple[RejectedEntry, ...] = ()
+    ingredients: tuple[Ingredient, ...] = ()
+    groups: tuple[Group, ...] = ()
+    touched: tuple[Touch, ...] = ()

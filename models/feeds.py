@@ -5,18 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from models.composing import Group, Material, Needs
 from models.creation import Cursor, Feed, Known, Met, Reject
 from models.ports import Asked, Verdict
 
 
 class Feeds(Protocol):
-    """What the store keeps of feeds. They are moved on by `models.changes.CreateJobs`."""
+    """What the store keeps of feeds. They are moved on by `CreateJobs` and `ComposeJobs`."""
 
     def cursors(self) -> tuple[Cursor, ...]:
         """The cursor of every feed that has been read, by feed."""
 
     def known(self, met: Met) -> Known:
         """What of this the store has already: a fixed number of queries, however much was met."""
+
+    def due(self, now: datetime, limit: int) -> tuple[Group, ...]:
+        """Groups of products that are due by `now`, the longest due first, at most so many."""
+
+    def material(self, needs: Needs, now: datetime) -> Material:
+        """All that is needed to judge groups, in one consistent read: a fixed number of queries,
+        however many groups.
+        """
 
     def rejects(self, source: str | None = None, limit: int = 100) -> tuple[Reject, ...]:
         """Entries of a source (None: of all) that could not be understood, newest `last_at` first,

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     # creation
     PRODUCTS_NEW = "PRODUCTS_NEW"
     CURSOR_BEHIND = "CURSOR_BEHIND"
+    GROUPS_DUE = "GROUPS_DUE"
     # execution
     PARENT_MISSING = "PARENT_MISSING"
     SLOT_FREE = "SLOT_FREE"

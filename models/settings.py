@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Any
 
 from models.errors import ConfigurationError
+from models.settings_composition import CompositionSettings
 from models.settings_creation import CreationSettings
 from models.settings_fields import number, wait
 
@@ -261,6 +262,7 @@ class Settings:
 
     passes: PassSettings = field(default_factory=PassSettings)
     creation: CreationSettings = field(default_factory=CreationSettings)
+    composition: CompositionSettings = field(default_factory=CompositionSettings)
     execution: ExecutionSettings = field(default_factory=ExecutionSettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)

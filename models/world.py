@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from models.breakers import Breaker
+from models.composing import Due
 from models.creation import Area, Sweep
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
 from models.lifecycle import Status
@@ -334,3 +335,6 @@ class World:
 
     sweeps: tuple[Sweep, ...] | None = None
     """A look at each feed whose turn it was; None: they were not to be read, or are unknown."""
+
+    due: Due | None = None
+    """Groups of products that are due, with what there is to make of them."""

@@ -20,6 +20,7 @@ Handler: TypeAlias = Callable[[Any, Acting], Effect | None]
 HANDLERS: Mapping[type[Action], Handler] = MappingProxyType(
     {
         actions.AddJobs: creation.add_jobs,
+        actions.Compose: creation.compose,
         actions.RegisterParent: runs.register_parent,
         actions.DispatchRun: runs.dispatch_run,
         actions.ResendDispatch: runs.resend_dispatch,

@@ -1,25 +1,49 @@
-"""Handlers of creation: what a look at a feed found is added in one transaction."""
+"""Handlers of creation: what a look at a feed found, and what was made of groups of products, is
+added in one transaction.
+"""
 
 from __future__ import annotations
 
 from controller.act.effects import Acting
-from models.actions import AddJobs
+from models.actions import AddJobs, Compose
+from models.composing import ComposeJobs
 from models.creation import CreateJobs
 
 
 def add_jobs(action: AddJobs, acting: Acting) -> None:
     """Add jobs, cancelled ones and rejected entries, and move the cursor: all or nothing."""
-    types = acting.world.registry.types
     receipt = acting.commit(
         CreateJobs(
             at=acting.at,
             cursor=action.cursor,
             expected=action.expected,
-            flavors={name: found.flavor for name, found in types.items()},
+            flavors=_flavors(acting),
             jobs=action.jobs,
             cancelled=action.cancelled,
             why=action.why,
             rejected=action.rejected,
+            ingredients=action.ingredients,
+            groups=action.groups,
+            touched=action.touched,
         )
     )
     acting.tools.metrics.jobs_created(action, receipt.created, acting.at)
+
+
+def compose(action: Compose, acting: Acting) -> None:
+    """Add what was made of groups of products, and remember it: all or nothing."""
+    acting.commit(
+        ComposeJobs(
+            at=acting.at,
+            groups=action.groups,
+            flavors=_flavors(acting),
+            jobs=action.jobs,
+            cancelled=action.cancelled,
+            why=action.why,
+            overridden=action.overridden,
+        )
+    )
+
+
+def _flavors(acting: Acting) -> dict[str, str]:
+    return {name: found.flavor for name, found in acting.world.registry.types.items()}

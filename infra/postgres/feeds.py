@@ -8,11 +8,12 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, text, update
 
-from infra.postgres import trail
+from infra.postgres import composing, trail
 from infra.postgres.jobs import Note
 from infra.postgres.people import add, add_ready, rows_of
 from infra.postgres.sessions import Sessions
 from models.catalogue import Collection, RejectedEntry
+from models.composing import ComposeJobs, Group, Material, Needs
 from models.creation import (
     Acquisition,
     CreateJobs,
@@ -65,13 +66,29 @@ on conflict (source, collection, entry) do update set
 def create_jobs(connection: Connection, fence: Lease, change: CreateJobs) -> Receipt:
     """See `models.changes.CreateJobs`."""
     _move(connection, change.cursor, change.expected)
-    note = Note(at=change.at, actor=fence.name)
-    ready = add_ready(connection, rows_of(change.jobs, change.flavors), note)
-    refused = Note(at=change.at, actor=fence.name, message=change.why)
-    rows = rows_of(change.cancelled, change.flavors)
-    add(connection, rows, refused, Status.CANCELLED)
+    created = _add_all(connection, change, fence.name)
     _keep(connection, change.rejected, change.at)
-    return Receipt(created=len(ready))
+    composing.keep(connection, change.ingredients)
+    composing.open_groups(connection, change.groups, change.touched, change.at)
+    return Receipt(created=created)
+
+
+def compose_jobs(connection: Connection, fence: Lease, change: ComposeJobs) -> Receipt:
+    """See `models.composing.ComposeJobs`."""
+    composing.settle(connection, change.groups)
+    created = _add_all(connection, change, fence.name)
+    composing.override(connection, change.overridden, Note(at=change.at, actor=fence.name))
+    return Receipt(created=created)
+
+
+def _add_all(connection: Connection, change: CreateJobs | ComposeJobs, actor: str) -> int:
+    """Add what was found; how many of its jobs were not there."""
+    ready = add_ready(
+        connection, rows_of(change.jobs, change.flavors), Note(at=change.at, actor=actor)
+    )
+    refused = Note(at=change.at, actor=actor, message=change.why)
+    add(connection, rows_of(change.cancelled, change.flavors), refused, Status.CANCELLED)
+    return len(ready)
 
 
 def _move(connection: Connection, cursor: Cursor, expected: datetime | None) -> None:
@@ -129,7 +146,8 @@ def _is(feed: Feed) -> ColumnElement[bool]:
 
 
 def prune(connection: Connection, before: datetime) -> None:
-    """Drop rejected entries that were last met before that."""
+    """Drop rejected entries that were last met before that, and what is older still."""
+    composing.prune(connection, before)
     connection.execute(rejects.delete().where(rejects.c.last_at < before))
 
 
@@ -167,6 +185,7 @@ class PostgresFeeds:
         with self._sessions.read("ask what is known of a feed") as connection:
             jobs = connection.execute(_KNOWN_JOBS, {"wanted": Jsonb(wanted)}).all()
             kept = connection.execute(_KNOWN_REJECTS, {"wanted": Jsonb(entries)}).all()
+            parts = composing.known(connection, sorted(met.ingredients))
         return Known(
             jobs=tuple(
                 KnownJob(
@@ -176,7 +195,18 @@ class PostgresFeeds:
                 for kind, key, tile, sensing_at in jobs
             ),
             rejected=tuple((row[0], row[1], row[2]) for row in kept),
+            ingredients=parts,
         )
+
+    def due(self, now: datetime, limit: int) -> tuple[Group, ...]:
+        """See `models.feeds.Feeds.due`."""
+        with self._sessions.read("read which groups of products are due") as connection:
+            return composing.due(connection, now, limit)
+
+    def material(self, needs: Needs, now: datetime) -> Material:
+        """See `models.feeds.Feeds.material`."""
+        with self._sessions.read("read what groups of products have") as connection:
+            return composing.material(connection, needs, now)
 
     def rejects(self, source: str | None = None, limit: int = 100) -> tuple[Reject, ...]:
         """See `models.feeds.Feeds.rejects`."""

@@ -14,6 +14,7 @@ from infra.postgres.sessions import Sessions
 from infra.postgres.view import Viewer
 from models import changes, creation, publication
 from models.changes import Change
+from models.composing import ComposeJobs
 from models.errors import Superseded
 from models.plan import Decision
 from models.ports import Receipt, ViewLimits
@@ -63,6 +64,7 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         publication.FailPublication: outbox.fail_publication,
         publication.NoteRefusal: outbox.note_refusal,
         publication.ParkMessage: outbox.park_message,
+        ComposeJobs: feeds.compose_jobs,
     }
 )
 """Which function carries out which change; tests compare it with all the changes there are."""

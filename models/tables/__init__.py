@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Computed,
+    Date,
     DateTime,
     Identity,
     Integer,
@@ -343,6 +344,21 @@ acquisitions = Table(
     Column("sensing_at", DateTime(timezone=True), primary_key=True),
     *_keys("key"),
     *_texts("tile", nullable=True),
+)
+
+_PART = (*_keys("place", "type", "name"), *_texts("unit"), *_times("sensing_at", "published_at"))
+ingredients = Table("ingredients", metadata, *_PART, _json("facts"))
+
+product_groups = Table(
+    "product_groups",
+    metadata,
+    *_keys("job_type", "key"),
+    Column("day", Date, nullable=False),
+    Column("tiles", ARRAY(Text), nullable=False),
+    *_times("due_at", nullable=True),
+    _count("version"),
+    _json("made"),
+    *_texts("waits"),
 )
 
 rejects = Table(

@@ -25,25 +25,33 @@ from models.creation import (
 )
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.records import NewJob
+from models.settings_composition import CompositionSettings
 from models.settings_creation import CreationSettings
 from models.wording import counted
 from models.world import Source, World
-from reconcilers.creation.rules import RULES, Rule
+from reconcilers.creation.groups import Kept, kept_of, of_due
+from reconcilers.creation.rules import RULES, TOO_EARLY, Rule
 
 __all__ = ["decide"]
 
 
-def decide(world: World, settings: CreationSettings, now: datetime) -> list[Decision]:
-    """What the looks at the feeds came to. Computes only: reads no clock, calls no one."""
-    del now
+def decide(
+    world: World, settings: CreationSettings, now: datetime, composition: CompositionSettings
+) -> list[Decision]:
+    """What the looks at the feeds came to. Computes only: reads no clock, calls no one.
+
+    Groups come first: what a look adds to one that is due makes it another than the one decided
+    about.
+    """
     if world.sweeps is None or world.area is None:
         return _blind(world)
-    found: list[Decision] = []
+    found = of_due(world, composition, now)
     for sweep in world.sweeps:
         if sweep.unknown:
             found.append(_unread(sweep))
         if sweep.products or sweep.rejected or not sweep.unknown:
-            found += _of_look(sweep, world.area, settings)
+            kept = kept_of(sweep, world.area, composition)
+            found += _of_look(sweep, _judged(sweep, world.area, settings), kept, settings)
     return found
 
 
@@ -91,13 +99,12 @@ class _Found:
         (self.cancelled if late else self.jobs).append(job)
 
 
-def _of_look(sweep: Sweep, area: Area, settings: CreationSettings) -> list[Decision]:
-    found = _judged(sweep, area, settings)
+def _of_look(sweep: Sweep, found: _Found, kept: Kept, settings: CreationSettings) -> list[Decision]:
     rejected = tuple(
         entry for entry in sweep.rejected if identity_of(entry) not in sweep.known.rejected
     )
     cursor = _cursor(sweep)
-    news = found.jobs or found.cancelled or rejected
+    news = found.jobs or found.cancelled or rejected or kept.ingredients
     if not news and not _is_behind(sweep, cursor, settings):
         return []
     return [
@@ -110,14 +117,18 @@ def _of_look(sweep: Sweep, area: Area, settings: CreationSettings) -> list[Decis
                 ("jobs", len(found.jobs)),
                 ("cancelled", len(found.cancelled)),
                 ("rejected", len(rejected)),
+                ("kept", len(kept.ingredients)),
                 ("until", cursor.until.isoformat()),
             ),
             cursor=cursor,
             expected=sweep.cursor.until if sweep.cursor else None,
             jobs=tuple(found.jobs),
             cancelled=tuple(found.cancelled),
-            why="measured before the operation began: it is a matter of reprocessing",
+            why=TOO_EARLY,
             rejected=rejected,
+            ingredients=kept.ingredients,
+            groups=kept.groups,
+            touched=kept.touched,
         )
     ]
 

@@ -21,6 +21,9 @@ NRT_FROM_ORIGIN = timedelta(hours=3)
 TURNAROUND = timedelta(hours=3)
 """After which the products of an image are due, from when it was available to us."""
 
+TOO_EARLY = "measured before the operation began: it is a matter of reprocessing"
+"""What the history of a job says that is cancelled for that."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from models import changes, creation, publication
 from models.changes import Change
+from models.composing import ComposeJobs
 from models.errors import Superseded
 from models.ports import Receipt
 from models.records import Lease
@@ -61,6 +62,7 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         publication.FailPublication: outbox.fail_publication,
         publication.NoteRefusal: outbox.note_refusal,
         publication.ParkMessage: outbox.park_message,
+        ComposeJobs: feeds.compose_jobs,
     }
 )
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from models.composing import ComposeJobs
 from models.creation import (
     Acquisition,
     CreateJobs,
@@ -21,6 +22,7 @@ from models.errors import Superseded
 from models.lifecycle import Status
 from models.ports import Receipt
 from models.records import Job, Lease, NewJob
+from simulator.store import composing
 from simulator.store.tables import Note, Tables
 
 
@@ -63,13 +65,29 @@ def create_jobs(tables: Tables, fence: Lease, change: CreateJobs) -> Receipt:
     if (cursor.until if cursor else None) != change.expected:
         raise Superseded(f"the cursor of {feed} is at {change.expected} no more: nothing was added")
     tables.cursors.put(feed, change.cursor)
+    created = _add_all(tables, change, Note(at=change.at, actor=fence.name))
+    _keep(tables, change)
+    composing.keep(tables, change.ingredients)
+    composing.open_groups(tables, change.groups, change.touched, change.at)
+    return Receipt(created=created)
+
+
+def compose_jobs(tables: Tables, fence: Lease, change: ComposeJobs) -> Receipt:
+    """See `models.composing.ComposeJobs`."""
     note = Note(at=change.at, actor=fence.name)
+    composing.settle(tables, change.groups)
+    created = _add_all(tables, change, note)
+    composing.override(tables, change.overridden, note)
+    return Receipt(created=created)
+
+
+def _add_all(tables: Tables, change: CreateJobs | ComposeJobs, note: Note) -> int:
+    """Add what was found; how many of its jobs were not there."""
     ready = [new for new in change.jobs if _add(tables, new, note, Status.INITIALIZED)]
     refused = replace(note, message=change.why or None)
     for new in change.cancelled:
         _add(tables, new, refused, Status.CANCELLED)
-    _keep(tables, change)
-    return Receipt(created=len(ready))
+    return len(ready)
 
 
 def _add(tables: Tables, new: NewJob, note: Note, status: Status) -> bool:
@@ -116,6 +134,7 @@ def known(tables: Tables, met: Met) -> Known:
     return Known(
         jobs=tuple(sorted(jobs, key=lambda known: (known.acquisition.job_type, known.key))),
         rejected=tuple(sorted(entry for entry in entries if entry in tables.rejects)),
+        ingredients=composing.known(tables, met.ingredients),
     )
 
 
@@ -134,5 +153,6 @@ def rewind(tables: Tables, feed: Feed, to: datetime) -> None:
 
 def prune(tables: Tables, before: datetime) -> None:
     """Drop rejected entries that were last met before that."""
+    composing.prune(tables, before)
     for key in [key for key in tables.rejects if tables.rejects[key].last_at < before]:
         tables.rejects.drop(key)

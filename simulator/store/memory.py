@@ -13,6 +13,7 @@ from uuid import UUID
 
 from models.breakers import Breaker
 from models.changes import Change
+from models.composing import Group, Material, Needs
 from models.creation import Cursor, Feed, Known, Met, Reject
 from models.errors import Throttled, Unavailable, Unknown
 from models.job_types import DEFAULT_REGISTRY, Registry
@@ -47,7 +48,17 @@ from models.records import (
 )
 from models.world import StoreView
 from simulator.faults import Crash, Fault, Faults
-from simulator.store import breakers, commit, feeds, ledger, outbox, people, reports, views
+from simulator.store import (
+    breakers,
+    commit,
+    composing,
+    feeds,
+    ledger,
+    outbox,
+    people,
+    reports,
+    views,
+)
 from simulator.store.people import Asking
 from simulator.store.tables import Note, Tables
 
@@ -248,6 +259,14 @@ class MemoryStore:
     def known(self, met: Met) -> Known:
         """See `models.feeds.Feeds.known`."""
         return self._read("known", lambda: feeds.known(self.tables, met))
+
+    def due(self, now: datetime, limit: int) -> tuple[Group, ...]:
+        """See `models.feeds.Feeds.due`."""
+        return self._read("due", lambda: composing.due(self.tables, now, limit))
+
+    def material(self, needs: Needs, now: datetime) -> Material:
+        """See `models.feeds.Feeds.material`."""
+        return self._read("material", lambda: composing.material(self.tables, needs, now))
 
     def rejects(self, source: str | None = None, limit: int = 100) -> tuple[Reject, ...]:
         """See `models.feeds.Feeds.rejects`."""

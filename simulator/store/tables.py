@@ -16,6 +16,7 @@ from uuid import UUID
 
 from models import lifecycle
 from models.breakers import Breaker, removal_begun
+from models.composing import Group, Ingredient
 from models.creation import Cursor, Feed, KnownJob, Reject
 from models.errors import FailureClass, Superseded
 from models.job_types import DEFAULT_REGISTRY, Registry
@@ -23,6 +24,7 @@ from models.lifecycle import IN_FLIGHT, Status
 from models.manifest import Manifest
 from models.parameters import Kept
 from models.ports import AuditLine
+from models.product_names import ProductType
 from models.publication import Parked, Publication
 from models.records import (
     Backoff,
@@ -89,6 +91,11 @@ class Tables:
             lambda known: (known.acquisition.job_type, known.acquisition.sensing_at),
             lambda known: (known.acquisition.job_type, known.key),
         )
+        self.acquired_by_day = Index(
+            self.acquired,
+            lambda known: (known.acquisition.job_type, known.acquisition.sensing_at.date()),
+            lambda known: (known.acquisition.job_type, known.key),
+        )
         self.ended_runs = EndedRuns()
         self.runs.watch(self.ended_runs)
         self.flights = Flights(self.flight)
@@ -136,10 +143,27 @@ class Tables:
         self.pauses: Rows[str, Pause] = Rows(self.journal)
         self.cursors: Rows[Feed, Cursor] = Rows(self.journal)
         self.rejects: Rows[tuple[str, str, str], Reject] = Rows(self.journal)
+        self._groups()
         self.audit: Rows[int, AuditLine] = Rows(self.journal)
         self.ledger: Rows[int, LedgerRow] = Rows(self.journal)
         self.totals: Rows[str, int] = Rows(self.journal)
         self.current_decisions: Rows[tuple[str, str, str], dict[str, int]] = Rows(self.journal)
+
+    def _groups(self) -> None:
+        self.ingredients: Rows[tuple[str, ProductType, str], Ingredient] = Rows(self.journal)
+        self.ingredients_by_place = Index(
+            self.ingredients, lambda part: (part.place, part.type), lambda part: part.identity
+        )
+        self.ingredients_by_day = Index(
+            self.ingredients,
+            lambda part: (part.type, part.sensing_at.date()),
+            lambda part: part.identity,
+        )
+        self.groups: Rows[tuple[str, str], Group] = Rows(self.journal)
+        self.groups_by_day = Index(
+            self.groups, lambda g: (g.job_type, g.day), lambda g: (g.job_type, g.key)
+        )
+        self.groups_by_hour = Index(self.groups, _due_hour, lambda g: (g.job_type, g.key))
 
     def number(self, table: str) -> int:
         """The next identity of a table. One that a failed change took is not given again."""
@@ -241,6 +265,11 @@ class Tables:
     def note_audit(self, row: AuditLine) -> None:
         """Write down what a person did."""
         self.audit.put(self.number("audit"), row)
+
+
+def _due_hour(group: Group) -> datetime | None:
+    at = group.due_at
+    return at.replace(minute=0, second=0, microsecond=0) if at else None
 
 
 def is_open(worker: Worker) -> bool:

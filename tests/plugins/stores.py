@@ -200,6 +200,7 @@ class Desk:
                 self.doors.outbox.outgoing(job.id) for job in reader.jobs(JobFilter(limit=1000))
             ],
             "parked": self.doors.outbox.parked(),
+            "groups": self.doors.feeds.due(NOW + 1000 * HOUR, 1000),
             "totals": reader.totals(),
             "audit": self.audit(),
             "breakers": reader.breakers(closed=True),

@@ -15,6 +15,7 @@ from models.creation import CreateJobs, Cursor, Feed, Sweep
 from models.job_types import DEFAULT_REGISTRY
 from models.product_names import ProductType
 from models.records import NewJob
+from models.settings import Settings
 from models.settings_creation import CreationSettings
 from simulator.catalogues.listing import Listed, listing
 from simulator.catalogues.memory import RETRY_AFTER, MemoryCatalogue
@@ -78,9 +79,14 @@ class Rig:
         )
         return Sweeper(subscriptions, self.store, self.time, self.metrics)
 
+    @property
+    def whole(self) -> Settings:
+        """All parameters."""
+        return Settings(creation=self.settings)
+
     def sweep(self, within: timedelta = WITHIN) -> tuple[Sweep, ...]:
         """A look at the feeds whose turn it is."""
-        return self.sweeper.sweep(self.settings, within)
+        return self.sweeper.sweep(self.whole, within).sweeps or ()
 
     def keep(self, feed: Feed, until: datetime, *jobs: NewJob, deep: bool = False) -> None:
         """Let the store have the cursor of a feed there."""
@@ -282,12 +288,12 @@ def test_what_has_its_job_is_said_to_be_known() -> None:
         sensing_at=product.sensing.start,
     )
     rig.keep(optical.feed, rig.time.now(), job)
-    again = rig.another().sweep(rig.settings, WITHIN)
+    again = rig.another().sweep(rig.whole, WITHIN).sweeps or ()
     assert not again[0].products
     rig.store.tables.cursors.put(
         optical.feed, Cursor(feed=optical.feed, until=BEGINNING, deep_at=rig.time.now())
     )
-    (sweep, *_) = rig.another().sweep(rig.settings, WITHIN)
+    (sweep, *_) = rig.another().sweep(rig.whole, WITHIN).sweeps or ()
     assert {known.key for known in sweep.known.jobs} == {product.name}
 
 

@@ -13,9 +13,10 @@ from models.actions import AddJobs
 from models.areas import area_of_tiles, tiles_under
 from models.catalogue import CatalogueProduct, RejectedEntry
 from models.creation import Cursor, Feed, Known, KnownJob, Sweep, acquisition_of
-from models.plan import Held, Reason
+from models.plan import Decision, Held, Reason
 from models.product_names import ProductType, parse_product_name
 from models.records import NewJob, Priority
+from models.settings_composition import CompositionSettings
 from models.settings_creation import CreationSettings
 from models.world import Source, World
 from reconcilers import creation
@@ -62,9 +63,14 @@ def seen(*sweeps: Sweep) -> World:
     return replace(a_world(), area=AREA, sweeps=sweeps)
 
 
+def decide(world: World, settings: CreationSettings = SETTINGS) -> list[Decision]:
+    """What creation decides about it."""
+    return creation.decide(world, settings, NOW, CompositionSettings())
+
+
 def added(*sweeps: Sweep, settings: CreationSettings = SETTINGS) -> AddJobs | None:
     """What is added of these looks, if anything."""
-    found = [d for d in creation.decide(seen(*sweeps), settings, NOW) if isinstance(d, AddJobs)]
+    found = [d for d in decide(seen(*sweeps), settings) if isinstance(d, AddJobs)]
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -219,7 +225,7 @@ def test_the_cursor_follows_without_being_written_all_the_time(
 
 def test_a_feed_that_was_not_read_to_its_end_says_so_and_what_came_is_used() -> None:
     world = seen(a_sweep([OPTICAL], unknown="503", complete=False))
-    held, action = creation.decide(world, SETTINGS, NOW)
+    held, action = decide(world)
     assert isinstance(held, Held)
     assert (held.reason, str(held.subject)) == (
         Reason.SOURCE_UNKNOWN,
@@ -230,15 +236,15 @@ def test_a_feed_that_was_not_read_to_its_end_says_so_and_what_came_is_used() -> 
 
 def test_a_feed_that_gave_nothing_moves_no_cursor() -> None:
     world = seen(a_sweep(cursor=None, unknown="503", complete=False))
-    (held,) = creation.decide(world, SETTINGS, NOW)
+    (held,) = decide(world)
     assert isinstance(held, Held)
 
 
 def test_nothing_is_created_while_the_catalogues_are_unknown() -> None:
     blind = replace(a_world(), area=AREA, unknown={Source.CATALOGUES: "no answer for 30 s"})
-    (held,) = creation.decide(blind, SETTINGS, NOW)
+    (held,) = decide(blind)
     assert (held.reason, str(held.subject)) == (Reason.SOURCE_UNKNOWN, "system:catalogues")
-    assert creation.decide(a_world(), SETTINGS, NOW) == []
+    assert decide(a_world()) == []
 
 
 # ---- in any order --------------------------------------------------------------------------------
