@@ -51,10 +51,12 @@ class Recipe:
     """One job type on a worker.
 
     `image` runs in a container, with the working directory as `/work`; a `command` runs as it is,
-    in the working directory. `inconsistent` is what operators call an input that cannot be used.
+    in the working directory. `wants` says, of the job's tile and input, what is to be fetched, or
+    raises `RunFailed` when they do not tell. `inconsistent` is what operators call an input that
+    cannot be used.
     """
 
-    wants: Callable[[Job, Mapping[str, Any]], Iterator[Want]]
+    wants: Callable[[str | None, Mapping[str, Any]], Iterator[Want]]
     exits: ExitTable = PLAIN
     image: str | None = None
     command: tuple[str, ...] = ()
@@ -84,14 +86,14 @@ def _at_path(path: str) -> Want:
     return Want(what=name, role=role, key=f"{key.removeprefix(_PRODUCTS)}/", folder=name)
 
 
-def _images(job: Job, given: Mapping[str, Any]) -> Iterator[Want]:
+def _images(given: Mapping[str, Any]) -> Iterator[Want]:
     path, name = given.get("path"), given.get("product")
     if path:
         yield _at_path(str(path))
     elif name:
         yield _image_of(str(name))
     else:
-        raise internal(L1C_WRONG, f"the input of job {job.id} names no image; hand it in again")
+        raise internal(L1C_WRONG, "the input of the job names no image; hand it in again with one")
 
 
 def _listed(given: Mapping[str, Any]) -> Iterator[Want]:
@@ -99,12 +101,12 @@ def _listed(given: Mapping[str, Any]) -> Iterator[Want]:
     yield from (_at_path(str(path)) for path in given.get("inputs", ()))
 
 
-def _for_fsc(job: Job, given: Mapping[str, Any]) -> Iterator[Want]:
-    yield from _images(job, given)
+def _for_fsc(tile: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
+    yield from _images(given)
     yield Want(
-        what=f"the auxiliary data of tile {job.tile}",
+        what=f"the auxiliary data of tile {tile}",
         role="aux",
-        key=f"csi_aux/csi_aux_{job.tile}.tar",
+        key=f"csi_aux/csi_aux_{tile}.tar",
         folder="csi_aux",
         form=Form.ARCHIVE,
     )
@@ -112,8 +114,8 @@ def _for_fsc(job: Job, given: Mapping[str, Any]) -> Iterator[Want]:
         yield Want(what="the L2A before", role="data", key=f"{str(l2a).strip('/')}/", folder="l2a")
 
 
-def _for_rlies1(job: Job, given: Mapping[str, Any]) -> Iterator[Want]:
-    yield from _images(job, given)
+def _for_rlies1(_: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
+    yield from _images(given)
     yield Want(
         what="the auxiliary data of RLIE S1",
         role="aux",
@@ -123,20 +125,20 @@ def _for_rlies1(job: Job, given: Mapping[str, Any]) -> Iterator[Want]:
     )
 
 
-def _for_sws(job: Job, given: Mapping[str, Any]) -> Iterator[Want]:
-    yield from _images(job, given)
+def _for_sws(tile: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
+    yield from _images(given)
     yield from _listed(given)
-    if job.tile:
-        key = f"ssp_aux/{given.get('ssp_aux_version', SSP_VERSION)}/{job.tile}/"
+    if tile:
+        key = f"ssp_aux/{given.get('ssp_aux_version', SSP_VERSION)}/{tile}/"
         yield Want(
-            what=f"the snow auxiliary data of tile {job.tile}",
+            what=f"the snow auxiliary data of tile {tile}",
             role="aux",
             key=key,
             folder="ssp_aux",
         )
 
 
-def _for_made_of_products(_: Job, given: Mapping[str, Any]) -> Iterator[Want]:
+def _for_made_of_products(_: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
     yield from _listed(given)
 
 

@@ -149,7 +149,7 @@ class Program:
             inconsistent=recipe.inconsistent,
             insistence=self._parts.insistence,
         )
-        came = inputs.fetch(recipe.wants(self._held.job, self._held.input))
+        came = inputs.fetch(recipe.wants(self._held.job.tile, self._held.input))
         self._say(f"inputs are here: {came} bytes")
         root = INSIDE if recipe.image else str(self._folder)
         write_parameters(self._folder, self._held, root=root)

@@ -10,7 +10,9 @@ from controller.demo.scene import Scene, Stage
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """The result of a demo. A processed job counts as done: there is no publication yet."""
+    """The result of a demo. A processed job counts as done: there is no publication yet. Products
+    are counted by the manifests in the results bucket.
+    """
 
     jobs_submitted: int
     jobs_done: int
@@ -20,6 +22,7 @@ class Report:
     servers_created: int
     servers_deleted: int
     decisions: int
+    products_in_bucket: int
     invariant_violations: int
     seconds: float
 
@@ -29,7 +32,7 @@ class Report:
 
 
 def report_of(
-    scene: Scene, totals: Mapping[str, int], *, workers_peak: int, violations: int
+    scene: Scene, totals: Mapping[str, int], *, workers_peak: int, products: int, violations: int
 ) -> Report:
     """Sum up a demo from its last moment, the store's totals and what the loops counted."""
     done = scene.jobs.get(Stage.PROCESSED, 0)
@@ -42,6 +45,7 @@ def report_of(
         servers_created=totals["servers.created"],
         servers_deleted=totals["servers.deleted"],
         decisions=totals["decisions"],
+        products_in_bucket=products,
         invariant_violations=violations,
         seconds=round(scene.elapsed.total_seconds(), 1),
     )

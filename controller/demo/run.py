@@ -40,12 +40,15 @@ class Ending:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class House:
-    """From where one sees the whole stage. `violations` counts the invariants seen broken."""
+    """From where one sees the whole stage. `violations` counts the invariants seen broken,
+    `products` what runs have delivered.
+    """
 
     store: JobStore
     reader: Reader
     clock: Clock
     violations: Callable[[], int]
+    products: Callable[[], int]
 
 
 class Watcher:
@@ -83,6 +86,7 @@ class Watcher:
             scene,
             self._house.reader.totals(),
             workers_peak=self.peak,
+            products=self._house.products(),
             violations=self._house.violations(),
         )
 

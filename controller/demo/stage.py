@@ -7,6 +7,7 @@ stands behind the addresses are the demo's own. Leaving the stage ends whatever 
 from __future__ import annotations
 
 import secrets
+import shlex
 import shutil
 import sys
 import tempfile
@@ -32,6 +33,7 @@ from controller.config_groups import (
     WebConfig,
 )
 from controller.config_values import Address, Secret
+from controller.demo import delivery
 from controller.demo.run import House, Watcher
 from controller.demo.way_in import write_way_in
 from controller.invariants import INVARIANTS
@@ -98,12 +100,14 @@ def stage(play: Play) -> Iterator[Watcher]:
         log.configure(stream=stack.enter_context((folder / "controller.log").open("w")))
         server = stack.enter_context(embedded.running(folder / "postgres", embedded.THROW_AWAY))
         outside = stack.enter_context(serve(_scenario(play), {}, folder / "nomad"))
-        config = _config(server.url, outside)
+        buckets = stack.enter_context(delivery.buckets())
+        config = _config(server.url, outside, buckets)
         shown = None
         if play.from_catalogue:
             shown = stack.enter_context(showing(play.jobs, play.seed, SystemClock()))
             creation = CreationConfig(odata=((NAME, shown.url),), tiles=shown.tiles)
             config = replace(config, creation=creation)
+            buckets.provide_images(shown.images)
         bootstrap.migrate(config)
         config = replace(config, web=WebConfig(url=stack.enter_context(_api(config))))
         ports = bootstrap.connect(config, outside.environment())
@@ -119,9 +123,12 @@ def stage(play: Play) -> Iterator[Watcher]:
             reader=ports.people.reader,
             clock=ports.clock,
             violations=partial(_violations, ports.metrics.registry),
+            products=buckets.delivered,
         )
         watcher = Watcher(house, notes)
-        watcher.submitted = shown.images if shown else _submit(ports.people.operations, play)
+        watcher.submitted = (
+            len(shown.images) if shown else _submit(ports.people.operations, play, buckets)
+        )
         yield watcher
 
 
@@ -148,7 +155,7 @@ def _scenario(play: Play) -> Scenario:
     return Scenario(seed=play.seed, cloud=cloud, join_delay=timedelta(seconds=1))
 
 
-def _config(database_url: str, outside: Served) -> Config:
+def _config(database_url: str, outside: Served, buckets: delivery.DemoBuckets) -> Config:
     cloud = outside.outside.cloud.options
     return Config(
         deployment=DEPLOYMENT,
@@ -164,8 +171,8 @@ def _config(database_url: str, outside: Served) -> Config:
         runs=RunConfig(
             token_key=Secret(secrets.token_hex(32)),
             command=sys.executable,
-            args=("-m", "worker.standin"),
-            environment=(*STANDIN_ENVIRONMENT, ("HRSI_STANDIN_SECONDS", str(RUN_SECONDS))),
+            args=("-m", "worker.cli", "run"),
+            environment=(*STANDIN_ENVIRONMENT, *science(RUN_SECONDS), *buckets.environment()),
         ),
         controller=ControllerConfig(
             health=Address("127.0.0.1", 0), stop_within=timedelta(seconds=10)
@@ -178,9 +185,16 @@ def _set_parameters(operations: Operations) -> None:
         operations.set_parameter(key, value, DEMO)
 
 
-def _submit(operations: Operations, play: Play) -> int:
-    """Hand the jobs in as `hrsi job submit` does; how many went in."""
+def science(seconds: float) -> tuple[tuple[str, str], ...]:
+    """What lets a stand-in take the place of the science software, for so long a run."""
+    command = f"{shlex.quote(sys.executable)} -m worker.standin_science"
+    return ("HRSI_SCIENCE_COMMAND", command), ("HRSI_STANDIN_SECONDS", str(seconds))
+
+
+def _submit(operations: Operations, play: Play, buckets: delivery.DemoBuckets) -> int:
+    """Hand the jobs in as `hrsi job submit` does, with their inputs; how many went in."""
     submission = parse_submission(acquisitions(play.jobs, play.seed), DEFAULT_REGISTRY)
+    buckets.provide(submission.jobs)
     return len(operations.submit(submission.jobs, DEMO).added)
 
 

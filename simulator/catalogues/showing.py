@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
+from models.catalogue import CatalogueProduct
 from models.ports import Clock
 from simulator.catalogues.listing import Listed, listing
 from simulator.catalogues.options import NAME, nearest_tiles
@@ -26,11 +27,11 @@ SPAN = (timedelta(hours=21), timedelta(hours=3))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Showing:
-    """Where the catalogue is, the tiles of its images, and how many of these there will be."""
+    """Where the catalogue is, the tiles of its images, and the images that there will be."""
 
     url: str
     tiles: tuple[str, ...]
-    images: int
+    images: tuple[CatalogueProduct, ...]
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def showing(images: int, seed: int, clock: Clock) -> Iterator[Showing]:
     chosen = chance.sample(seen, min(images, len(seen)))
     entries = [_published(entry, now + EVERY * n, chance) for n, entry in enumerate(chosen)]
     with serve_catalogue(SimulatedCatalogue(NAME, clock, entries)) as server:
-        yield Showing(url=server.url, tiles=tiles, images=len(entries))
+        yield Showing(url=server.url, tiles=tiles, images=tuple(entry.product for entry in entries))
 
 
 def _published(entry: Listed, at: datetime, chance: Random) -> Listed:

@@ -15,6 +15,11 @@ from typing import Any
 import pytest
 import requests
 
+from controller.demo.delivery import DemoBuckets, buckets
+from controller.demo.stage import science
+from models.job_types import DEFAULT_REGISTRY
+from models.submission import parse_submission
+from simulator.acquisitions import SENTINEL_2
 from tests.plugins.commands import ROOT, Run, Start
 from tests.plugins.live_nomad import BINARY
 from tests.plugins.nomad_agents import Agents, free_ports, wait_until
@@ -22,7 +27,7 @@ from tests.plugins.nomad_agents import Agents, free_ports, wait_until
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 JOBS = [
-    *({"type": "fsc_rlie", "name": f"a-{number}", "tile": "28WEU"} for number in range(4)),
+    *({"type": "fsc_rlie", "product": name} for name in SENTINEL_2[:4]),
     *({"type": "gfsc", "name": f"b-{number}", "tile": "28WEU"} for number in range(2)),
 ]
 PARAMETERS = {
@@ -52,6 +57,15 @@ class Listener:
 
 
 @pytest.fixture
+def inputs() -> Iterator[DemoBuckets]:
+    """Buckets with what the jobs want."""
+    with buckets() as made:
+        lines = (json.dumps(job).encode() for job in JOBS)
+        made.provide(parse_submission(lines, DEFAULT_REGISTRY).jobs)
+        yield made
+
+
+@pytest.fixture
 def nomad(folder: Path) -> Iterator[Agents]:
     """A server without clients: they come with the servers of the cloud."""
     assert BINARY is not None
@@ -72,7 +86,7 @@ def environment_of(cloud: Any) -> dict[str, str]:
 
 
 def test_jobs_run_on_a_live_nomad_and_every_worker_is_taken_down_by_the_protocol(
-    nomad: Agents, hrsi: Run, start_hrsi: Start, folder: Path, own_database_url: str
+    nomad: Agents, hrsi: Run, start_hrsi: Start, inputs: DemoBuckets, own_database_url: str
 ) -> None:
     machine = f"exec {sys.executable} -m tests.plugins.nomad_machine {BINARY}"
     cloud = start_hrsi(
@@ -80,6 +94,7 @@ def test_jobs_run_on_a_live_nomad_and_every_worker_is_taken_down_by_the_protocol
         *("--on-boot", f"PYTHONPATH={ROOT} {machine} {nomad.server.ports['rpc']}"),
     )
     web = f"127.0.0.1:{free_ports()['http']}"
+    told = (*science(2.0), *inputs.environment(), ("PYTHONPATH", str(ROOT)))
     settings = {
         **environment_of(cloud),
         "NOMAD_ADDR": nomad.server.url,
@@ -87,8 +102,8 @@ def test_jobs_run_on_a_live_nomad_and_every_worker_is_taken_down_by_the_protocol
         "HRSI_DEPLOYMENT": "live",
         "HRSI_RUNS_TOKEN_KEY": "0123456789abcdef0123456789abcdef",
         "HRSI_RUNS_COMMAND": sys.executable,
-        "HRSI_RUNS_ARGS": "-m,worker.standin",
-        "HRSI_RUNS_ENVIRONMENT": f"HRSI_STANDIN_SECONDS=2,PYTHONPATH={ROOT}",
+        "HRSI_RUNS_ARGS": "-m,worker.cli,run",
+        "HRSI_RUNS_ENVIRONMENT": ",".join(f"{name}={value}" for name, value in told),
         "HRSI_CONTROLLER_HEALTH": "127.0.0.1:0",
         "HRSI_WEB_ADDRESS": web,
         "HRSI_URL": f"http://{web}",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.demo.stage import STANDIN_ENVIRONMENT
+from controller.demo.delivery import buckets
+from controller.demo.stage import STANDIN_ENVIRONMENT, science
 from infra.postgres import Postgres, connect
 from models.job_types import DEFAULT_REGISTRY
 from models.ports import Asked
@@ -46,8 +47,8 @@ networks = ["farm-net"]
 [runs]
 token_key = "{key}"
 command = "{python}"
-args = ["-m", "worker.standin"]
-environment = {{ {environment}, HRSI_STANDIN_SECONDS = "1", PYTHONPATH = "{root}" }}
+args = ["-m", "worker.cli", "run"]
+environment = {{ {environment}, PYTHONPATH = "{root}" }}
 
 [controller]
 health = "127.0.0.1:0"
@@ -79,11 +80,7 @@ class Farm:
 
 @pytest.fixture
 def farm(own_database_url: str, folder: Path) -> Iterator[Farm]:
-    environment = ", ".join(f'{name} = "{value}"' for name, value in STANDIN_ENVIRONMENT)
     token_key = secrets.token_hex(32)
-    (folder / "hrsi.toml").write_text(
-        SETTINGS.format(key=token_key, python=sys.executable, environment=environment, root=ROOT)
-    )
     cloud = CloudOptions(
         boot_time=timedelta(seconds=1),
         boot_spread=0.5,
@@ -100,8 +97,17 @@ def farm(own_database_url: str, folder: Path) -> Iterator[Farm]:
         database.operations.submit(jobs, TEST)
         with (
             serving(database, token_key.encode()) as api,
+            buckets() as delivery,
             serve(scenario, {}, folder / "nomad") as outside,
         ):
+            delivery.provide(jobs)
+            told = (*STANDIN_ENVIRONMENT, *science(1.0), *delivery.environment())
+            environment = ", ".join(f'{name} = "{value}"' for name, value in told)
+            (folder / "hrsi.toml").write_text(
+                SETTINGS.format(
+                    key=token_key, python=sys.executable, environment=environment, root=ROOT
+                )
+            )
             settings = {**given, **outside.environment(), "HRSI_URL": api.url}
             yield Farm(database=database, outside=outside, settings=settings)
     finally:

@@ -76,7 +76,7 @@ def _is_here(requirement: str) -> bool:
 @pytest.mark.parametrize(
     ("loading", "groups"),
     [
-        pytest.param("import worker.cli, worker.node, worker.standin", ["base"], id="on-a-worker"),
+        pytest.param("import worker.cli, worker.node", ["base"], id="on-a-worker"),
         pytest.param(
             "from controller.bootstrap import whole; from controller.cli.places import loaded; "
             "loaded()",

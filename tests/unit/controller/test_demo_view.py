@@ -220,7 +220,7 @@ def test_workers_are_counted_by_what_they_do() -> None:
 
 def test_the_report_counts_processed_jobs_as_done() -> None:
     totals = {"servers.created": 13, "servers.deleted": 0, "decisions": 200}
-    report = report_of(SCENE, totals, workers_peak=14, violations=0).as_json()
+    report = report_of(SCENE, totals, workers_peak=14, products=9, violations=0).as_json()
     assert report == {
         "jobs_submitted": 40,
         "jobs_done": 20,
@@ -230,6 +230,7 @@ def test_the_report_counts_processed_jobs_as_done() -> None:
         "servers_created": 13,
         "servers_deleted": 0,
         "decisions": 200,
+        "products_in_bucket": 9,
         "invariant_violations": 0,
         "seconds": 102.5,
     }

@@ -26,7 +26,7 @@ DEMO = Config(
     runs=RunConfig(
         token_key=Secret("0123456789abcdef" * 4),
         command="/usr/bin/python3",
-        args=("-m", "worker.standin"),
+        args=("-m", "worker.cli", "run"),
         log_shipper=("/usr/bin/python3", "-m", "worker.ship"),
         environment=(("HRSI_NODE_ID", "${node.unique.id}"), ("HRSI_STANDIN_SECONDS", "4.0")),
     ),
