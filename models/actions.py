@@ -179,7 +179,7 @@ class RecordServer(Action):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdoptServer(Action):
     """Open the row of a worker for a server of ours that has none. `intent_id` is the create intent
-    in its metadata, None when it carries none.
+    in its metadata, None when it carries none. `outside_pool`: the metadata says that, too.
     """
 
     name: str
@@ -187,6 +187,7 @@ class AdoptServer(Action):
     server_id: str
     address: str | None
     intent_id: UUID | None
+    outside_pool: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

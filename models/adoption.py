@@ -56,4 +56,5 @@ def reopened(closed: Worker, change: AdoptWorker) -> Worker:
         address=change.address,
         booted_at=change.at,
         retirement=wish,
+        outside_pool=change.outside_pool,
     )

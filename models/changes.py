@@ -151,7 +151,8 @@ class ReserveWorker(Change):
     """Open the row of a new worker in `creating` with its create intent.
 
     Guard: no open row has this name; at most `max_workers` rows are open afterwards. With
-    `order_id` the person's order is fulfilled by it (guard: it is open) and gives `keep_until`.
+    `order_id` the person's order is fulfilled by it (guard: it is open) and gives `keep_until` and
+    `outside_pool`.
     """
 
     name: str
@@ -188,6 +189,7 @@ class AdoptWorker(Change):
     server_id: str
     address: str | None
     intent_id: UUID
+    outside_pool: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,6 +35,10 @@ FLAVOR_METADATA = "hrsi_flavor"
 DEPLOYMENT_METADATA = "hrsi_deployment"
 """Keys in the metadata of a server, which say whose it is."""
 
+POOL_METADATA = "hrsi_pool"
+NO_POOL = "none"
+"""Key and value in the metadata of a server outside the pool: its machine joins no Nomad."""
+
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """An id as we write it outside; anything else there is not of our making."""
 
@@ -53,7 +57,8 @@ class Member:
         """It will take a run soon: wished for or booting, not in error and not going."""
         failed = self.server is not None and self.server.status in {"ERROR", "DELETED"}
         coming = self.worker.state in {WorkerState.CREATING, WorkerState.BOOTING}
-        return coming and self.worker.retirement is None and not failed
+        joins = self.worker.retirement is None and not self.worker.outside_pool
+        return coming and joins and not failed
 
     @property
     def is_free(self) -> bool:

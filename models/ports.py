@@ -235,8 +235,18 @@ class Operations(Protocol):
         unless `forced` is new. One verdict per name, in order, about `worker:<name>`.
         """
 
-    def order(self, flavor: str, count: int, keep: timedelta, asked: Asked) -> tuple[Verdict, ...]:
+    def order(
+        self,
+        flavor: str,
+        count: int,
+        keep: timedelta,
+        asked: Asked,
+        *,
+        outside_pool: bool = False,
+    ) -> tuple[Verdict, ...]:
         """Order workers by hand; the pool creates them within its caps and keeps them that long.
+
+        Those `outside_pool` join no Nomad and get no job; they are deleted when that time is over.
 
         One verdict per worker ordered, about `flavor:<name>`; a flavor that is not in the registry,
         or a count below 1, gets one refusal.

@@ -214,7 +214,8 @@ class Worker:
 
     `intent_id` is the create intent; it is also in the server's metadata. `busy_at` is when a run
     on it last began or ended. A worker that a person ordered is kept until `keep_until` even when
-    it is idle. `gone_at` is when its server answered 404.
+    it is idle. `gone_at` is when its server answered 404. One that is `outside_pool` is a person's
+    own: its machine joins no Nomad, it stays booting, and goes at `keep_until`.
     """
 
     id: int
@@ -233,6 +234,7 @@ class Worker:
     delete_sent_at: datetime | None = None
     gone_at: datetime | None = None
     retirement: Retirement | None = None
+    outside_pool: bool = False
 
     @property
     def idle_since(self) -> datetime | None:
@@ -243,12 +245,15 @@ class Worker:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerOrder:
-    """A person's wish for one more worker of a flavor, kept until `keep_until` even when idle."""
+    """A person's wish for one more worker of a flavor, kept until `keep_until` even when idle, or
+    for one `outside_pool` until then.
+    """
 
     id: int
     flavor: str
     by: str
     keep_until: datetime
+    outside_pool: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

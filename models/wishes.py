@@ -51,3 +51,10 @@ def what_a_retirement_does(worker: Worker, *, forced: bool) -> str:
     if forced:
         return f"it is {worker.state}; a run on it is lost and its job runs again elsewhere"
     return f"it is {worker.state}; a run on it is finished first"
+
+
+def what_an_order_does(until: datetime, *, outside_pool: bool) -> str:
+    """What the person is told of an order for a worker."""
+    if outside_pool:
+        return f"outside the pool, deleted at {until:%Y-%m-%d %H:%M:%S} UTC"
+    return f"kept until {until:%Y-%m-%d %H:%M:%S} UTC"

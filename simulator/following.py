@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from models.errors import PortError
-from models.fleet import DEPLOYMENT_METADATA
+from models.fleet import DEPLOYMENT_METADATA, NO_POOL, POOL_METADATA
 from models.job_types import Flavor
 from models.ports import Cloud
 from models.world import Server
@@ -81,6 +81,8 @@ class Follower:
     def _starts(self, server: Server) -> bool:
         """Active for the first time, and not only on its way out of a delete while it was built."""
         if server.id in self._names or not self._ours.claims(server):
+            return False
+        if server.metadata.get(POOL_METADATA) == NO_POOL:
             return False
         if server.status != "ACTIVE" or server.task_state == "deleting":
             return False

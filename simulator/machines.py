@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from models.fleet import NO_POOL, POOL_METADATA
 from models.job_types import Flavor
 from simulator.cloud.servers import CloudServer
 from simulator.cloud.state import SimulatedCloud
@@ -74,6 +75,8 @@ def live_on(cloud: SimulatedCloud, machines: Machines) -> None:
     """Let every server of a simulated cloud have its machine, from here on."""
 
     def start(server: CloudServer) -> None:
+        if server.wanted.metadata.get(POOL_METADATA) == NO_POOL:
+            return
         machines.start(
             Boot(
                 server_id=server.id,

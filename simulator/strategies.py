@@ -206,6 +206,7 @@ def _retiring(draw: st.DrawFn, worker: Worker) -> Worker:
     changes: dict[str, Any] = {"created_at": draw(moments()), "admitted_at": draw(moments())}
     if worker.state is WorkerState.BOOTING:
         changes["admitted_at"] = None
+        changes["outside_pool"] = draw(st.sampled_from([False] * 4 + [True]))
     if worker.state is WorkerState.DELETING:
         changes["delete_sent_at"] = draw(moments())
         changes["gone_at"] = draw(st.none() | moments())

@@ -98,12 +98,15 @@ class RetireWish(Wish):
 
 
 class OrderWish(Wish):
-    """Workers to come, and how long they are kept even when they are idle."""
+    """Workers to come, and how long they are kept even when they are idle; those `outside_pool`
+    join no Nomad, get no job, and are deleted when that time is over.
+    """
 
     model_config = _example(flavor="hm.large", count=2, keep_hours=4, reason="a campaign")
     flavor: Name
     count: Annotated[int, Field(ge=1, le=1000)] = 1
     keep_hours: Annotated[float, Field(ge=0, le=30 * DAY_HOURS)] = 1.0
+    outside_pool: bool = False
 
 
 class PauseWish(Wish):

@@ -144,4 +144,6 @@ def order(desk: AtDesk, operator: Operator, wish: OrderWish) -> tuple[Verdict, .
     """Order workers by hand; the pool creates them within its caps."""
     asked = operator.asks(wish.reason, dry_run=wish.dry_run)
     keep = timedelta(hours=wish.keep_hours)
-    return desk.operations.order(wish.flavor, wish.count, keep, asked)
+    return desk.operations.order(
+        wish.flavor, wish.count, keep, asked, outside_pool=wish.outside_pool
+    )

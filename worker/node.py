@@ -22,7 +22,7 @@ from typing import Any
 import urllib3
 
 from models.errors import ConfigurationError, HrsiError, Malformed, Unavailable
-from models.fleet import DEPLOYMENT_METADATA, FLAVOR_METADATA
+from models.fleet import DEPLOYMENT_METADATA, FLAVOR_METADATA, NO_POOL, POOL_METADATA
 from models.nodes import INELIGIBLE_JOIN, SERVER_ID_META
 
 SITE_FILE = Path("/etc/hrsi/node.json")
@@ -67,7 +67,7 @@ def agent_config(
     """
     ours = metadata.get("meta") or {}
     flavor = ours.get(FLAVOR_METADATA)
-    if DEPLOYMENT_METADATA not in ours or flavor is None:
+    if DEPLOYMENT_METADATA not in ours or flavor is None or ours.get(POOL_METADATA) == NO_POOL:
         return None
     client: dict[str, Any] = {
         "enabled": True,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from controller.act.effects import Acting, Changes, Effect, subject_of
 from models.actions import (
     AdoptServer,
@@ -27,7 +25,13 @@ from models.changes import (
     ReserveWorker,
 )
 from models.errors import HrsiError, NotFound, Superseded, System
-from models.fleet import DEPLOYMENT_METADATA, FLAVOR_METADATA, INTENT_METADATA
+from models.fleet import (
+    DEPLOYMENT_METADATA,
+    FLAVOR_METADATA,
+    INTENT_METADATA,
+    NO_POOL,
+    POOL_METADATA,
+)
 from models.plan import Subject, SubjectKind
 from models.ports import ServerOrder
 from models.records import Intent, IntentKind, IntentState, RetireCause, Worker
@@ -49,7 +53,7 @@ def create_server(action: CreateServer, acting: Acting) -> Effect:
     worker = acting.commit(reserve).worker
     if worker is None:
         raise Superseded(f"worker {action.name}: the store reserved no row for it")
-    order = _order(action, intent.id, acting)
+    order = _order(action, worker, acting)
     flavor = str(Subject(SubjectKind.FLAVOR, action.flavor))
 
     def send() -> Changes:
@@ -69,8 +73,9 @@ def create_server(action: CreateServer, acting: Acting) -> Effect:
     )
 
 
-def _order(action: CreateServer, intent_id: UUID, acting: Acting) -> ServerOrder:
+def _order(action: CreateServer, worker: Worker, acting: Acting) -> ServerOrder:
     site = acting.world.site
+    pool = {POOL_METADATA: NO_POOL} if worker.outside_pool else {}
     return ServerOrder(
         name=action.name,
         flavor=action.flavor,
@@ -81,7 +86,8 @@ def _order(action: CreateServer, intent_id: UUID, acting: Acting) -> ServerOrder
         metadata={
             DEPLOYMENT_METADATA: site.deployment,
             FLAVOR_METADATA: action.flavor,
-            INTENT_METADATA: str(intent_id),
+            INTENT_METADATA: str(worker.intent_id),
+            **pool,
         },
     )
 
@@ -114,6 +120,7 @@ def adopt_server(action: AdoptServer, acting: Acting) -> None:
             server_id=action.server_id,
             address=action.address,
             intent_id=action.intent_id or acting.tools.ids.uuid(),
+            outside_pool=action.outside_pool,
         )
     )
 

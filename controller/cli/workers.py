@@ -43,9 +43,10 @@ def list_workers(
 
 def _state(worker: Worker) -> str:
     going = worker.retirement
+    state = f"{worker.state}, outside the pool" if worker.outside_pool else worker.state.value
     if going is None:
-        return worker.state.value
-    return f"{worker.state}, going: {going.cause} by {going.by} ({going.step.name.lower()})"
+        return state
+    return f"{state}, going: {going.cause} by {going.by} ({going.step.name.lower()})"
 
 
 @app.command(epilog=examples('hrsi worker drain os-worker-003 --reason "its disk fails"'))
@@ -89,6 +90,10 @@ def create(
     keep_hours: Annotated[
         float, typer.Option(min=0, max=24 * 30, help="Keep them so long even when idle.")
     ] = 1.0,
+    outside_pool: Annotated[
+        bool,
+        typer.Option("--outside-pool", help="They join no Nomad, get no job, and then go."),
+    ] = False,
     reason: Why = "",
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -99,6 +104,10 @@ def create(
         raise typer.BadParameter(f"{flavor!r} is no flavor of the pool; there are: {known}")
     with people(context) as desk:
         verdicts = desk.operations.order(
-            flavor, count, timedelta(hours=keep_hours), asked(reason, dry_run=dry_run)
+            flavor,
+            count,
+            timedelta(hours=keep_hours),
+            asked(reason, dry_run=dry_run),
+            outside_pool=outside_pool,
         )
     tell_verdicts("ordered", verdicts, as_json=as_json, dry_run=dry_run)

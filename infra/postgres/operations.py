@@ -52,9 +52,17 @@ class PostgresOperations:
             trail.note(connection, "delete" if forced else "drain", asked, trail.done(verdicts))
             return verdicts
 
-    def order(self, flavor: str, count: int, keep: timedelta, asked: Asked) -> tuple[Verdict, ...]:
+    def order(
+        self,
+        flavor: str,
+        count: int,
+        keep: timedelta,
+        asked: Asked,
+        *,
+        outside_pool: bool = False,
+    ) -> tuple[Verdict, ...]:
         """See `models.ports.Operations.order`."""
-        ordered = Ordered(flavor=flavor, count=count, keep=keep)
+        ordered = Ordered(flavor=flavor, count=count, keep=keep, outside_pool=outside_pool)
         with self._sessions.write(f"order {count} workers of {flavor}") as connection:
             wish = Wish(asked=asked, now=clock(connection))
             verdicts = wishes.order(connection, ordered, wish, self._registry)

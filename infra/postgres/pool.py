@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from infra.postgres.intents import close_kind, open_one
 from infra.postgres.jobs import close_intent
-from infra.postgres.rows import WORKER, retirement_values, worker_from
+from infra.postgres.rows import ORDER, WORKER, order_from, retirement_values, worker_from
 from models.adoption import reopened
 from models.changes import (
     AdmitWorker,
@@ -37,6 +37,7 @@ from models.records import (
     Retirement,
     RetireStep,
     Worker,
+    WorkerOrder,
     WorkerState,
 )
 from models.tables import backoffs, counters, node_identities, worker_orders, workers
@@ -66,7 +67,8 @@ def reserve_worker(connection: Connection, fence: Lease, change: ReserveWorker) 
         "created_at": change.at,
     }
     if change.order_id is not None:
-        values["keep_until"] = _fulfilled(connection, change, change.order_id)
+        order = _fulfilled(connection, change, change.order_id)
+        values |= {"keep_until": order.keep_until, "outside_pool": order.outside_pool}
     row = connection.execute(insert(workers).values(**values).returning(*WORKER)).one()
     worker = worker_from(row)
     if change.order_id is not None:
@@ -79,16 +81,16 @@ def reserve_worker(connection: Connection, fence: Lease, change: ReserveWorker) 
     return Receipt(worker=worker)
 
 
-def _fulfilled(connection: Connection, change: ReserveWorker, order_id: int) -> Any:
-    keep_until = connection.execute(
+def _fulfilled(connection: Connection, change: ReserveWorker, order_id: int) -> WorkerOrder:
+    row = connection.execute(
         update(worker_orders)
         .where(worker_orders.c.id == order_id, worker_orders.c.closed_at.is_(None))
         .values(closed_at=change.at)
-        .returning(worker_orders.c.keep_until)
-    ).scalar_one_or_none()
-    if keep_until is None:
+        .returning(*ORDER)
+    ).one_or_none()
+    if row is None:
         raise Superseded(f"order {order_id} is fulfilled, or never was")
-    return keep_until
+    return order_from(row)
 
 
 def note_server(connection: Connection, _fence: Lease, change: NoteServer) -> Receipt:
@@ -133,6 +135,7 @@ def adopt_worker(connection: Connection, _fence: Lease, change: AdoptWorker) -> 
         "server_id": change.server_id,
         "address": change.address,
         "booted_at": change.at,
+        "outside_pool": change.outside_pool,
     }
     made = connection.execute(insert(workers).values(**row).returning(*WORKER)).one()
     _count(connection, SERVERS_CREATED)
@@ -151,6 +154,7 @@ def _reopened(connection: Connection, worker: Worker) -> Receipt:
         created_at=worker.created_at,
         address=worker.address,
         booted_at=worker.booted_at,
+        outside_pool=worker.outside_pool,
         **dict.fromkeys(_OF_A_LIFE),
         **retirement_values(worker.retirement),
     )

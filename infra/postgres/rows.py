@@ -60,12 +60,12 @@ RUN = _of(
 WORKER = _of(
     tables.workers,
     "id name flavor state intent_id created_at server_id node_id address booted_at admitted_at "
-    "busy_at keep_until delete_sent_at gone_at retire_cause retire_by retire_step "
+    "busy_at keep_until delete_sent_at gone_at outside_pool retire_cause retire_by retire_step "
     "retire_started_at retire_index retire_modify_index retire_seen_at retire_forced",
 )
 
 INTENT = _of(tables.intents, "id kind subject opened_at deadline lease epoch state note")
-ORDER = _of(tables.worker_orders, "id flavor ordered_by keep_until")
+ORDER = _of(tables.worker_orders, "id flavor ordered_by keep_until outside_pool")
 IDENTITY = _of(tables.node_identities, "node_id server_id name node_class")
 BACKOFF = _of(tables.backoffs, "subject failure failures until message")
 BREAKER = _of(
@@ -146,7 +146,8 @@ def worker_from(row: Row) -> Worker:
         keep_until=row[12],
         delete_sent_at=row[13],
         gone_at=row[14],
-        retirement=None if row[15] is None else _retirement_from(row[15:]),
+        outside_pool=row[15],
+        retirement=None if row[16] is None else _retirement_from(row[16:]),
     )
 
 
@@ -166,7 +167,7 @@ def _retirement_from(row: Row) -> Retirement:
 def retirement_values(retirement: Retirement | None) -> dict[str, Any]:
     """The columns of a worker that hold its retirement."""
     if retirement is None:
-        return {**dict.fromkeys(column.name for column in WORKER[15:-1]), "retire_forced": False}
+        return {**dict.fromkeys(column.name for column in WORKER[16:-1]), "retire_forced": False}
     return {
         "retire_cause": retirement.cause,
         "retire_by": retirement.by,
@@ -196,7 +197,7 @@ def intent_from(row: Row) -> Intent:
 
 def order_from(row: Row) -> WorkerOrder:
     """An order from the columns `ORDER`."""
-    return WorkerOrder(id=row[0], flavor=row[1], by=row[2], keep_until=row[3])
+    return WorkerOrder(id=row[0], flavor=row[1], by=row[2], keep_until=row[3], outside_pool=row[4])
 
 
 def identity_from(row: Row) -> NodeIdentity:

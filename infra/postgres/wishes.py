@@ -23,7 +23,12 @@ from models.records import (
     WorkerState,
 )
 from models.tables import parameter_changes, parameters, worker_orders, workers
-from models.wishes import retired_by_person, what_a_retirement_does, why_not_retired
+from models.wishes import (
+    retired_by_person,
+    what_a_retirement_does,
+    what_an_order_does,
+    why_not_retired,
+)
 
 # A change is checked against all others: changes take turns, readers do not wait.
 _CHANGING = text("lock table parameters in share row exclusive mode")
@@ -87,6 +92,7 @@ class Ordered:
     flavor: str
     count: int
     keep: timedelta
+    outside_pool: bool = False
 
 
 def order(
@@ -102,9 +108,14 @@ def order(
         return (Verdict(subject=subject, done=False, because=because),)
     until = wish.now + ordered.keep
     if not wish.asked.dry_run:
-        row = {"flavor": ordered.flavor, "ordered_by": wish.asked.actor, "keep_until": until}
+        row = {
+            "flavor": ordered.flavor,
+            "ordered_by": wish.asked.actor,
+            "keep_until": until,
+            "outside_pool": ordered.outside_pool,
+        }
         connection.execute(insert(worker_orders), [row] * ordered.count)
-    because = f"kept until {until:%Y-%m-%d %H:%M:%S} UTC"
+    because = what_an_order_does(until, outside_pool=ordered.outside_pool)
     return (Verdict(subject=subject, done=True, because=because),) * ordered.count
 
 

@@ -213,6 +213,7 @@ workers = Table(
     _big("retire_modify_index", nullable=True),
     *_times("retire_seen_at", nullable=True),
     _flag("retire_forced", default="false"),
+    _flag("outside_pool", default="false"),
 )
 
 worker_orders = Table(
@@ -224,6 +225,7 @@ worker_orders = Table(
     *_times("keep_until"),
     *_times("closed_at", nullable=True),
     _big("worker_id", nullable=True),
+    _flag("outside_pool", default="false"),
 )
 
 node_identities = Table(

@@ -3,8 +3,9 @@
 `decide` surveys the world once (`survey`, `roster`) and asks, in this order: who is who
 (`identity`), what workers boot from (`image`), what to create (`grow`, with `capacity`, `limits`
 and `backoffs`), what failed (`stale`), whom to take back (`undo`), who is not needed (`shrink`);
-and then of each worker not chosen its own next step: `identity`, `admit`, `protocol` with its
-`barrier`, or `removal`. No worker gets two. What a breaker forbids is then held back (`breaker`).
+and then of each worker not chosen its own next step: `identity`, `admit`, `apart`, `protocol` with
+its `barrier`, or `removal`. No worker gets two. What a breaker forbids is then held back
+(`breaker`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from models.restraint import restrained
 from models.settings import BreakerSettings, PoolSettings
 from models.world import Source, World
 from reconcilers.pool.admit import booting, serving
+from reconcilers.pool.apart import apart
 from reconcilers.pool.breaker import Alarm, breakers, guarded
 from reconcilers.pool.grow import grow
 from reconcilers.pool.identity import awaited, nodes, strangers
@@ -80,6 +82,8 @@ def _next_step(survey: Survey, member: Member) -> Iterator[Decision]:
         decision = vanished(survey, member)
     elif worker.retirement is not None:
         decision = retiring(survey, member)
+    elif worker.outside_pool:
+        decision = apart(survey, member)
     elif worker.state is WorkerState.BOOTING:
         decision = booting(survey, member)
     else:

@@ -17,6 +17,8 @@ from models.fleet import (
     DEPLOYMENT_METADATA,
     FLAVOR_METADATA,
     INTENT_METADATA,
+    NO_POOL,
+    POOL_METADATA,
     UUID_TEXT,
     Member,
 )
@@ -212,6 +214,7 @@ def _ours(survey: Survey, cloud: CloudSnapshot, server: Server, names: set[str])
         server_id=server.id,
         address=server.address,
         intent_id=_intent_of(server),
+        outside_pool=server.metadata.get(POOL_METADATA) == NO_POOL,
     )
 
 

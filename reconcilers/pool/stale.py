@@ -55,6 +55,8 @@ def _cause(survey: Survey, member: Member) -> RetireCause | None:
     if is_broken(server):
         return RetireCause.SERVER_ERROR
     is_booting = worker.state is WorkerState.BOOTING
+    if worker.outside_pool:
+        return None  # it has no node, and is none the worse for it
     late = survey.is_overdue(member) if is_booting else _away_for_long(survey, server)
     return RetireCause.STALE if late else None
 

@@ -178,9 +178,18 @@ class MemoryStore:
             "retire", lambda: people.retire(self._asking(asked), names, forced=forced)
         )
 
-    def order(self, flavor: str, count: int, keep: timedelta, asked: Asked) -> tuple[Verdict, ...]:
+    def order(
+        self,
+        flavor: str,
+        count: int,
+        keep: timedelta,
+        asked: Asked,
+        *,
+        outside_pool: bool = False,
+    ) -> tuple[Verdict, ...]:
         """See `models.ports.Operations.order`."""
-        return self._write("order", lambda: people.order(self._asking(asked), flavor, count, keep))
+        wanted = people.Wanted(flavor=flavor, keep=keep, outside_pool=outside_pool)
+        return self._write("order", lambda: people.order(self._asking(asked), wanted, count))
 
     def set_parameter(
         self, key: str, value: Any, asked: Asked, *, lasts: timedelta | None = None

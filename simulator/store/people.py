@@ -23,7 +23,12 @@ from models.records import (
     RunEnd,
     WorkerOrder,
 )
-from models.wishes import retired_by_person, what_a_retirement_does, why_not_retired
+from models.wishes import (
+    retired_by_person,
+    what_a_retirement_does,
+    what_an_order_does,
+    why_not_retired,
+)
 from simulator.store import feeds
 from simulator.store.feeds import add_job
 from simulator.store.runs import close_run, through_check
@@ -162,22 +167,35 @@ def _retired(asking: Asking, name: str, *, forced: bool) -> Verdict:
     return asking.decided(subject, what_a_retirement_does(worker, forced=forced), do)
 
 
-def order(asking: Asking, flavor: str, count: int, keep: timedelta) -> tuple[Verdict, ...]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What kind of worker a person wants, and for how long."""
+
+    flavor: str
+    keep: timedelta
+    outside_pool: bool
+
+
+def order(asking: Asking, wanted: Wanted, count: int) -> tuple[Verdict, ...]:
     """See `models.ports.Operations.order`."""
-    tables, subject = asking.tables, f"flavor:{flavor}"
-    if flavor not in tables.registry.flavors:
+    tables, subject = asking.tables, f"flavor:{wanted.flavor}"
+    if wanted.flavor not in tables.registry.flavors:
         return (_no(subject, f"there are: {', '.join(tables.registry.flavors)}"),)
     if count < 1:
         return (_no(subject, f"{count} workers cannot be ordered"),)
-    until = asking.now + keep
+    until = asking.now + wanted.keep
 
     def do() -> None:
         wish = WorkerOrder(
-            id=tables.number("orders"), flavor=flavor, by=asking.asked.actor, keep_until=until
+            id=tables.number("orders"),
+            flavor=wanted.flavor,
+            by=asking.asked.actor,
+            keep_until=until,
+            outside_pool=wanted.outside_pool,
         )
         tables.orders.put(wish.id, wish)
 
-    because = f"kept until {until:%Y-%m-%d %H:%M:%S} UTC"
+    because = what_an_order_does(until, outside_pool=wanted.outside_pool)
     verdicts = tuple(asking.decided(subject, because, do) for _ in range(count))
     asking.audit("order", _done(verdicts))
     return verdicts

@@ -57,7 +57,7 @@ def reserve_worker(tables: Tables, fence: Lease, change: ReserveWorker) -> Recei
         if order is None:
             raise Superseded(f"order {change.order_id} is fulfilled, or never was")
         tables.orders.drop(order.id)
-        worker = replace(worker, keep_until=order.keep_until)
+        worker = replace(worker, keep_until=order.keep_until, outside_pool=order.outside_pool)
     tables.open_intent(change.intent, fence)
     return stored(tables, worker)
 
@@ -100,6 +100,7 @@ def adopt_worker(tables: Tables, _fence: Lease, change: AdoptWorker) -> Receipt:
         server_id=change.server_id,
         address=change.address,
         booted_at=change.at,
+        outside_pool=change.outside_pool,
     )
     return stored(tables, worker)
 

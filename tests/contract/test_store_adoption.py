@@ -136,3 +136,14 @@ def test_nodes_of_servers_that_are_proved_gone_are_shown_until_their_server_is_b
     assert closed.server_id is not None
     desk.do(replace(adoption(desk), server_id=closed.server_id))
     assert desk.view().gone_nodes == frozenset()
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["unknown-to-us", "closed-before"])
+def test_a_server_outside_the_pool_is_adopted_as_such(desk: Desk, closed: bool) -> None:
+    change = replace(adoption(desk), outside_pool=True)
+    if closed:
+        change = replace(change, server_id=desk.closed().server_id or "")
+    worker = desk.do(change).worker
+    assert worker is not None
+    assert worker.outside_pool
+    assert desk.worker(worker.id) == worker

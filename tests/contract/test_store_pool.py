@@ -136,6 +136,24 @@ def test_an_order_is_fulfilled_once_and_says_how_long_to_keep_the_worker(desk: D
     desk.refuses(reserving(desk, "os-worker-901", order_id=first.id), Superseded)
 
 
+def test_a_worker_that_was_ordered_outside_the_pool_is_so_for_good(desk: Desk) -> None:
+    (verdict,) = desk.doors.operations.order(FLAVOR, 1, HOUR, ASKED, outside_pool=True)
+    assert "outside the pool" in verdict.because
+    (order,) = desk.view().orders
+    assert order.outside_pool
+    worker = desk.do(reserving(desk, order_id=order.id)).worker
+    assert worker is not None
+    assert (worker.outside_pool, worker.keep_until) == (True, order.keep_until)
+    assert desk.worker(worker.id).outside_pool
+
+
+def test_a_trial_order_outside_the_pool_orders_nothing(desk: Desk) -> None:
+    trial = replace(ASKED, dry_run=True)
+    with desk.nothing_written():
+        (verdict,) = desk.doors.operations.order(FLAVOR, 1, HOUR, trial, outside_pool=True)
+    assert verdict.done
+
+
 def test_the_server_of_a_worker_is_noted_and_its_intent_is_done(desk: Desk) -> None:
     worker = desk.creating()
     change = NoteServer(at=desk.now(), worker_id=worker.id, server_id="s-1", address="10.0.0.1")

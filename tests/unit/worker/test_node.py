@@ -15,7 +15,13 @@ import pytest
 
 from infra.nomad.rows import FullNode
 from models.errors import ConfigurationError, Malformed, Unavailable
-from models.fleet import DEPLOYMENT_METADATA, FLAVOR_METADATA, INTENT_METADATA
+from models.fleet import (
+    DEPLOYMENT_METADATA,
+    FLAVOR_METADATA,
+    INTENT_METADATA,
+    NO_POOL,
+    POOL_METADATA,
+)
 from models.nodes import INELIGIBLE_JOIN
 from worker.node import Machine, Site, agent_config, configure, site_from, version_from
 
@@ -76,6 +82,7 @@ def test_a_node_joins_ineligible_where_nomad_has_it(
         pytest.param(None, id="no-metadata"),
         pytest.param({FLAVOR_METADATA: "hm.large"}, id="nobodys"),
         pytest.param({DEPLOYMENT_METADATA: "prod"}, id="without-a-flavor"),
+        pytest.param({**WORKER["meta"], POOL_METADATA: NO_POOL}, id="outside-the-pool"),
     ],
 )
 def test_what_is_no_worker_gets_no_client(meta: dict[str, str] | None) -> None:
