@@ -86,6 +86,7 @@ def memory_doors() -> Doors:
         operations=store,
         reader=store,
         feeds=store,
+        outbox=store,
         now=WallClock().now,
         pass_time=lambda _: None,
     )
