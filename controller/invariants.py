@@ -53,6 +53,7 @@ RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
         # What a catalogue lists only it shows.
         actions.AddJobs: frozenset({Source.CATALOGUES}),
         actions.Compose: frozenset({Source.CATALOGUES}),
+        actions.AddCampaignJobs: frozenset({Source.CATALOGUES}),
         # Whether a run is there, and whether anything of it may still run, only Nomad shows.
         actions.RegisterParent: _NOMAD,
         actions.DispatchRun: _NOMAD,

@@ -11,15 +11,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from controller.campaigning import Campaigner
 from controller.crew import Crew, Promise
 from controller.gate import Trust, judge, mark_of
 from controller.known import Knowledge
 from controller.metrics import Metrics
 from controller.sweeps import Sweeper
+from models.campaigns import CampaignLook
 from models.creation import Harvest
 from models.errors import ConfigurationError, PortError, Unavailable
 from models.job_types import Registry
@@ -140,12 +141,24 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """The three systems as the observer reads them."""
+    """The three systems as the observer reads them, and the catalogues, where there are any."""
 
     store: JobStore
     orchestrator: Orchestrator
     cloud: Cloud
     sweeper: Sweeper | None = None
+    campaigner: Campaigner | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gathered:
+    """What one read of the catalogues gave: for feeds, and for campaigns."""
+
+    harvest: Harvest
+    campaigns: tuple[CampaignLook, ...] = ()
+
+
+_UNREAD = Gathered(harvest=Harvest())
 
 
 class Observer:
@@ -204,12 +217,12 @@ class Observer:
             for source, feed in self._feeds.items()
         }
         view: Reading[StoreView] = read[Source.STORE]
+        gathered: Gathered = read[Source.CATALOGUES].snapshot or _UNREAD
         for source in sorted(wanted):
             self.known.heard(source, read[source].unknown)
         if view.snapshot is None:
             raise Unavailable(f"the store cannot be read: {view.unknown}")
         settings, problem = self.parameters.update(view.snapshot.parameters)
-        harvest: Harvest = read[Source.CATALOGUES].snapshot or Harvest()
         world = World(
             site=self._site,
             store=view.snapshot,
@@ -221,8 +234,9 @@ class Observer:
                 if source is not Source.STORE and reading.unknown
             },
             area=self._sources.sweeper.area if self._sources.sweeper else None,
-            sweeps=harvest.sweeps,
-            due=harvest.due,
+            sweeps=gathered.harvest.sweeps,
+            due=gathered.harvest.due,
+            campaigns=gathered.campaigns,
             registry=self._registry,
             busy=busy,
         )
@@ -255,14 +269,22 @@ class Observer:
     def _read_cloud(self, number: int) -> Reading[CloudSnapshot]:
         return self._usable(Source.CLOUD, number, self._sources.cloud.snapshot, self._doubt)
 
-    def _read_catalogues(self, number: int) -> Reading[Harvest]:
-        sweeper = self._sources.sweeper
-        if sweeper is None:
-            return Reading(snapshot=Harvest(sweeps=()), number=number)
-        settings = self.parameters.settings
+    def _read_catalogues(self, number: int) -> Reading[Gathered]:
+        return self._usable(Source.CATALOGUES, number, self._gather, lambda _: None)
+
+    def _gather(self) -> Gathered:
+        """The feeds, then, in the time that is left, the campaigns."""
+        sources, settings = self._sources, self.parameters.settings
         within = settings.passes.call_deadline * SWEEP_SHARE
-        sweep = partial(sweeper.sweep, settings, within)
-        return self._usable(Source.CATALOGUES, number, sweep, lambda _: None)
+        ends = self._clock.monotonic() + within.total_seconds()
+        harvest = Harvest(sweeps=())
+        if sources.sweeper is not None:
+            harvest = sources.sweeper.sweep(settings, within)
+        if sources.campaigner is None:
+            return Gathered(harvest=harvest)
+        busy = {sweep.feed.source for sweep in harvest.sweeps or () if not sweep.complete}
+        looks = sources.campaigner.look(settings.creation, ends, busy)
+        return Gathered(harvest=harvest, campaigns=looks)
 
     def _usable(
         self,

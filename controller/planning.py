@@ -78,6 +78,7 @@ def _as_seen_by(reconciler: Reconciler, world: World) -> World:
         cloud=world.cloud if Source.CLOUD in sources else None,
         sweeps=world.sweeps if Source.CATALOGUES in sources else None,
         due=world.due if Source.CATALOGUES in sources else None,
+        campaigns=world.campaigns if Source.CATALOGUES in sources else (),
         unknown={source: why for source, why in world.unknown.items() if source in sources},
     )
 

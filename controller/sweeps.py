@@ -241,8 +241,7 @@ class Sweeper:
         memory.failures = memory.failures + 1 if haul.unknown else 0
         pause = timedelta(0) if memory.behind else settings.period
         if haul.unknown:
-            doubled = settings.backoff * 2 ** min(memory.failures - 1, 20)
-            pause = max(min(doubled, settings.backoff_max), haul.retry_after or timedelta(0))
+            pause = rest_after(memory.failures, haul.retry_after, settings)
         memory.again = self._clock.monotonic() + pause.total_seconds()
 
     def _left_alone(self, feed: Feed, cursor: Cursor | None) -> Sweep:
@@ -278,6 +277,16 @@ class Sweeper:
             return tuple(found)
         known = self._store.known(met)
         return tuple(replace(sweep, known=known) for sweep in found)
+
+
+def rest_after(
+    failures: int, retry_after: timedelta | None, settings: CreationSettings
+) -> timedelta:
+    """How long a catalogue is left alone after so many failures in a row, at least as long as it
+    asked for itself.
+    """
+    doubled: timedelta = settings.backoff * 2 ** min(failures - 1, 20)
+    return max(min(doubled, settings.backoff_max), retry_after or timedelta(0))
 
 
 def _since(

@@ -13,6 +13,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from models.breakers import BreakerName
+from models.campaigns import Part
 from models.catalogue import RejectedEntry
 from models.composing import Group, Ingredient, Overridden, Touch
 from models.creation import Cursor
@@ -49,6 +50,13 @@ class Compose(Action):
     cancelled: tuple[NewJob, ...] = ()
     why: str = ""
     overridden: tuple[Overridden, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddCampaignJobs(Action):
+    """Add what the next part of a campaign found; see `AdvanceCampaign`."""
+
+    part: Part
 
 
 # ---- execution -----------------------------------------------------------------------------------
@@ -201,10 +209,7 @@ class AdmitNode(Action):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfirmAdmitted(Action):
-    """Note that the node of a booting worker is seen eligible: the worker is ready.
-
-    `address` is its server's, when the cloud is seen.
-    """
+    """Note that a booting worker's node is seen eligible; `address` is its server's, if known."""
 
     worker_id: int
     node_id: str

@@ -95,6 +95,7 @@ class KnownJob:
 
     key: str
     acquisition: Acquisition
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,6 +37,7 @@ class SubjectKind(StrEnum):
     SYSTEM = "system"
     BREAKER = "breaker"
     SOURCE = "source"
+    CAMPAIGN = "campaign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Reason(StrEnum):
     PRODUCTS_NEW = "PRODUCTS_NEW"
     CURSOR_BEHIND = "CURSOR_BEHIND"
     GROUPS_DUE = "GROUPS_DUE"
+    CAMPAIGN_GOES_ON = "CAMPAIGN_GOES_ON"
     # execution
     PARENT_MISSING = "PARENT_MISSING"
     SLOT_FREE = "SLOT_FREE"

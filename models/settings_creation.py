@@ -45,6 +45,11 @@ class CreationSettings:
     """How long after its measurement an image that is published again still gets a new job. What
     comes later, after a new baseline for instance, is left to reprocessing."""
 
+    campaign_window: timedelta = wait(7 * 86_400, 3600, 365 * 86_400)
+    """How much of its time of measurement a campaign asks a catalogue for at once. A catalogue that
+    keeps no order has to give all of it within `pages`; longer asks too much of it at once, shorter
+    asks more often."""
+
     backoff: timedelta = wait(10, 0, 3600)
     """How long a catalogue is left alone after a failure; doubles with each further one, unless it
     says itself when to come back. Shorter presses a service that is in trouble."""

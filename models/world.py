@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from models.breakers import Breaker
+from models.campaigns import CampaignLook
 from models.composing import Due
 from models.creation import Area, Sweep
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
@@ -338,3 +339,5 @@ class World:
 
     due: Due | None = None
     """Groups of products that are due, with what there is to make of them."""
+    campaigns: tuple[CampaignLook, ...] = ()
+    """The next part of each campaign whose turn it was."""

@@ -21,6 +21,7 @@ HANDLERS: Mapping[type[Action], Handler] = MappingProxyType(
     {
         actions.AddJobs: creation.add_jobs,
         actions.Compose: creation.compose,
+        actions.AddCampaignJobs: creation.add_campaign_jobs,
         actions.RegisterParent: runs.register_parent,
         actions.DispatchRun: runs.dispatch_run,
         actions.ResendDispatch: runs.resend_dispatch,

@@ -5,7 +5,8 @@ added in one transaction.
 from __future__ import annotations
 
 from controller.act.effects import Acting
-from models.actions import AddJobs, Compose
+from models.actions import AddCampaignJobs, AddJobs, Compose
+from models.campaigns import AdvanceCampaign
 from models.composing import ComposeJobs
 from models.creation import CreateJobs
 
@@ -43,6 +44,11 @@ def compose(action: Compose, acting: Acting) -> None:
             overridden=action.overridden,
         )
     )
+
+
+def add_campaign_jobs(action: AddCampaignJobs, acting: Acting) -> None:
+    """Add the jobs of a part of a campaign and note how far it has come: all or nothing."""
+    acting.commit(AdvanceCampaign(at=acting.at, part=action.part, flavors=_flavors(acting)))
 
 
 def _flavors(acting: Acting) -> dict[str, str]:

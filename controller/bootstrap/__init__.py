@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from controller.bootstrap.access import site
+    from controller.bootstrap.catalogues import area, catalogue
     from controller.bootstrap.checkup import patients
     from controller.bootstrap.store import People, desk, migrate, people
     from controller.bootstrap.whole import Ports, connect, controller, observer, reconcilers
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "People",
     "Ports",
+    "area",
+    "catalogue",
     "connect",
     "controller",
     "desk",
@@ -31,6 +34,7 @@ __all__ = [
 
 _PARTS = {
     "access": ("site",),
+    "catalogues": ("area", "catalogue"),
     "checkup": ("patients",),
     "store": ("People", "desk", "migrate", "people"),
     "whole": ("Ports", "connect", "controller", "observer", "reconcilers"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from datetime import timedelta
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from controller.config import Config
 from controller.config_groups import CreationConfig
@@ -15,6 +15,7 @@ from controller.observe import SWEEP_SHARE, Parameters
 from controller.sweeps import INPUTS, Subscriptions
 from infra.catalogues import CatalogueAccess, ODataCatalogue, RestoCatalogue
 from models.areas import area_of_tiles, read_area
+from models.catalogue import Catalogue
 from models.creation import Area, Feed
 from models.errors import ConfigurationError, System
 from models.ports import Clock
@@ -31,25 +32,13 @@ def subscriptions(
     if not wanted.odata and not wanted.resto:
         return None
 
-    def call_deadline() -> timedelta:
-        return parameters.settings.passes.call_deadline * SWEEP_SHARE
-
-    def access(name: str, address: str) -> CatalogueAccess:
-        return CatalogueAccess(
-            name=name,
-            address=address,
-            call_deadline=call_deadline,
-            on_request=partial(metrics.http_request, System.CATALOGUE),
-            now=clock.now,
-        )
-
-    catalogues: dict[str, ODataCatalogue | RestoCatalogue] = {}
-    for name, address in _distinct(wanted):
-        kind: Callable[[CatalogueAccess], ODataCatalogue | RestoCatalogue] = (
-            ODataCatalogue if (name, address) in wanted.odata else RestoCatalogue
-        )
-        catalogues[name] = kind(access(name, address))
-        opening.callback(catalogues[name].close)
+    catalogues = _opened(
+        wanted,
+        opening,
+        call_deadline=lambda: parameters.settings.passes.call_deadline * SWEEP_SHARE,
+        on_request=partial(metrics.http_request, System.CATALOGUE),
+        now=clock.now,
+    )
     return Subscriptions(
         catalogues=catalogues,
         feeds=tuple(
@@ -59,6 +48,27 @@ def subscriptions(
         ),
         area=area(wanted),
     )
+
+
+@contextmanager
+def catalogue(config: Config, name: str) -> Iterator[Catalogue]:
+    """One catalogue of the settings, for the length of a block."""
+    with ExitStack() as opening:
+        yield _opened(config.creation, opening)[name]
+
+
+def _opened(
+    wanted: CreationConfig, opening: ExitStack, **how: Any
+) -> dict[str, ODataCatalogue | RestoCatalogue]:
+    """The catalogues of the settings by name; `how` is that of `CatalogueAccess`."""
+    catalogues: dict[str, ODataCatalogue | RestoCatalogue] = {}
+    for name, address in _distinct(wanted):
+        kind: Callable[[CatalogueAccess], ODataCatalogue | RestoCatalogue] = (
+            ODataCatalogue if (name, address) in wanted.odata else RestoCatalogue
+        )
+        catalogues[name] = kind(CatalogueAccess(name=name, address=address, **how))
+        opening.callback(catalogues[name].close)
+    return catalogues
 
 
 def area(wanted: CreationConfig) -> Area:

@@ -14,6 +14,7 @@ from controller.reconcilers import RECONCILERS
 from infra import postgres
 from infra.postgres import embedded
 from models.access import Tokens
+from models.campaigning import Campaigns
 from models.feeds import Feeds
 from models.ports import (
     Operations,
@@ -30,6 +31,7 @@ class People:
     reader: Reader
     tokens: Tokens
     feeds: Feeds
+    campaigns: Campaigns
 
 
 @contextmanager
@@ -47,6 +49,7 @@ def people_of(database: postgres.Postgres) -> People:
         reader=database.reader,
         tokens=database.tokens,
         feeds=database.feeds,
+        campaigns=database.campaigns,
     )
 
 

@@ -20,6 +20,7 @@ from controller.act.hands import Hands
 from controller.bootstrap.access import nomad_access, openstack_environment, site
 from controller.bootstrap.catalogues import subscriptions
 from controller.bootstrap.store import People, open_database, people_of, token_key
+from controller.campaigning import Campaigner
 from controller.clock import RandomIds, StoreClock, SystemClock
 from controller.config import Config, require_for_controller
 from controller.crew import Threads
@@ -123,15 +124,22 @@ def connect(
 
 def observer(config: Config, ports: Ports) -> Observer:
     """The eyes of a controller; for `hrsi plan`, which has no hands, they are all there is."""
-    sweeper = None
+    sweeper = campaigner = None
     if ports.subscriptions is not None:
         sweeper = Sweeper(ports.subscriptions, ports.people.feeds, ports.clock, ports.metrics)
+        campaigner = Campaigner(
+            ports.subscriptions.catalogues,
+            ports.people.campaigns,
+            ports.people.feeds,
+            ports.clock,
+        )
     return Observer(
         Sources(
             store=ports.store,
             orchestrator=ports.orchestrator,
             cloud=ports.cloud,
             sweeper=sweeper,
+            campaigner=campaigner,
         ),
         site=site(config),
         registry=DEFAULT_REGISTRY,

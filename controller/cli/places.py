@@ -97,6 +97,9 @@ PLACES: Mapping[str, Place] = {
     "job": _group("jobs", "Jobs: submit, list, show, cancel, relaunch."),
     "worker": _group("workers", "Workers: list, drain, delete, create."),
     "source": _group("source", "See how far the catalogues were read, and read them again."),
+    "campaign": _group(
+        "campaign", "Campaigns: process again what was measured in a window of time."
+    ),
     "param": _group("param", "Live parameters: list, show, set, history, rollback, preview."),
     "web": _command("web", "Serve the HTTP API until SIGTERM, Ctrl-C or the end of its terminal."),
     "token": _group("web", "Tokens for the HTTP API: create, list, revoke.", app="tokens"),

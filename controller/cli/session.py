@@ -6,7 +6,7 @@ import getpass
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -59,6 +59,17 @@ def required(reason: str) -> str:
     if not reason.strip():
         raise ConfigurationError("--reason is empty; say why, whoever comes next will ask")
     return reason
+
+
+def moment(option: str, text: str) -> datetime:
+    """A time that somebody gave; UTC when it says no zone. Raises `ConfigurationError`."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{option}: {text!r} is no time; write it like 2026-01-05 or 2026-01-05T12:00"
+        ) from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def lasting(text: str | None) -> timedelta | None:

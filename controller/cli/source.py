@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from controller.cli.session import (
     Why,
     asked,
     examples,
+    moment,
     people,
     settings,
 )
@@ -93,9 +93,9 @@ def rewind(
 
     What has its job gets no second one.
     """
-    moved, moment = _feed(feed), _moment(to)
+    moved, back = _feed(feed), moment("--to", to)
     with people(context) as desk:
-        verdict = desk.feeds.rewind(moved, moment, asked(reason, dry_run=dry_run))
+        verdict = desk.feeds.rewind(moved, back, asked(reason, dry_run=dry_run))
     tell_verdicts("rewound", (verdict,), as_json=as_json, dry_run=dry_run)
 
 
@@ -123,13 +123,3 @@ def _feed(text: str) -> Feed:
         return Feed.named(text)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-
-
-def _moment(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"--to: {text!r} is no time; write it like 2026-01-05 or 2026-01-05T12:00"
-        ) from error
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from controller.act.effects import Tools
 from controller.act.executor import Executor, Lane
 from controller.act.hands import Hands
+from controller.campaigning import Campaigner
 from controller.clock import StoreClock
 from controller.crew import Inline
 from controller.loop import Shell, loop_of
@@ -82,6 +83,7 @@ class SimulatedProcess:
                 orchestrator=nomad,
                 cloud=cloud,
                 sweeper=_sweeper(systems, metrics),
+                campaigner=_campaigner(systems),
             ),
             site=site(systems.scenario),
             registry=DEFAULT_REGISTRY,
@@ -111,6 +113,14 @@ def _sweeper(systems: Systems, metrics: Metrics) -> Sweeper | None:
         catalogues={port.name: port}, feeds=feeds, area=area_of_tiles(options.tiles)
     )
     return Sweeper(subscriptions, systems.store, systems.timeline, metrics)
+
+
+def _campaigner(systems: Systems) -> Campaigner | None:
+    port = systems.catalogue_port()
+    if port is None:
+        return None
+    store = systems.store
+    return Campaigner({port.name: port}, store, store, systems.timeline)
 
 
 def site(scenario: Scenario) -> Site:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from infra.postgres.campaigns import PostgresCampaigns
 from infra.postgres.feeds import PostgresFeeds
 from infra.postgres.hints import PostgresHints
 from infra.postgres.operations import PostgresOperations
@@ -36,6 +37,7 @@ class Postgres:
         self.reader = PostgresReader(sessions)
         self.feeds = PostgresFeeds(sessions)
         self.outbox = PostgresOutbox(sessions)
+        self.campaigns = PostgresCampaigns(sessions)
         self.tokens = PostgresTokens(sessions)
         self._hints: list[PostgresHints] = []
 

@@ -35,10 +35,10 @@ from models.tables import catalogue_cursors as cursors
 from models.tables import rejects
 
 _KNOWN_JOBS = text("""
-select type, key, tile, sensing_at
+select type, key, acquisitions.tile, wanted.sensing_at, jobs.status = 'cancelled'
 from (select distinct type, sensing_at from jsonb_to_recordset(:wanted)
       as given (type text, sensing_at timestamptz)) as wanted
-join acquisitions using (type, sensing_at)
+join acquisitions using (type, sensing_at) join jobs using (type, key)
 order by type collate "C", key collate "C"
 """)
 
@@ -67,7 +67,7 @@ def create_jobs(connection: Connection, fence: Lease, change: CreateJobs) -> Rec
     """See `models.changes.CreateJobs`."""
     _move(connection, change.cursor, change.expected)
     created = _add_all(connection, change, fence.name)
-    _keep(connection, change.rejected, change.at)
+    keep(connection, change.rejected, change.at)
     composing.keep(connection, change.ingredients)
     composing.open_groups(connection, change.groups, change.touched, change.at)
     return Receipt(created=created)
@@ -120,7 +120,8 @@ def _begin(connection: Connection, cursor: Cursor) -> None:
     )
 
 
-def _keep(connection: Connection, entries: Iterable[RejectedEntry], at: datetime) -> None:
+def keep(connection: Connection, entries: Iterable[RejectedEntry], at: datetime) -> None:
+    """Write down entries that nobody understood; one that is known is counted once more."""
     rows = [{**_identity(each), "why": each.why, "content": _plain(each.text)} for each in entries]
     if rows:
         connection.execute(_REJECT, {"rows": Jsonb(rows), "at": at})
@@ -191,8 +192,9 @@ class PostgresFeeds:
                 KnownJob(
                     key=key,
                     acquisition=Acquisition(job_type=kind, sensing_at=sensing_at, tile=tile),
+                    cancelled=cancelled,
                 )
-                for kind, key, tile, sensing_at in jobs
+                for kind, key, tile, sensing_at, cancelled in jobs
             ),
             rejected=tuple((row[0], row[1], row[2]) for row in kept),
             ingredients=parts,

@@ -9,9 +9,20 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, text
 
-from infra.postgres import breakers, feeds, intents, ledger, outbox, pool, retirement, runs
+from infra.postgres import (
+    breakers,
+    campaigns,
+    feeds,
+    intents,
+    ledger,
+    outbox,
+    pool,
+    retirement,
+    runs,
+)
 from infra.postgres.sessions import Sessions
 from infra.postgres.view import Viewer
+from models import campaigns as campaign_changes
 from models import changes, creation, publication
 from models.changes import Change
 from models.composing import ComposeJobs
@@ -65,6 +76,7 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         publication.NoteRefusal: outbox.note_refusal,
         publication.ParkMessage: outbox.park_message,
         ComposeJobs: feeds.compose_jobs,
+        campaign_changes.AdvanceCampaign: campaigns.advance_campaign,
     }
 )
 """Which function carries out which change; tests compare it with all the changes there are."""

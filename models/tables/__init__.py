@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from models.tables.campaigns import campaign_jobs, campaigns
 from models.tables.columns import big as _big
 from models.tables.columns import count as _count
 from models.tables.columns import flag as _flag
@@ -44,6 +45,8 @@ __all__ = [
     "audit",
     "backoffs",
     "breakers",
+    "campaign_jobs",
+    "campaigns",
     "catalogue_cursors",
     "counters",
     "current_decisions",

@@ -29,6 +29,7 @@ from models.settings_composition import CompositionSettings
 from models.settings_creation import CreationSettings
 from models.wording import counted
 from models.world import Source, World
+from reconcilers.creation.campaigns import go_on
 from reconcilers.creation.groups import Kept, kept_of, of_due
 from reconcilers.creation.rules import RULES, TOO_EARLY, Rule
 
@@ -52,7 +53,7 @@ def decide(
         if sweep.products or sweep.rejected or not sweep.unknown:
             kept = kept_of(sweep, world.area, composition)
             found += _of_look(sweep, _judged(sweep, world.area, settings), kept, settings)
-    return found
+    return [*found, *go_on(world.campaigns)]
 
 
 def _blind(world: World) -> list[Decision]:

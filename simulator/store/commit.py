@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from models import campaigns as campaign_changes
 from models import changes, creation, publication
 from models.changes import Change
 from models.composing import ComposeJobs
 from models.errors import Superseded
 from models.ports import Receipt
 from models.records import Lease
-from simulator.store import breakers, feeds, intents, outbox, pool, retirement, runs
+from simulator.store import breakers, campaigns, feeds, intents, outbox, pool, retirement, runs
 from simulator.store.tables import Tables
 
 Handler: TypeAlias = Callable[[Tables, Lease, Any], Receipt]
@@ -63,6 +64,7 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         publication.NoteRefusal: outbox.note_refusal,
         publication.ParkMessage: outbox.park_message,
         ComposeJobs: feeds.compose_jobs,
+        campaign_changes.AdvanceCampaign: campaigns.advance_campaign,
     }
 )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from models.catalogue import RejectedEntry
 from models.composing import ComposeJobs
 from models.creation import (
     Acquisition,
@@ -66,7 +68,7 @@ def create_jobs(tables: Tables, fence: Lease, change: CreateJobs) -> Receipt:
         raise Superseded(f"the cursor of {feed} is at {change.expected} no more: nothing was added")
     tables.cursors.put(feed, change.cursor)
     created = _add_all(tables, change, Note(at=change.at, actor=fence.name))
-    _keep(tables, change)
+    keep(tables, change.rejected, change.at)
     composing.keep(tables, change.ingredients)
     composing.open_groups(tables, change.groups, change.touched, change.at)
     return Receipt(created=created)
@@ -83,34 +85,37 @@ def compose_jobs(tables: Tables, fence: Lease, change: ComposeJobs) -> Receipt:
 
 def _add_all(tables: Tables, change: CreateJobs | ComposeJobs, note: Note) -> int:
     """Add what was found; how many of its jobs were not there."""
-    ready = [new for new in change.jobs if _add(tables, new, note, Status.INITIALIZED)]
+    ready = [new for new in change.jobs if add_one(tables, new, note) is not None]
     refused = replace(note, message=change.why or None)
     for new in change.cancelled:
-        _add(tables, new, refused, Status.CANCELLED)
+        add_one(tables, new, refused, Status.CANCELLED)
     return len(ready)
 
 
-def _add(tables: Tables, new: NewJob, note: Note, status: Status) -> bool:
-    """Add a job that is not there, ready unless it begins cancelled; whether it was added."""
+def add_one(
+    tables: Tables, new: NewJob, note: Note, status: Status = Status.INITIALIZED
+) -> Job | None:
+    """Add a job that is not there, ready unless it begins cancelled; None: it is there."""
     if tables.jobs_by_key.one((new.type, new.key)) is not None:
-        return False
+        return None
     job = add_job(tables, new, _uuid(new), note, status)
     if status is Status.INITIALIZED:
         for following in (Status.CONFIGURED, Status.READY):
             job = tables.move(job, following, note)
-    return True
+    return job
 
 
-def _keep(tables: Tables, change: CreateJobs) -> None:
-    for entry in {identity_of(each): each for each in change.rejected}.values():
+def keep(tables: Tables, entries: Iterable[RejectedEntry], at: datetime) -> None:
+    """Write down entries that nobody understood; one that is known is counted once more."""
+    for entry in {identity_of(each): each for each in entries}.values():
         key = identity_of(entry)
         former = tables.rejects.get(key)
         tables.rejects.put(
             key,
             Reject(
                 entry=entry,
-                first_at=former.first_at if former else change.at,
-                last_at=change.at,
+                first_at=former.first_at if former else at,
+                last_at=at,
                 count=former.count + 1 if former else 1,
             ),
         )
@@ -130,12 +135,17 @@ def known(tables: Tables, met: Met) -> Known:
     """See `models.feeds.Feeds.known`."""
     moments = {(each.job_type, each.sensing_at) for each in met.acquisitions}
     entries = {identity_of(each) for each in met.rejected}
-    jobs = tables.jobs_by_acquisition.of(*sorted(moments))
+    jobs = [_as_known(tables, each) for each in tables.jobs_by_acquisition.of(*sorted(moments))]
     return Known(
         jobs=tuple(sorted(jobs, key=lambda known: (known.acquisition.job_type, known.key))),
         rejected=tuple(sorted(entry for entry in entries if entry in tables.rejects)),
         ingredients=composing.known(tables, met.ingredients),
     )
+
+
+def _as_known(tables: Tables, known: KnownJob) -> KnownJob:
+    job = tables.jobs_by_key.one((known.acquisition.job_type, known.key))
+    return replace(known, cancelled=job is not None and job.status is Status.CANCELLED)
 
 
 def rejects(tables: Tables, source: str | None, limit: int) -> tuple[Reject, ...]:

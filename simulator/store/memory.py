@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from models.breakers import Breaker
+from models.campaigns import Campaign, CampaignOrder, CampaignState
 from models.changes import Change
 from models.composing import Group, Material, Needs
 from models.creation import Cursor, Feed, Known, Met, Reject
@@ -50,6 +51,7 @@ from models.world import StoreView
 from simulator.faults import Crash, Fault, Faults
 from simulator.store import (
     breakers,
+    campaigns,
     commit,
     composing,
     feeds,
@@ -302,6 +304,37 @@ class MemoryStore:
     def parked(self, limit: int = 100) -> tuple[Parked, ...]:
         """See `models.publication.Outbox.parked`."""
         return self._read("parked", lambda: outbox.parked(self.tables, limit))
+
+    # ---- Campaigns -------------------------------------------------------------------------------
+
+    def begin_campaign(self, order: CampaignOrder, asked: Asked) -> Campaign:
+        """See `models.campaigns.Campaigns.begin_campaign`."""
+        return self._write("begin_campaign", lambda: campaigns.begin(self._asking(asked), order))
+
+    def campaigns(self, *, ended: bool = False) -> tuple[Campaign, ...]:
+        """See `models.campaigns.Campaigns.campaigns`."""
+        return self._read("campaigns", lambda: campaigns.campaigns(self.tables, ended=ended))
+
+    def campaign(self, campaign_id: int) -> Campaign:
+        """See `models.campaigns.Campaigns.campaign`."""
+        return self._read("campaign", lambda: campaigns.campaign(self.tables, campaign_id))
+
+    def jobs_of_campaign(self, campaign_id: int) -> Mapping[Status, int]:
+        """See `models.campaigns.Campaigns.jobs_of_campaign`."""
+        return self._read("jobs_of_campaign", lambda: campaigns.jobs(self.tables, campaign_id))
+
+    def waiting_jobs_of_campaign(self, campaign_id: int, limit: int) -> tuple[int, ...]:
+        """See `models.campaigns.Campaigns.waiting_jobs_of_campaign`."""
+        return self._read(
+            "waiting_jobs_of_campaign",
+            lambda: campaigns.waiting_jobs(self.tables, campaign_id, limit),
+        )
+
+    def turn_campaign(self, campaign_id: int, to: CampaignState, asked: Asked) -> Verdict:
+        """See `models.campaigns.Campaigns.turn_campaign`."""
+        return self._write(
+            "turn_campaign", lambda: campaigns.turn(self._asking(asked), campaign_id, to)
+        )
 
     # ---- one call --------------------------------------------------------------------------------
 

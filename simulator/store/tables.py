@@ -16,6 +16,7 @@ from uuid import UUID
 
 from models import lifecycle
 from models.breakers import Breaker, removal_begun
+from models.campaigns import Campaign
 from models.composing import Group, Ingredient
 from models.creation import Cursor, Feed, KnownJob, Reject
 from models.errors import FailureClass, Superseded
@@ -144,6 +145,8 @@ class Tables:
         self.cursors: Rows[Feed, Cursor] = Rows(self.journal)
         self.rejects: Rows[tuple[str, str, str], Reject] = Rows(self.journal)
         self._groups()
+        self.campaigns: Rows[int, Campaign] = Rows(self.journal)
+        self.campaign_jobs: Rows[tuple[int, int], int] = Rows(self.journal)
         self.audit: Rows[int, AuditLine] = Rows(self.journal)
         self.ledger: Rows[int, LedgerRow] = Rows(self.journal)
         self.totals: Rows[str, int] = Rows(self.journal)

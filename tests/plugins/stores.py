@@ -21,6 +21,7 @@ from sqlalchemy import text
 
 from infra.postgres import Postgres, connect
 from models import lifecycle
+from models.campaigning import Campaigns
 from models.changes import (
     AdmitWorker,
     BeginRetirement,
@@ -93,6 +94,7 @@ class Doors:
     reader: Reader
     feeds: Feeds
     outbox: Outbox
+    campaigns: Campaigns
     now: Callable[[], datetime]
     pass_time: Callable[[timedelta], None]
 
@@ -201,6 +203,7 @@ class Desk:
             ],
             "parked": self.doors.outbox.parked(),
             "groups": self.doors.feeds.due(NOW + 1000 * HOUR, 1000),
+            "campaigns": self.doors.campaigns.campaigns(ended=True),
             "totals": reader.totals(),
             "audit": self.audit(),
             "breakers": reader.breakers(closed=True),
@@ -432,6 +435,7 @@ def memory_doors() -> Doors:
         reader=store,
         feeds=store,
         outbox=store,
+        campaigns=store,
         now=tick,
         pass_time=lambda step: (clock.advance(step), None)[1],
     )
@@ -462,6 +466,7 @@ def postgres_doors(database: Postgres) -> Doors:
         reader=database.reader,
         feeds=database.feeds,
         outbox=database.outbox,
+        campaigns=database.campaigns,
         now=lambda: datetime.now(UTC),
         pass_time=lambda step: time.sleep(step.total_seconds()),
     )

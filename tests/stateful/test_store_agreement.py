@@ -87,6 +87,7 @@ def memory_doors() -> Doors:
         reader=store,
         feeds=store,
         outbox=store,
+        campaigns=store,
         now=WallClock().now,
         pass_time=lambda _: None,
     )

@@ -1,0 +1,399 @@
+"""`hrsi campaign`: process again, or late, what was measured in a window of time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from controller import bootstrap
+from controller.bootstrap import People
+from controller.campaigning import foretold
+from controller.cli.jobs import require_done, tell_verdicts
+from controller.cli.output import EXIT_FAILED, print_json, print_table, say
+from controller.cli.session import (
+    AsJson,
+    DryRun,
+    Why,
+    asked,
+    examples,
+    moment,
+    people,
+    settings,
+)
+from controller.config import Config
+from models.areas import area_of_tiles
+from models.campaigning import subject_of
+from models.campaigns import (
+    OPEN,
+    PRODUCT_OF,
+    WAITING,
+    Campaign,
+    CampaignOrder,
+    CampaignState,
+    Tally,
+)
+from models.causes import who_leads
+from models.errors import ConfigurationError
+from models.parameter_text import standings
+from models.ports import Asked, Verdict
+from models.settings import settings_kept
+from models.settings_creation import CreationSettings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Campaigns: process again what was measured in a window of time.",
+)
+
+Id = Annotated[int, typer.Argument(metavar="ID", help="As `hrsi campaign list` shows it.")]
+LOOK_EVERY = 0.5
+"""Seconds between two looks at how far it is."""
+
+CANCELLED_AT_ONCE = 1_000
+"""Jobs in one transaction."""
+
+
+@app.command(
+    epilog=examples(
+        "hrsi campaign create --type fsc_rlie --from 2024-01-01 --to 2024-02-01 "
+        "--tiles 32TLR,32TMS --dry-run",
+        "hrsi campaign create --type rlies1 --from 2024-01-01 --to 2024-02-01 --again "
+        '--reason "software 1.8"',
+    )
+)
+def create(
+    context: typer.Context,
+    job_type: Annotated[
+        str, typer.Option("--type", metavar="T", help=f"One of: {', '.join(PRODUCT_OF)}.")
+    ],
+    since: Annotated[
+        str, typer.Option("--from", metavar="WHEN", help="Measured from this day or time on.")
+    ],
+    until: Annotated[str, typer.Option("--to", metavar="WHEN", help="Measured before that.")],
+    tiles: Annotated[
+        str | None,
+        typer.Option(help="Only these, such as 32TLR,32TMS; else the area of the settings."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="A catalogue of the settings; else the first.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also images whose job is there already.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Do not wait until all of its jobs are created.")
+    ] = False,
+    reason: Why = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create jobs of reprocessing for all that was measured in a window, through the catalogue.
+
+    The controller creates them part by part; whatever is interrupted goes on where it was. Together
+    such jobs take no more than `pool.reprocessing_share` of the pool. A dry run reads the catalogue
+    and counts.
+    """
+    config = settings(context)
+    order = CampaignOrder(
+        job_type=_type(job_type),
+        source=_source(config, source),
+        since=moment("--from", since),
+        until=_past("--to", until),
+        tiles=_tiles(config, tiles),
+        again=again,
+    )
+    if order.since >= order.until:
+        raise ConfigurationError("--from is not before --to: there is nothing in between")
+    with people(context) as desk:
+        if dry_run:
+            ended = _counted(config, desk, order)
+        else:
+            ended = desk.campaigns.begin_campaign(order, asked(reason))
+            if not as_json:
+                say(f"{subject_of(ended.id)}: begun")
+            ended = ended if detach else _watched(desk, ended)
+    if as_json:
+        print_json(ended)
+    else:
+        say(_story(ended, dry_run=dry_run))
+    if ended.state is CampaignState.CANCELLED:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command(
+    "list",
+    epilog=examples("hrsi campaign list", "hrsi campaign list --all", "hrsi campaign list --json"),
+)
+def listed(
+    context: typer.Context,
+    ended: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List campaigns and how far each has come."""
+    with people(context) as desk:
+        found = desk.campaigns.campaigns(ended=ended)
+    if as_json:
+        print_json(found)
+        return
+    columns = ("id", "state", "type", "measured", "tiles", "met", "created", "existing", "by")
+    rows = [
+        (
+            each.id,
+            each.state,
+            each.order.job_type,
+            _window(each),
+            len(each.order.tiles),
+            f"{each.share:.0%}",
+            each.tally.created,
+            each.tally.existing,
+            each.asked_by,
+        )
+        for each in found
+    ]
+    print_table("Campaigns", columns, rows)
+
+
+@app.command(epilog=examples("hrsi campaign show 3", "hrsi campaign show 3 --json"))
+def show(context: typer.Context, campaign_id: Id, as_json: AsJson = False) -> None:
+    """Show one campaign: how far it has come, what it met, and where its jobs stand."""
+    with people(context) as desk:
+        campaign = desk.campaigns.campaign(campaign_id)
+        jobs = desk.campaigns.jobs_of_campaign(campaign_id)
+        reasons = desk.reader.ledger([subject_of(campaign_id)], 5)
+    if as_json:
+        print_json({"campaign": campaign, "jobs": jobs, "reasons": reasons})
+        return
+    order, why = campaign.order, f": {campaign.reason}" if campaign.reason else ""
+    say(f"campaign {campaign.id}, {campaign.state}, begun by {campaign.asked_by}{why}")
+    say(f"{order.job_type} from {order.source}, measured {_window(campaign)}")
+    say(f"tiles: {', '.join(order.tiles)}")
+    say(_story(campaign, dry_run=False))
+    say("jobs: " + (", ".join(f"{n} {s}" for s, n in jobs.items()) or "none yet"))
+    rows = [(row.last_at, row.reason, row.because) for row in reasons]
+    print_table("Newest reasons", ("at", "reason", "because"), rows)
+
+
+@app.command(epilog=examples('hrsi campaign pause 3 --reason "the catalogue is slow"'))
+def pause(
+    context: typer.Context,
+    campaign_id: Id,
+    reason: Why = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create no further jobs of a campaign until it is resumed. The jobs that are there go on.
+
+    `hrsi param set pool.reprocessing_share=0` holds those back that no run has begun for.
+    """
+    _turn(context, campaign_id, CampaignState.PAUSED, asked(reason, dry_run=dry_run), as_json)
+
+
+@app.command(epilog=examples("hrsi campaign resume 3"))
+def resume(
+    context: typer.Context,
+    campaign_id: Id,
+    reason: Why = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a campaign that was paused, from where it was."""
+    _turn(context, campaign_id, CampaignState.RUNNING, asked(reason, dry_run=dry_run), as_json)
+
+
+@app.command(
+    epilog=examples(
+        'hrsi campaign cancel 3 --reason "wrong tiles"', "hrsi campaign cancel 3 --keep-jobs"
+    )
+)
+def cancel(
+    context: typer.Context,
+    campaign_id: Id,
+    keep_jobs: Annotated[
+        bool, typer.Option("--keep-jobs", help="Only create no further ones.")
+    ] = False,
+    reason: Why = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a campaign, and cancel its jobs that no run has begun for; those that run go on.
+
+    What was interrupted is gone on with by saying it again.
+    """
+    asking = asked(reason, dry_run=dry_run)
+    with people(context) as desk:
+        campaign = desk.campaigns.campaign(campaign_id)
+        subject = subject_of(campaign_id)
+        verdict = Verdict(subject=subject, done=True, because=f"it is {campaign.state} already")
+        if campaign.state in OPEN:
+            verdict = desk.campaigns.turn_campaign(campaign_id, CampaignState.CANCELLED, asking)
+        count = 0 if keep_jobs else _cancel_jobs(desk, campaign_id, asking)
+    would = "would be " if dry_run else ""
+    if as_json:
+        print_json({"verdict": verdict, "jobs_cancelled": count})
+    else:
+        say(f"{subject}: {would}cancelled: {verdict.because}")
+        say(f"{count} of its jobs {would or 'were '}cancelled")
+    require_done((verdict,))
+
+
+def _cancel_jobs(desk: People, campaign_id: int, asking: Asked) -> int:
+    """Cancel what no run has begun for; how many jobs that were."""
+    if asking.dry_run:
+        found = desk.campaigns.jobs_of_campaign(campaign_id)
+        return sum(found.get(status, 0) for status in WAITING)
+    count = 0
+    while ids := desk.campaigns.waiting_jobs_of_campaign(campaign_id, CANCELLED_AT_ONCE):
+        done = sum(verdict.done for verdict in desk.operations.cancel(ids, asking))
+        if not done:
+            break
+        count += done
+    return count
+
+
+def _turn(
+    context: typer.Context, campaign_id: int, to: CampaignState, asking: Asked, as_json: bool
+) -> None:
+    with people(context) as desk:
+        verdict = desk.campaigns.turn_campaign(campaign_id, to, asking)
+    done = "paused" if to is CampaignState.PAUSED else "resumed"
+    tell_verdicts(done, (verdict,), as_json=as_json, dry_run=asking.dry_run)
+
+
+# ---- what was asked for --------------------------------------------------------------------------
+
+
+def _type(name: str) -> str:
+    if name not in PRODUCT_OF:
+        raise ConfigurationError(
+            f"--type: there are no campaigns of {name!r}; there are of: {', '.join(PRODUCT_OF)}"
+        )
+    return name
+
+
+def _source(config: Config, name: str | None) -> str:
+    known = [each for each, _ in (*config.creation.odata, *config.creation.resto)]
+    if not known:
+        raise ConfigurationError("no catalogue is set; set creation.odata or creation.resto")
+    if name is not None and name not in known:
+        raise ConfigurationError(
+            f"--source: the settings name no catalogue {name!r}; they name: {', '.join(known)}"
+        )
+    return name or known[0]
+
+
+def _past(option: str, text: str) -> datetime:
+    at = moment(option, text)
+    if at > datetime.now(UTC):
+        raise ConfigurationError(
+            f"{option}: {text} is yet to come; what is measured from now on gets its jobs anyway"
+        )
+    return at
+
+
+def _tiles(config: Config, text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return bootstrap.area(config.creation).tiles
+    try:
+        return area_of_tiles([each.strip() for each in text.split(",") if each.strip()]).tiles
+    except ValueError as error:
+        raise ConfigurationError(f"--tiles: {error}") from error
+
+
+# ---- how far it is -------------------------------------------------------------------------------
+
+
+def _counted(config: Config, desk: People, order: CampaignOrder) -> Campaign:
+    """What a campaign would come to. Nothing is written."""
+    campaign = Campaign(
+        id=0,
+        order=order,
+        state=CampaignState.RUNNING,
+        reached=order.since,
+        tally=Tally(),
+        asked_by=asked().actor,
+        reason="",
+        created_at=datetime.now(UTC),
+    )
+    with bootstrap.catalogue(config, order.source) as catalogue, _bar("counting") as advance:
+        for part in foretold(campaign, catalogue, desk.feeds, _creation(desk)):
+            campaign = part
+            advance(campaign)
+    return campaign
+
+
+def _creation(desk: People) -> CreationSettings:
+    """The live parameters of creation."""
+    found = standings(desk.reader.parameters(), datetime.now(UTC))
+    return settings_kept({each.parameter.key: each.value for each in found}).creation
+
+
+def _watched(desk: People, campaign: Campaign) -> Campaign:
+    """Wait until a campaign has created its jobs, is paused or cancelled; or nobody works on it."""
+    leader = next((each for each in desk.reader.leases() if each.name == "creation"), None)
+    if leader is None or leader.expires_at <= datetime.now(UTC):
+        told = who_leads(
+            desk.reader.leases(), desk.reader.heartbeats(), "creation", datetime.now(UTC)
+        )
+        say(f"{told}: it begins once a controller does")
+        return campaign
+    with _bar("creating") as advance:
+        for look in _looks(desk, campaign.id):
+            campaign = look
+            advance(campaign)
+    return campaign
+
+
+def _looks(desk: People, campaign_id: int) -> Iterable[Campaign]:
+    while True:
+        campaign = desk.campaigns.campaign(campaign_id)
+        yield campaign
+        if campaign.state is not CampaignState.RUNNING:
+            return
+        time.sleep(LOOK_EVERY)
+
+
+@contextmanager
+def _bar(doing: str) -> Iterator[Callable[[Campaign], None]]:
+    """A progress bar where somebody looks: what shows a campaign in it."""
+    screen = Console(stderr=True)
+    with Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+    ) as progress:
+        task = progress.add_task(doing, total=1.0, state="")
+
+        def advance(campaign: Campaign) -> None:
+            progress.update(task, completed=campaign.share, state=_brief(campaign.tally))
+
+        yield advance
+
+
+def _brief(tally: Tally) -> str:
+    return f"{tally.created} created, {tally.existing} there already"
+
+
+def _window(campaign: Campaign) -> str:
+    order = campaign.order
+    return f"{order.since:%Y-%m-%d %H:%M} to {order.until:%Y-%m-%d %H:%M}"
+
+
+def _story(campaign: Campaign, *, dry_run: bool) -> str:
+    tally = campaign.tally
+    verb = "would be created" if dry_run else "created"
+    return (
+        f"{campaign.share:.0%} met: {tally.listed} products listed, {tally.created} jobs {verb}, "
+        f"{tally.existing} there already, {tally.left_out} left out (other tiles, older "
+        f"versions), {tally.rejected} not understood"
+    )

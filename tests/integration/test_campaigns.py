@@ -1,0 +1,136 @@
+"""Campaigns from the command line over a catalogue to jobs, and what people do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from models.lifecycle import Status
+from models.ports import JobFilter
+from models.product_names import ProductType
+from models.records import Priority
+from simulator.catalogues.listing import listing
+from simulator.catalogues.state import SimulatedCatalogue
+from simulator.catalogues.web import serve_catalogue
+from tests.integration.test_creation import Now
+from tests.plugins.catalogues import TILES
+from tests.plugins.installation import Installation
+
+pytestmark = pytest.mark.integration
+
+SINCE = datetime(2024, 3, 1, tzinfo=UTC)
+SPAN = timedelta(days=12)
+LISTED = listing(TILES, SINCE, SINCE + SPAN)
+OPTICAL = {e.product.name for e in LISTED if e.product.type is ProductType.L1C}
+WINDOW = ("--from", "2024-03-01", "--to", "2024-03-13")
+CREATE = ("campaign", "create", "--type", "fsc_rlie", *WINDOW)
+EVERYTHING = JobFilter(limit=1000)
+
+
+@pytest.fixture
+def place(installation: Installation) -> Iterator[Installation]:
+    """An installation whose catalogue holds twelve days that no feed looks at any more."""
+    with serve_catalogue(SimulatedCatalogue("creodias", Now(), LISTED)) as server:
+        installation.environment.update(
+            HRSI_CREATION_ODATA=f"creodias={server.url}", HRSI_CREATION_TILES=",".join(TILES)
+        )
+        yield installation
+
+
+def passes(place: Installation, campaign: int) -> Any:
+    """Controllers that live for one pass each, until the campaign has ended; how it stands."""
+    for _ in range(20):
+        place.one_pass("creation")
+        found = place.type("campaign", "show", str(campaign), "--json").json["campaign"]
+        if found["state"] != "running":
+            return found
+    raise AssertionError(f"campaign {campaign} does not end")
+
+
+def test_a_campaign_adds_what_its_dry_run_has_counted(place: Installation) -> None:
+    told = place.type(*CREATE, "--dry-run", "--json")
+    assert told.json["tally"]["created"] == len(OPTICAL), told.refused
+    assert place.database.reader.jobs(EVERYTHING) == ()
+    begun = place.type(*CREATE, "--reason", "software 1.8")
+    assert "campaign:1: begun" in begun.out
+    assert "it begins once a controller does" in begun.out
+    ended = passes(place, 1)
+    assert (ended["state"], ended["tally"]) == ("done", told.json["tally"])
+    jobs = place.database.reader.jobs(EVERYTHING)
+    assert {job.key for job in jobs} == OPTICAL
+    assert len(jobs) == len(OPTICAL)
+    assert {job.priority for job in jobs} == {Priority.REPROCESSING}
+    shown = place.type("campaign", "show", "1").out
+    assert "software 1.8" in shown
+    assert "CAMPAIGN_GOES_ON" in shown
+    assert "100%" in place.type("campaign", "list", "--all").out
+    (line,) = place.type("audit", "--json").json
+    assert (line["action"], line["subjects"]) == ("begin_campaign", ["campaign:1"])
+
+
+def test_jobs_that_are_there_are_told_and_made_again_only_when_asked_for(
+    place: Installation,
+) -> None:
+    place.type(*CREATE, "--detach")
+    passes(place, 1)
+    again = place.type(*CREATE, "--dry-run").out
+    assert f"0 jobs would be created, {len(OPTICAL)} there already" in again
+    place.type(*CREATE, "--detach", "--again", "--tiles", TILES[0])
+    assert passes(place, 2)["state"] == "done"
+    keys = [job.key for job in place.database.reader.jobs(EVERYTHING)]
+    mine = {name for name in OPTICAL if f"_T{TILES[0]}_" in name}
+    assert {key for key in keys if "@" in key} == {f"{name}@2" for name in mine}
+    assert len(keys) == len(OPTICAL) + len(mine)
+
+
+def test_a_person_pauses_resumes_and_cancels_a_campaign(place: Installation) -> None:
+    place.type("param", "set", "creation.campaign_window=4d", "--reason", "a test")
+    place.type(*CREATE, "--detach")
+    place.one_pass("creation")
+    assert place.type("campaign", "pause", "1").status == 0
+    before = place.database.reader.jobs(EVERYTHING)
+    assert 0 < len(before) < len(OPTICAL)
+    place.one_pass("creation")
+    assert place.database.reader.jobs(EVERYTHING) == before
+    assert place.type("campaign", "pause", "1").status == 1
+    assert "resumed" in place.type("campaign", "resume", "1").out
+    tried = place.type("campaign", "cancel", "1", "--dry-run").out
+    assert f"{len(before)} of its jobs would be cancelled" in tried
+    ended = place.type("campaign", "cancel", "1", "--reason", "wrong tiles")
+    assert f"{len(before)} of its jobs were cancelled" in ended.out
+    place.one_pass("creation")
+    jobs = place.database.reader.jobs(EVERYTHING)
+    assert {job.status for job in jobs} == {Status.CANCELLED}
+    assert len(jobs) == len(before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(("--type", "gfsc", *WINDOW), "no campaigns of 'gfsc'", id="type"),
+        pytest.param(
+            ("--type", "fsc_rlie", "--from", "2024-02-01", "--to", "2024-02-01"),
+            "nothing in between",
+            id="no-window",
+        ),
+        pytest.param(
+            ("--type", "fsc_rlie", "--from", "2024-02-01", "--to", "2099-01-01"),
+            "yet to come",
+            id="future",
+        ),
+        pytest.param(("--type", "fsc_rlie", *WINDOW, "--tiles", "XX"), "'XX'", id="tile"),
+        pytest.param(
+            ("--type", "fsc_rlie", *WINDOW, "--source", "esa"), "they name: creodias", id="source"
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    place: Installation, arguments: tuple[str, ...], says: str
+) -> None:
+    refused = place.type("campaign", "create", *arguments)
+    assert refused.status != 0
+    assert says in refused.refused
+    assert place.type("campaign", "list", "--all", "--json").json == []
