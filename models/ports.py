@@ -84,9 +84,16 @@ class Ids(Protocol):
 # ---- the store -----------------------------------------------------------------------------------
 
 
+ENDS_SHOWN = timedelta(days=2)
+"""For how long a run that ended can be seen in a view: twice what `execution.wind_down` may be."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ViewLimits:
-    """How much of the store a pass wants to see. `removed_since` None: no removals."""
+    """How much of the store a pass wants to see. `removed_since` None: no removals.
+
+    Runs that ended more than `ENDS_SHOWN` ago may be missing, whatever `ended_since` is.
+    """
 
     ready_per_flavor: int
     ended_since: datetime

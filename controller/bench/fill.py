@@ -18,6 +18,7 @@ from controller.bench.frozen import Seat
 from controller.bench.scenery import WAITING_TYPES, Errand, Post, identity
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import Status
+from models.ports import ENDS_SHOWN
 
 Row: TypeAlias = tuple[Any, ...]
 Tell: TypeAlias = Callable[[str], None]
@@ -49,7 +50,7 @@ _JOBS = (
 _CHANGES = "job_id seq at before after actor attempt"
 _RUNS = (
     "id job_id attempt claim created_at sent_at nomad_job_id allocation_id node_id node_name "
-    "server_id address claimed_at ended_at ended_as"
+    "server_id address claimed_at ended_at ended_as is_recent"
 )
 _WORKERS = (
     "name flavor state intent_id created_at server_id node_id address booted_at admitted_at busy_at"
@@ -108,7 +109,9 @@ class Filler:
         _copy(connection, "status_changes", _CHANGES, past)
 
     def history(self, jobs: int) -> None:
-        """So many jobs that are done, over the last ninety days."""
+        """So many jobs that are done, over ninety days that ended two days ago, as `prune` leaves
+        them.
+        """
         with psycopg.connect(self._url) as connection:
             _without_triggers(connection)
             for first in range(0, jobs, _CHUNK):
@@ -152,7 +155,7 @@ class Filler:
 
     def _chunk(self, connection: psycopg.Connection[Any], ids: range, jobs: int) -> None:
         step = timedelta(days=90) / jobs
-        began = {i: self._now - timedelta(days=91) + step * (i % jobs) for i in ids}
+        began = {i: self._now - ENDS_SHOWN - timedelta(days=91) + step * (i % jobs) for i in ids}
         _copy(
             connection,
             "jobs",
@@ -183,7 +186,7 @@ class Filler:
         return (
             *(errand.run_id, errand.job_id, 1, 1, began, began, seat.child_id),
             *(seat.allocation_id, seat.node_id, seat.name, seat.server_id, seat.address),
-            *(began, None, None),
+            *(began, None, None, True),
         )
 
     def _worker(self, post: Post, seat: Seat) -> Row:
@@ -200,7 +203,7 @@ def _past_run(job_id: int, began: datetime) -> Row:
     return (
         *(identity(f"run {job_id}"), job_id, 1, 1, began, began, f"child-{job_id}"),
         *(f"allocation-{job_id}", f"node-{job_id}", name, f"server-{job_id}", "10.77.0.1"),
-        *(began, ended, "processed"),
+        *(began, ended, "processed", False),
     )
 
 

@@ -60,6 +60,10 @@ MOST_VCPUS = 100_000
 ROOM_TO_GROW = 20
 """How many workers more than there are the caps of the busy half allow."""
 
+BY_ITSELF = {**embedded.THROW_AWAY, "autovacuum": "off"}
+"""A server that does nothing unasked: `Filler.settle` is told when to. A vacuum that came by itself
+at one size and not at the other would be counted as the cost of size."""
+
 _DAY = 86_400
 _BENCH = Wish(actor="bench", reason="bench")
 
@@ -280,7 +284,7 @@ def ground(size: Size, tell: Tell) -> Iterator[Farm]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hrsi-bench-")))
         log.configure(stream=stack.enter_context((folder / "log").open("w")))
-        server = stack.enter_context(embedded.running(folder / "postgres", embedded.THROW_AWAY))
+        server = stack.enter_context(embedded.running(folder / "postgres", BY_ITSELF))
         tell(f"making {size.workers} workers")
         outside = stack.enter_context(_outside(size))
         config = _config(server.url, outside.served)

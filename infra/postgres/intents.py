@@ -71,7 +71,7 @@ def ask_stop(connection: Connection, fence: Lease, change: AskStop) -> Receipt:
     if is_current is not change.stuck:
         raise Superseded(f"run {run_id} is {'' if is_current else 'not '}current")
     if run is not None and change.stuck:
-        run = write_run(connection, run.id, stop_reason=change.why, stop_asked_at=change.at)
+        run = write_run(connection, run, stop_reason=change.why, stop_asked_at=change.at)
     open_one(connection, fence, change.intent)
     return Receipt(run=run if change.stuck else None)
 

@@ -3,6 +3,8 @@
 Rows are locked in one order everywhere (lease, job, run, worker, intent), so that no two
 transactions wait for each other. A status is written by `move` alone (many at once by
 `infra.postgres.people`); the trigger beside the table appends the history.
+
+What is locked and open is found among the open rows, whose indexes stay small whatever is over.
 """
 
 from __future__ import annotations
@@ -12,15 +14,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, TextClause, select, update
 
-from infra.postgres.rows import JOB, RUN, job_from, run_from
+from infra.postgres.rows import JOB, RUN, Row, job_from, run_from
+from infra.postgres.statements import statement
 from models import lifecycle
 from models.errors import Superseded
-from models.lifecycle import Status
+from models.lifecycle import FINAL, Status
 from models.plan import Next
 from models.records import IntentState, Job, Run, RunEnd, WorkerState
 from models.tables import intents, jobs, runs, workers
+
+# As the index of open jobs says it, which finds one by its id and which no list goes through: no
+# list says it in these words.
+_OPEN_JOB = statement("(jobs.status in ($FINAL)) is false")
+_OPEN_RUN = statement("runs.ended_at is null")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,9 +64,8 @@ class Rest:
 
 def locked_job(connection: Connection, job_id: int) -> Job:
     """The job, locked until the transaction ends. Raises `Superseded` when there is none."""
-    row = connection.execute(
-        select(*JOB).where(jobs.c.id == job_id).with_for_update()
-    ).one_or_none()
+    query = select(*JOB).where(jobs.c.id == job_id).with_for_update()
+    row = _most_likely(connection, query, _OPEN_JOB)
     if row is None:
         raise Superseded(f"job {job_id} does not exist; nothing was written")
     return job_from(row)
@@ -66,17 +73,15 @@ def locked_job(connection: Connection, job_id: int) -> Job:
 
 def current_run(connection: Connection, job: Job) -> Run | None:
     """The open run of a locked job's newest attempt."""
-    row = connection.execute(
-        select(*RUN).where(
-            runs.c.job_id == job.id, runs.c.attempt == job.attempt, runs.c.ended_at.is_(None)
-        )
-    ).one_or_none()
+    query = select(*RUN).where(runs.c.job_id == job.id, runs.c.attempt == job.attempt, _OPEN_RUN)
+    row = connection.execute(query).one_or_none()
     return None if row is None else run_from(row)
 
 
 def job_of_run(connection: Connection, run_id: UUID) -> int | None:
     """The id of the job that a run is an attempt at; neither is locked."""
-    return connection.execute(select(runs.c.job_id).where(runs.c.id == run_id)).scalar_one_or_none()
+    row = _most_likely(connection, select(runs.c.job_id).where(runs.c.id == run_id), _OPEN_RUN)
+    return None if row is None else row[0]
 
 
 def known_run(connection: Connection, run_id: UUID) -> tuple[Job, Run]:
@@ -90,15 +95,28 @@ def known_run(connection: Connection, run_id: UUID) -> tuple[Job, Run]:
 def run_of_job(connection: Connection, job_id: int, run_id: UUID) -> tuple[Job, Run]:
     """A job, locked, and then a run that is known to be one of its attempts."""
     job = locked_job(connection, job_id)
-    return job, run_from(connection.execute(select(*RUN).where(runs.c.id == run_id)).one())
+    run = current_run(connection, job)
+    if run is None or run.id != run_id:
+        run = run_from(connection.execute(select(*RUN).where(runs.c.id == run_id)).one())
+    return job, run
 
 
-def input_of(connection: Connection, job_id: int) -> dict[str, Any]:
-    """What a job is to work on."""
-    found: dict[str, Any] = connection.execute(
-        select(jobs.c.input).where(jobs.c.id == job_id)
-    ).scalar_one()
+def input_of(connection: Connection, job: Job) -> dict[str, Any]:
+    """What a locked job is to work on."""
+    query = select(jobs.c.input).where(jobs.c.id == job.id, *_among(job))
+    found: dict[str, Any] = connection.execute(query).scalar_one()
     return found
+
+
+def _most_likely(connection: Connection, query: Select[Any], is_open: TextClause) -> Row | None:
+    """The one row of a query. It is looked for among the open ones before it is among all."""
+    row = connection.execute(query.where(is_open)).one_or_none()
+    return connection.execute(query).one_or_none() if row is None else row
+
+
+def _among(job: Job) -> tuple[TextClause, ...]:
+    """Where to look for the row of a locked job."""
+    return () if job.status in FINAL else (_OPEN_JOB,)
 
 
 # ---- writing -------------------------------------------------------------------------------------
@@ -110,25 +128,19 @@ def move(connection: Connection, job: Job, after: Status, note: Note, **fields: 
     Raises `IllegalTransition` when the status table forbids it.
     """
     lifecycle.check(job.status, after, of=f"job {job.id}")
-    return write(connection, job.id, status=after, seq=job.seq + 1, **note.columns, **fields)
+    return write(connection, job, status=after, seq=job.seq + 1, **note.columns, **fields)
 
 
-def write(connection: Connection, job_id: int, **values: Any) -> Job:
+def write(connection: Connection, job: Job, **values: Any) -> Job:
     """Change columns of one locked job, and only these."""
-    return job_from(
-        connection.execute(
-            update(jobs).where(jobs.c.id == job_id).values(**values).returning(*JOB)
-        ).one()
-    )
+    this = update(jobs).where(jobs.c.id == job.id).where(*_among(job))
+    return job_from(connection.execute(this.values(**values).returning(*JOB)).one())
 
 
-def write_run(connection: Connection, run_id: UUID, **values: Any) -> Run:
-    """Change columns of one run, and only these; its job is locked."""
-    return run_from(
-        connection.execute(
-            update(runs).where(runs.c.id == run_id).values(**values).returning(*RUN)
-        ).one()
-    )
+def write_run(connection: Connection, run: Run, **values: Any) -> Run:
+    """Change columns of one open run, and only these; its job is locked."""
+    this = update(runs).where(runs.c.job_id == run.job_id, runs.c.id == run.id, _OPEN_RUN)
+    return run_from(connection.execute(this.values(**values).returning(*RUN)).one())
 
 
 def failure_counted(job: Job, end: RunEnd, status: Status) -> dict[str, int]:
@@ -146,12 +158,12 @@ def go_on(connection: Connection, job: Job, rest: Rest, note: Note) -> Job:
         checked = move(connection, job, Status.ERROR_CHECKED, note)
         return move(connection, checked, job.resume_status, note, not_before=rest.until)
     quarantined = rest.then is Next.QUARANTINE
-    return write(connection, job.id, not_before=rest.until, quarantined=quarantined)
+    return write(connection, job, not_before=rest.until, quarantined=quarantined)
 
 
 def close_run(connection: Connection, run: Run, at: datetime, **values: Any) -> Run:
     """End a run, refute its dispatch if that is still open, and free its worker."""
-    ended = write_run(connection, run.id, ended_at=at, **values)
+    ended = write_run(connection, run, ended_at=at, **values)
     touch_worker(connection, run.server_id, at)
     close_intent(connection, run.id, IntentState.REFUTED, at=at)
     return ended

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from infra.postgres.statements import statement
 from models.plan import Decision, Held
+from models.ports import ENDS_SHOWN
 from models.records import HOLDS_FOR, Heartbeat
 
 DECISIONS = "decisions"
@@ -84,6 +85,10 @@ with old as (delete from decisions where last_at < :before returning 1),
 select (select count(*) from old) + (select count(*) from current) + (select count(*) from closed)
 """)
 
+_PUT_ASIDE = text("""
+update runs set is_recent = false where is_recent and ended_at < now() - cast(:kept as interval)
+""")
+
 _TURN_MONTHS = text("select turn_months()")
 
 
@@ -149,7 +154,10 @@ def beat(connection: Connection, heartbeat: Heartbeat) -> None:
 
 
 def prune(connection: Connection, before: datetime) -> int:
-    """See `models.ports.JobStore.prune`. Also makes the partitions of the months to come."""
+    """See `models.ports.JobStore.prune`. Also makes the partitions of the months to come, and takes
+    the runs that no view shows any more out of the index of those that ended lately.
+    """
     gone = int(connection.execute(_FORGET, {"before": before}).scalar_one())
+    connection.execute(_PUT_ASIDE, {"kept": ENDS_SHOWN})
     connection.execute(_TURN_MONTHS)
     return gone

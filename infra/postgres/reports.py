@@ -66,7 +66,7 @@ class PostgresReports:
                 number=run.claim,
                 attempt=run.attempt,
                 job=job,
-                input=input_of(connection, job.id),
+                input=input_of(connection, job),
             )
 
     def report(self, run_id: UUID, claim: int, status: Status, message: str = "") -> None:
@@ -97,7 +97,7 @@ def _claimed(connection: Connection, job: Job, run: Run, placement: Placement) -
     job = move(connection, job, Status.STARTED, _note(now))
     run = write_run(
         connection,
-        run.id,
+        run,
         claim=run.claim + 1,
         claimed_at=now,
         allocation_id=placement.allocation_id,

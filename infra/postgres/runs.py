@@ -56,13 +56,13 @@ def queue_run(connection: Connection, fence: Lease, change: QueueRun) -> Receipt
     if row is None:
         raise Superseded(f"run {change.intent.id} exists already; nothing was written")
     open_one(connection, fence, change.intent)
-    return Receipt(job=job, run=run_from(row), input=input_of(connection, job.id))
+    return Receipt(job=job, run=run_from(row), input=input_of(connection, job))
 
 
 def resend_run(connection: Connection, fence: Lease, change: ResendRun) -> Receipt:
     """See `models.changes.ResendRun`."""
     job, run = _unclaimed(connection, change.run_id)
-    run = write_run(connection, run.id, sent_at=change.at)
+    run = write_run(connection, run, sent_at=change.at)
     connection.execute(
         update(intents)
         .where(intents.c.id == run.id)
@@ -74,7 +74,7 @@ def resend_run(connection: Connection, fence: Lease, change: ResendRun) -> Recei
             epoch=fence.epoch,
         )
     )
-    return Receipt(job=job, run=run, input=input_of(connection, job.id))
+    return Receipt(job=job, run=run, input=input_of(connection, job))
 
 
 def confirm_run(connection: Connection, _fence: Lease, change: ConfirmRun) -> Receipt:
@@ -82,7 +82,7 @@ def confirm_run(connection: Connection, _fence: Lease, change: ConfirmRun) -> Re
     job, run = known_run(connection, change.run_id)
     if run.ended_at is not None:
         raise Superseded(f"run {run.id} has ended as {run.end}")
-    run = write_run(connection, run.id, nomad_job_id=change.nomad_job_id)
+    run = write_run(connection, run, nomad_job_id=change.nomad_job_id)
     close_intent(connection, run.id, IntentState.DONE, at=change.at)
     return Receipt(job=job, run=run)
 
@@ -92,7 +92,7 @@ def abandon_run(connection: Connection, fence: Lease, change: AbandonRun) -> Rec
     job, run = _unclaimed(connection, change.run_id)
     note = Note(at=change.at, actor=fence.name, message=change.message)
     job = move(connection, job, Status.READY, note)
-    run = write_run(connection, run.id, ended_at=change.at, ended_as=RunEnd.NOT_DISPATCHED)
+    run = write_run(connection, run, ended_at=change.at, ended_as=RunEnd.NOT_DISPATCHED)
     close_intent(connection, run.id, IntentState.REFUTED, at=change.at, note=change.message)
     return Receipt(job=job, run=run)
 

@@ -84,7 +84,9 @@ select $JOB from jobs where status in ($ERRORS) and not quarantined
 order by coalesce(not_before, status_at), id limit :most
 """)
 
-_ENDED = statement("select $RUN from runs where ended_at >= :since order by ended_at, id")
+_ENDED = statement("""
+select $RUN from runs where ended_at >= :since and is_recent order by ended_at, id
+""")
 _WORKERS = statement("select $WORKER from workers where state <> 'closed' order by id")
 _ORDERS = statement("select $ORDER from worker_orders where closed_at is null order by id")
 _INTENTS = statement("select $INTENT from intents where state = 'open' order by opened_at, id")

@@ -154,6 +154,7 @@ runs = Table(
     Column("exit_code", Integer),
     *_texts("stop_reason", nullable=True),
     *_times("stop_asked_at", nullable=True),
+    _flag("is_recent", default="true"),
 )
 
 manifests = Table(

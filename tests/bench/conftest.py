@@ -33,13 +33,13 @@ not joined again, and Nomad's are not even decoded, which is how a pass over a l
 less than a fetch, which decodes everything each time. A list that has changed is made anew.
 
 An index over a hundred times as many rows is one level deeper, and what descends it touches one
-page more. Query 8 of a view, which finds the runs that ended within the last minutes by the time of
-their end, is nothing but such a descent: 2 pages, then 3. No partial index can follow the clock,
-and partitions by month would keep it flat, but could not keep that an attempt has one run and a job
-one open run: that is worth a page. A status write descends the indexes of the keys of its job and
-its run, four and two times (to find, to lock, to write, to check the reference of the history), and
-adds the new version of the row to those of the unique id, the key and the tile; indexes that grow
-only with what is under way stay as they are.
+page more. Every query of a view, and every look-up of an open job or run by a write, goes by
+indexes that hold open rows alone, or, for runs, those that ended within two days: they grow with
+what is under way, not with the past. What a status write cannot avoid is to add the new version of
+the job's row to the indexes of its four keys (id, unique id, type and key, tile) and a row to that
+of the history, five pages more at a million jobs. A dispatch also adds a run to two indexes and has
+its job looked up for the reference. The finished jobs of the measure are older than two days, as
+pruning leaves them.
 
 """
 

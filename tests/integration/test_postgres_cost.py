@@ -18,7 +18,7 @@ from infra.postgres.listing import query_of
 from models.lifecycle import Status
 from models.ports import JobFilter, JobSort, Placement, RunResult
 from models.records import Priority
-from simulator.examples import some_new_jobs
+from simulator.examples import NOW, some_new_jobs
 from tests.plugins.sessions import Scissors
 from tests.plugins.stores import ASKED, STEPS, Desk, postgres_doors
 
@@ -39,7 +39,7 @@ with fresh as (
     from generate_series({first}, {last}) n returning id),
 run as (
   insert into runs (id, job_id, attempt, claim, created_at, ended_at, ended_as)
-    select gen_random_uuid(), id, 1, 1, now() - interval '2 days', now() - interval '1 day',
+    select gen_random_uuid(), id, 1, 1, now() - interval '4 days', now() - interval '3 days',
            'processed' from fresh),
 past as (
   insert into status_changes (job_id, seq, at, before, after, actor, attempt)
@@ -78,10 +78,11 @@ def desk(own_database: Postgres) -> Desk:
 
 
 def finish(database: Postgres, first: int, last: int) -> None:
-    """Add finished jobs, and let the planner know."""
+    """Add finished jobs, let them be put aside as in time they are, and let the planner know."""
     statements = FINISHED.format(first=first, last=last, rows=ROWS_OF_HISTORY)
     with database.sessions.engine.begin() as connection:
         connection.exec_driver_sql(statements)
+    database.store.prune(NOW)
     with database.sessions.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.exec_driver_sql("vacuum analyze")
@@ -139,6 +140,31 @@ def test_a_status_write_costs_the_same_after_twenty_times_the_history(
 ) -> None:
     few, many = few_and_many(own_database, desk)
     assert many <= SAME * few
+
+
+SCANNED = text("""
+select c.relname from pg_class c join pg_index i on i.indexrelid = c.oid
+where i.indrelid in ('jobs'::regclass, 'runs'::regclass) and pg_stat_get_xact_numscans(c.oid) > 0
+""")
+
+
+def test_a_report_finds_its_run_and_its_job_among_the_open_ones(
+    own_database: Postgres, desk: Desk
+) -> None:
+    run = desk.claimed()
+    finish(own_database, 1, MANY)
+    with own_database.sessions.write("begin to count at nothing") as connection:
+        connection.execute(text("select pg_stat_force_next_flush()"))
+    scanned: set[str] = set()
+
+    class Last(Scissors):
+        def _committing(self, connection: Connection) -> None:
+            scanned.update(connection.execute(SCANNED).scalars())
+
+    with Last(own_database).watching():
+        own_database.reports.report(run.id, 1, Status.PRE_PROCESSING)
+    assert scanned
+    assert scanned <= {"jobs_open", "runs_open", "runs_one_open"}
 
 
 def test_the_measure_sees_a_guard_that_reads_the_history(
@@ -206,6 +232,40 @@ def test_a_page_of_a_list_costs_the_same_after_twenty_times_the_jobs(
         if after > SAME * before + 20
     ]
     assert not dear
+
+
+def test_what_waits_makes_no_list_of_something_else_dearer(
+    own_database: Postgres, desk: Desk
+) -> None:
+    def touched() -> list[int]:
+        values = {"flavors": [], "most": 50, "paused": [], "since": desk.now()}
+        finish(own_database, *next(numbers))
+        return [
+            buffers_of_reads(own_database, query, values)
+            for query in view.STATEMENTS
+            if "job_counts" not in query.text
+        ]
+
+    numbers = iter([(1, 1_000), (1_001, 1_001)])
+    desk.claimed()
+    few = touched()
+    desk.submit(500)
+    assert sum(touched()) <= SAME * sum(few)
+
+
+def test_runs_that_ended_long_ago_are_not_even_looked_past(
+    own_database: Postgres, desk: Desk
+) -> None:
+    def touched() -> list[int]:
+        values = {"flavors": [], "most": 50, "paused": [], "since": desk.now()}
+        asked = [query for query in view.STATEMENTS if "from runs where" in query.text]
+        return [buffers_of_reads(own_database, query, values) for query in asked]
+
+    desk.claimed()
+    finish(own_database, 1, 1)
+    few = touched()
+    finish(own_database, 2, MANY)
+    assert touched() == few != []
 
 
 def test_a_view_is_a_fixed_number_of_queries(own_database: Postgres, desk: Desk) -> None:

@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from infra.postgres import Postgres
+from models.lifecycle import Status
 from models.plan import Held, Reason, Subject, SubjectKind
-from models.records import Heartbeat
+from models.ports import ENDS_SHOWN
+from models.records import Heartbeat, RunEnd
 from tests.plugins.stores import HOUR, Desk, postgres_doors
 
 pytestmark = pytest.mark.integration
@@ -18,6 +20,8 @@ OLD_MONTH = """
 create table decisions_y2020m{month:02} partition of decisions
 for values from ('2020-{month:02}-01 00:00+00') to ('2020-{month:02}-28 00:00+00')
 """
+
+END_EARLIER = text("update runs set ended_at = ended_at - cast(:age as interval) where id = :id")
 
 
 @pytest.fixture
@@ -124,3 +128,19 @@ def test_a_parameter_beyond_its_time_is_back_at_its_default(
     with own_database.sessions.write("set for a while") as connection:
         connection.execute(over)
     assert desk.view().parameters == {"pool.idle_for": 30}
+
+
+def test_pruning_puts_runs_aside_that_ended_long_ago(own_database: Postgres, desk: Desk) -> None:
+    ended = [desk.claimed() for _ in range(3)]
+    for run in ended:
+        desk.end(run, Status.EXTERNAL_ERROR)
+    still_open = desk.claimed()
+    ago = (ENDS_SHOWN + HOUR, ENDS_SHOWN - HOUR, HOUR)
+    with own_database.sessions.write("time has passed") as connection:
+        for run, age in zip(ended, ago, strict=True):
+            connection.execute(END_EARLIER, {"id": run.id, "age": age})
+    desk.doors.jobs.prune(desk.now())
+    seen = desk.view(ended_since=desk.now() - 2 * ENDS_SHOWN)
+    assert [run.id for run in seen.ended_runs] == [ended[1].id, ended[2].id]
+    assert [flight.run.id for flight in seen.in_flight] == [still_open.id]
+    assert desk.run(ended[0]).end is RunEnd.FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import text
 
 from infra.postgres import Postgres, connect
 from models.lifecycle import Status
-from models.ports import JobFilter
+from models.ports import JobFilter, ViewLimits
 from models.tables import metadata
 from tests.plugins.stores import ASKED, Desk, postgres_doors
 
@@ -21,7 +22,14 @@ pytestmark = pytest.mark.integration
 
 OLD_JOB = text("""
 insert into jobs (type, key, name, flavor, priority, status, status_actor, resume_status)
-values ('test', 'key', 'name', 'hm.medium', 'nrt', 'initialized', 'ada', 'ready')
+values ('test', :key, 'name', 'hm.medium', 'nrt', 'initialized', 'ada', 'ready')
+""")
+
+OLD_RUN = text("""
+insert into runs (id, job_id, attempt, created_at, ended_at, ended_as)
+select gen_random_uuid(), id, :attempt, created_at, cast(:at as timestamptz),
+       case when cast(:at as timestamptz) is not null then 'processed' end
+from jobs where key = :key
 """)
 
 
@@ -33,11 +41,16 @@ def empty(empty_database_url: str) -> Iterator[Postgres]:
 
 
 def described(postgres: Postgres) -> dict[str, list[tuple[Any, ...]]]:
-    """Every table, column, index, trigger and function that migrations made."""
+    """Everything that migrations made, by its kind."""
     queries = {
         "columns": """select table_name, column_name, data_type, is_nullable, column_default
                       from information_schema.columns where table_schema = 'public'""",
         "indexes": "select indexname, indexdef from pg_indexes where schemaname = 'public'",
+        "constraints": """select conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+                          from pg_constraint where contype <> 'n' and conparentid = 0
+                            and connamespace = 'public'::regnamespace""",
+        "options": """select relname, reloptions from pg_class
+                      where relnamespace = 'public'::regnamespace""",
         "triggers": """select tgrelid::regclass::text, tgname from pg_trigger
                        where not tgisinternal""",
         "functions": """select proname, prosrc from pg_proc
@@ -77,19 +90,36 @@ def test_a_database_that_is_in_use_goes_down_and_up_again(own_database: Postgres
 def test_migrating_up_keeps_what_an_older_schema_holds(empty: Postgres) -> None:
     empty.migrate("0001")
     with empty.sessions.write("a job of old") as connection:
-        connection.execute(OLD_JOB)
+        connection.execute(OLD_JOB, {"key": "key"})
     empty.migrate()
     (job,) = empty.reader.jobs(JobFilter())
     assert [row.after for row in empty.reader.story(str(job.id)).history] == [Status.INITIALIZED]
 
 
 def test_every_single_step_can_be_undone(empty: Postgres) -> None:
-    for revision in ("0001", "0002", "0003", "0004"):
+    for revision in ("0001", "0002", "0003", "0004", "0010", "0016"):
         empty.migrate(revision)
         before = described(empty)
         empty.migrate()
         empty.downgrade(revision)
         assert described(empty) == before
+
+
+def test_runs_that_ended_before_there_was_a_mark_for_it_are_seen_as_before(empty: Postgres) -> None:
+    empty.migrate("0010")
+    ended = {"lately": timedelta(hours=1), "long ago": timedelta(days=30), "not at all": None}
+    with empty.sessions.write("runs of old") as connection:
+        now = connection.execute(text("select now()")).scalar_one()
+        for attempt, ago in enumerate(ended.values(), start=1):
+            connection.execute(OLD_JOB, {"key": str(attempt)})
+            at = None if ago is None else now - ago
+            connection.execute(OLD_RUN, {"key": str(attempt), "attempt": attempt, "at": at})
+    empty.migrate()
+    limits = ViewLimits(ready_per_flavor=0, ended_since=now - timedelta(hours=2))
+    assert [run.attempt for run in empty.store.view(limits).ended_runs] == [1]
+    with empty.sessions.read("which are marked") as connection:
+        marked = text("select attempt from runs where is_recent order by attempt")
+        assert list(connection.execute(marked).scalars()) == [1, 3]
 
 
 def test_migrating_twice_changes_nothing(empty: Postgres) -> None:

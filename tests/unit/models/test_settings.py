@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ConfigurationError
+from models.ports import ENDS_SHOWN
 from models.settings import (
     DEFAULT_SETTINGS,
     PoolSettings,
@@ -126,3 +127,8 @@ def test_what_another_program_keeps_is_left_out_and_named() -> None:
     kept = {"pool.of_old": 7, "pool.max_workers": 5, "worker": 1}
     assert settings_kept(kept) == settings_from({"pool.max_workers": 5})
     assert forgotten_keys(kept) == ("pool.of_old", "worker")
+
+
+def test_no_program_may_tidy_up_for_as_long_as_its_run_is_shown() -> None:
+    with pytest.raises(ConfigurationError, match="out of bounds"):
+        parameter_value("execution.wind_down", ENDS_SHOWN.total_seconds() / 2 + 1)
