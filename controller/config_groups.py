@@ -140,6 +140,25 @@ class WebConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class S3Config:
+    """Where the buckets are, for the controller's machine; workers have keys of their own."""
+
+    endpoint: str | None = _setting(values.web_address, env="S3_ENDPOINT_URL")
+    """The service. Without it there are no buckets: no log of a run that is over, no `job fetch`,
+    no retention."""
+
+    access_key: str = _setting(values.text, "", env="AWS_ACCESS_KEY_ID")
+    secret_key: Secret = _setting(values.secret, Secret(""), env="AWS_SECRET_ACCESS_KEY")
+    region: str = _setting(values.text, "RegionOne", env="AWS_REGION")
+    ca_cert: str | None = _setting(values.existing_file, env="AWS_CA_BUNDLE")
+    """Who signed the service's certificate, when the system does not know."""
+
+    results: str | None = _setting(values.text, env="HRSI_RESULTS_BUCKET")
+    """The results bucket: working directories, logs and manifests of runs. Retention deletes in it,
+    and in no other."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CreationConfig:
     """Which catalogues are read for new products, and over which area. None: none are."""
 
@@ -171,3 +190,4 @@ class Config:
     creation: CreationConfig = field(default_factory=CreationConfig)
     controller: ControllerConfig = field(default_factory=ControllerConfig)
     web: WebConfig = field(default_factory=WebConfig)
+    s3: S3Config = field(default_factory=S3Config)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from controller.bootstrap.access import site
+    from controller.bootstrap.buckets import results
     from controller.bootstrap.catalogues import area, catalogue
     from controller.bootstrap.checkup import patients
     from controller.bootstrap.store import People, desk, migrate, people
@@ -29,11 +30,13 @@ __all__ = [
     "patients",
     "people",
     "reconcilers",
+    "results",
     "site",
 ]
 
 _PARTS = {
     "access": ("site",),
+    "buckets": ("results",),
     "catalogues": ("area", "catalogue"),
     "checkup": ("patients",),
     "store": ("People", "desk", "migrate", "people"),

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.fetch import fetch_job
 from controller.cli.output import (
     EXIT_FAILED,
     complain,
@@ -27,7 +28,13 @@ from models.ports import JobFilter, JobKey, JobStory, Reader, Submitted, Verdict
 from models.submission import Submission, parse_submission
 from models.wording import counted
 
-app = typer.Typer(no_args_is_help=True, help="Jobs: submit, list, show, cancel, relaunch.")
+app = typer.Typer(no_args_is_help=True, help="Jobs: submit, list, show, fetch, cancel, relaunch.")
+app.command(
+    "fetch",
+    epilog=examples(
+        "hrsi job fetch 17 ./job-17", "hrsi job fetch fsc_rlie/S2A_MSIL1C_… ./job --products"
+    ),
+)(fetch_job)
 
 Ids = Annotated[list[str], typer.Argument(metavar="JOB…", help="Id, unique id or TYPE/KEY.")]
 Types = Annotated[list[str] | None, typer.Option("--type", help="Job type; may be repeated.")]

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
+from controller.config_groups import S3Config
+from controller.config_values import Secret
 from infra.s3 import Buckets, S3Access, connect
 from models.catalogue import CatalogueProduct
 from models.manifest import FILE, decode
@@ -32,6 +34,16 @@ class DemoBuckets:
         """What a run finds them with."""
         names = {f"HRSI_{role.upper()}_BUCKET": _name(role) for role in ROLES}
         return tuple({**self._served.environment(), **names}.items())
+
+    def settings(self) -> S3Config:
+        """What the controller and its commands find them with."""
+        return S3Config(
+            endpoint=self._served.url,
+            access_key=ACCESS_KEY,
+            secret_key=Secret(SECRET_KEY),
+            region=REGION,
+            results=_name("results"),
+        )
 
     def provide(self, jobs: Iterable[NewJob]) -> None:
         """Put there what runs of these jobs will want."""

@@ -174,6 +174,7 @@ def _config(database_url: str, outside: Served, buckets: delivery.DemoBuckets) -
             args=("-m", "worker.cli", "run"),
             environment=(*STANDIN_ENVIRONMENT, *science(RUN_SECONDS), *buckets.environment()),
         ),
+        s3=buckets.settings(),
         controller=ControllerConfig(
             health=Address("127.0.0.1", 0), stop_within=timedelta(seconds=10)
         ),

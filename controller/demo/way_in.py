@@ -43,6 +43,11 @@ def way_in(config: Config) -> dict[str, str]:
         "HRSI_CREATION_ODATA": _pairs(creation.odata),
         "HRSI_CREATION_TILES": ",".join(creation.tiles),
         "HRSI_URL": config.web.url or "",
+        "S3_ENDPOINT_URL": config.s3.endpoint or "",
+        "AWS_ACCESS_KEY_ID": config.s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": config.s3.secret_key.reveal(),
+        "AWS_REGION": config.s3.region,
+        "HRSI_RESULTS_BUCKET": config.s3.results or "",
     }
 
 

@@ -11,6 +11,7 @@ from controller.config_groups import (
     NomadConfig,
     OpenStackConfig,
     RunConfig,
+    S3Config,
     WebConfig,
 )
 from controller.config_values import Secret
@@ -31,6 +32,13 @@ DEMO = Config(
         environment=(("HRSI_NODE_ID", "${node.unique.id}"), ("HRSI_STANDIN_SECONDS", "4.0")),
     ),
     creation=CreationConfig(odata=(("sim", "http://127.0.0.1:81"),), tiles=("32TLR", "32TMS")),
+    s3=S3Config(
+        endpoint="http://127.0.0.1:84",
+        access_key="us",
+        secret_key=Secret("secret"),
+        region="us-east-1",
+        results="demo-results",
+    ),
     web=WebConfig(url="http://127.0.0.1:82"),
 )
 
