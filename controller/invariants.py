@@ -54,6 +54,8 @@ RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
         actions.AddJobs: frozenset({Source.CATALOGUES}),
         actions.Compose: frozenset({Source.CATALOGUES}),
         actions.AddCampaignJobs: frozenset({Source.CATALOGUES}),
+        # Whether a job is to be configured only the store shows.
+        actions.Configure: frozenset({Source.BACKLOG}),
         # Whether a run is there, and whether anything of it may still run, only Nomad shows.
         actions.RegisterParent: _NOMAD,
         actions.DispatchRun: _NOMAD,
@@ -360,6 +362,7 @@ def _on_half_a_world(world: World, decisions: Iterable[Decision]) -> Iterator[Vi
         Source.NOMAD: world.nomad is not None,
         Source.CLOUD: world.cloud is not None,
         Source.CATALOGUES: world.sweeps is not None,
+        Source.BACKLOG: world.backlog is not None,
     }
     for decision in decisions:
         if not isinstance(decision, Action):

@@ -16,6 +16,7 @@ NAMES: Mapping[Source, str] = {
     Source.NOMAD: "Nomad",
     Source.CLOUD: "OpenStack",
     Source.CATALOGUES: "what the catalogues list",
+    Source.BACKLOG: "what is to be configured",
 }
 
 HELD_BACK: Mapping[Source, str] = {
@@ -23,6 +24,7 @@ HELD_BACK: Mapping[Source, str] = {
     Source.NOMAD: "nothing is dispatched and no worker is deleted until it answers",
     Source.CLOUD: "no worker is created or deleted until it answers",
     Source.CATALOGUES: "no job is created until it is read",
+    Source.BACKLOG: "no job becomes ready until it is read",
 }
 
 

@@ -21,6 +21,7 @@ from controller.known import Knowledge
 from controller.metrics import Metrics
 from controller.sweeps import Sweeper
 from models.campaigns import CampaignLook
+from models.configuration import Backlog
 from models.creation import Harvest
 from models.errors import ConfigurationError, PortError, Unavailable
 from models.job_types import Registry
@@ -189,6 +190,7 @@ class Observer:
             Source.NOMAD: Feed(crew, clock, self._read_nomad),
             Source.CLOUD: Feed(crew, clock, self._read_cloud),
             Source.CATALOGUES: Feed(crew, clock, self._read_catalogues),
+            Source.BACKLOG: Feed(crew, clock, self._read_backlog),
         }
 
     def observe(
@@ -237,6 +239,7 @@ class Observer:
             sweeps=gathered.harvest.sweeps,
             due=gathered.harvest.due,
             campaigns=gathered.campaigns,
+            backlog=read[Source.BACKLOG].snapshot,
             registry=self._registry,
             busy=busy,
         )
@@ -285,6 +288,10 @@ class Observer:
         busy = {sweep.feed.source for sweep in harvest.sweeps or () if not sweep.complete}
         looks = sources.campaigner.look(settings.creation, ends, busy)
         return Gathered(harvest=harvest, campaigns=looks)
+
+    def _read_backlog(self, number: int) -> Reading[Backlog]:
+        store, types = self._sources.store, self._registry.types
+        return self._usable(Source.BACKLOG, number, lambda: store.backlog(types), lambda _: None)
 
     def _usable(
         self,

@@ -37,6 +37,7 @@ PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
         actions.AddJobs: _phrase(MAKES, "add what {a.subject.id} lists"),
         actions.Compose: _phrase(MAKES, "put products together for {a.subject.id}"),
         actions.AddCampaignJobs: _phrase(MAKES, "go on with campaign {a.part.campaign_id}"),
+        actions.Configure: _phrase(CHANGES, "configure jobs of type {a.subject.id}"),
         actions.RegisterParent: _phrase(MAKES, "register {a.parent.id}"),
         actions.DispatchRun: _phrase(MAKES, "dispatch job {a.job_id} to {a.parent}", "dispatch"),
         actions.ResendDispatch: _phrase(CHANGES, "send the dispatch of job {a.job_id} again"),

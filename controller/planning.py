@@ -79,6 +79,7 @@ def _as_seen_by(reconciler: Reconciler, world: World) -> World:
         sweeps=world.sweeps if Source.CATALOGUES in sources else None,
         due=world.due if Source.CATALOGUES in sources else None,
         campaigns=world.campaigns if Source.CATALOGUES in sources else (),
+        backlog=world.backlog if Source.BACKLOG in sources else None,
         unknown={source: why for source, why in world.unknown.items() if source in sources},
     )
 

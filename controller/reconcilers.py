@@ -11,7 +11,7 @@ from models.plan import Decision
 from models.settings import Settings
 from models.sightings import SightingKind
 from models.world import Source, World
-from reconcilers import creation, execution, monitor, pool
+from reconcilers import configuration, creation, execution, monitor, pool
 
 
 def _executed(world: World, settings: Settings, now: datetime) -> list[Decision]:
@@ -35,6 +35,13 @@ RECONCILERS: tuple[Reconciler, ...] = (
         name="creation",
         decide=_created,
         sources=frozenset({Source.STORE, Source.CATALOGUES}),
+        settings_of=lambda settings: settings,
+        sightings=frozenset(),
+    ),
+    Reconciler(
+        name="configuration",
+        decide=configuration.decide,
+        sources=frozenset({Source.STORE, Source.BACKLOG}),
         settings_of=lambda settings: settings,
         sightings=frozenset(),
     ),

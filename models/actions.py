@@ -9,55 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 from uuid import UUID
 
+from models import intake
 from models.breakers import BreakerName
-from models.campaigns import Part
-from models.catalogue import RejectedEntry
-from models.composing import Group, Ingredient, Overridden, Touch
-from models.creation import Cursor
 from models.errors import System
 from models.job_types import Parent
 from models.lifecycle import Status
 from models.plan import Action, Next
-from models.records import IntentState, NewJob, NodeIdentity, RetireCause, RunEnd
+from models.records import IntentState, NodeIdentity, RetireCause, RunEnd
 
-# ---- creation ------------------------------------------------------------------------------------
+# ---- creation, configuration ---------------------------------------------------------------------
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AddJobs(Action):
-    """Add what a look at a feed found, all at once, and move its cursor; see `CreateJobs`."""
-
-    cursor: Cursor
-    expected: datetime | None
-    jobs: tuple[NewJob, ...] = ()
-    cancelled: tuple[NewJob, ...] = ()
-    why: str = ""
-    rejected: tuple[RejectedEntry, ...] = ()
-    ingredients: tuple[Ingredient, ...] = ()
-    groups: tuple[Group, ...] = ()
-    touched: tuple[Touch, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Compose(Action):
-    """Write down what was made of groups of products that were due; see `ComposeJobs`."""
-
-    groups: tuple[Group, ...]
-    jobs: tuple[NewJob, ...] = ()
-    cancelled: tuple[NewJob, ...] = ()
-    why: str = ""
-    overridden: tuple[Overridden, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AddCampaignJobs(Action):
-    """Add what the next part of a campaign found; see `AdvanceCampaign`."""
-
-    part: Part
-
+AddJobs: TypeAlias = intake.AddJobs
+Compose: TypeAlias = intake.Compose
+AddCampaignJobs: TypeAlias = intake.AddCampaignJobs
+Configure: TypeAlias = intake.Configure
 
 # ---- execution -----------------------------------------------------------------------------------
 
@@ -186,9 +154,7 @@ class RecordServer(Action):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdoptServer(Action):
-    """Open the row of a worker for a server of ours that has none. `intent_id` is the create intent
-    in its metadata, None when it carries none. `outside_pool`: the metadata says that, too.
-    """
+    """Open the row of a worker for a server of ours that has none; the rest is in its metadata."""
 
     name: str
     flavor: str

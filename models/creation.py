@@ -187,8 +187,8 @@ class CreateJobs(Change):
     """Add what one look at a feed found: `jobs`, `cancelled` ones, `rejected` entries, the cursor.
 
     A job whose (type, key) is in the table is left as it is; the others are added all at once, in
-    the order given: `jobs` pass through initialized and configured to ready, `cancelled` begin and
-    rest cancelled, with `why`. A rejected entry that is known is counted once more. `flavors` has
+    the order given: `jobs` begin initialized, `cancelled` begin and rest
+    cancelled, with `why`. A rejected entry that is known is counted once more. `flavors` has
     that of every type of job. The receipt says how many of `jobs` were added. Guard: the feed's
     cursor is still at `expected` (None: there is none): a person who moved it is obeyed.
 

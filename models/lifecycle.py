@@ -86,6 +86,9 @@ ON_WORKER = frozenset(
 )
 """The program on a worker has claimed the run and has not ended it."""
 
+UNREADY = frozenset({Status.INITIALIZED, Status.CONFIGURED})
+"""Configuration is not done with the job."""
+
 IN_FLIGHT = ON_WORKER | {Status.QUEUED}
 """The job has a current run that Nomad knows or is about to know."""
 

@@ -59,6 +59,8 @@ class Reason(StrEnum):
     CURSOR_BEHIND = "CURSOR_BEHIND"
     GROUPS_DUE = "GROUPS_DUE"
     CAMPAIGN_GOES_ON = "CAMPAIGN_GOES_ON"
+    # configuration
+    CONFIGURED = "CONFIGURED"
     # execution
     PARENT_MISSING = "PARENT_MISSING"
     SLOT_FREE = "SLOT_FREE"

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from models.breakers import Breaker
 from models.changes import Change
+from models.configuration import Backlogs
 from models.listing import JobFilter, JobKey, JobSort
 from models.manifest import Manifest
 from models.outside import Cloud, Dispatch, ImageOrder, Orchestrator, ServerOrder, StopSignal
@@ -112,7 +113,7 @@ class Receipt:
     created: int = 0
 
 
-class JobStore(Protocol):
+class JobStore(Backlogs, Protocol):
     """The job table and all that the controller keeps. PostgreSQL, or memory in the simulator."""
 
     def acquire(self, name: str, holder: str, ttl: timedelta) -> Lease | None:
@@ -213,7 +214,7 @@ class Operations(Protocol):
     """What people do. Every method writes the audit trail in the same transaction."""
 
     def submit(self, jobs: Sequence[NewJob], asked: Asked) -> Submitted:
-        """Add jobs without series, all at once or not at all: initialized → configured → ready.
+        """Add jobs, all at once or not at all; they begin initialized.
 
         A job whose (type, key) is in the table already is left as it is; ids are given in the order
         of the jobs, each once. A type that is not in the registry is `Malformed`. A dry run names
@@ -293,13 +294,16 @@ class Operations(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobStory:
-    """Everything known about one job; a manifest for each run that was processed, oldest first."""
+    """Everything known about one job; a manifest for each run that was processed, oldest first;
+    `config` is what configuration found out, None until then.
+    """
 
     job: Job
     input: Mapping[str, Any]
     history: tuple[StatusChange, ...]
     runs: tuple[Run, ...]
     manifests: tuple[Manifest, ...] = ()
+    config: Mapping[str, Any] | None = None
 
 
 class Reader(Protocol):

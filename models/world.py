@@ -15,6 +15,7 @@ from typing import Any
 from models.breakers import Breaker
 from models.campaigns import CampaignLook
 from models.composing import Due
+from models.configuration import Backlog
 from models.creation import Area, Sweep
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
 from models.lifecycle import Status
@@ -43,6 +44,7 @@ class Source(StrEnum):
     NOMAD = "nomad"
     CLOUD = "cloud"
     CATALOGUES = "catalogues"
+    BACKLOG = "backlog"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -341,3 +343,6 @@ class World:
     """Groups of products that are due, with what there is to make of them."""
     campaigns: tuple[CampaignLook, ...] = ()
     """The next part of each campaign whose turn it was."""
+
+    backlog: Backlog | None = None
+    """Jobs that are not ready; None: they were not to be read, or are unknown."""

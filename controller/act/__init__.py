@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from controller.act import breakers, creation, images, nodes, runs, servers
+from controller.act import breakers, configuration, creation, images, nodes, runs, servers
 from controller.act.effects import Acting, Effect
 from models import actions
 from models.plan import Action
@@ -22,6 +22,7 @@ HANDLERS: Mapping[type[Action], Handler] = MappingProxyType(
         actions.AddJobs: creation.add_jobs,
         actions.Compose: creation.compose,
         actions.AddCampaignJobs: creation.add_campaign_jobs,
+        actions.Configure: configuration.configure,
         actions.RegisterParent: runs.register_parent,
         actions.DispatchRun: runs.dispatch_run,
         actions.ResendDispatch: runs.resend_dispatch,

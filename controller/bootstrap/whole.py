@@ -53,7 +53,7 @@ QUEUE_PER_CALLER = 32
 
 SYSTEM_CLOCK = SystemClock()
 
-READERS = 4
+READERS = 5
 """One thread per source: at most one read of each is under way."""
 
 

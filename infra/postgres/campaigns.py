@@ -10,7 +10,7 @@ from sqlalchemy import Connection, case, func, insert, select, text, update
 from infra.postgres import trail
 from infra.postgres.feeds import keep
 from infra.postgres.jobs import Note
-from infra.postgres.people import add_ready, rows_of
+from infra.postgres.people import add, rows_of
 from infra.postgres.rows import Row
 from infra.postgres.sessions import Sessions
 from infra.postgres.view import clock
@@ -46,9 +46,9 @@ def advance_campaign(connection: Connection, fence: Lease, change: AdvanceCampai
     columns, part, tally = campaigns.c, change.part, change.part.tally
     note = Note(at=change.at, actor=fence.name)
     _hold(connection, change.part)
-    ready = add_ready(connection, rows_of(part.jobs, change.flavors), note)
-    if ready:
-        belong = {"campaign": part.campaign_id, "ids": Jsonb(sorted(ready))}
+    added = add(connection, rows_of(part.jobs, change.flavors), note, Status.INITIALIZED)
+    if added:
+        belong = {"campaign": part.campaign_id, "ids": Jsonb(added)}
         connection.execute(_BELONG, belong)
     keep(connection, part.rejected, change.at)
     is_over = columns.until <= part.reached
@@ -58,15 +58,15 @@ def advance_campaign(connection: Connection, fence: Lease, change: AdvanceCampai
         .values(
             reached=part.reached,
             listed=columns.listed + tally.listed,
-            created=columns.created + len(ready),
-            existing=columns.existing + tally.existing + len(part.jobs) - len(ready),
+            created=columns.created + len(added),
+            existing=columns.existing + tally.existing + len(part.jobs) - len(added),
             left_out=columns.left_out + tally.left_out,
             rejected=columns.rejected + tally.rejected,
             state=case((is_over, CampaignState.DONE), else_=columns.state),
             ended_at=case((is_over, change.at), else_=None),
         )
     )
-    return Receipt(created=len(ready))
+    return Receipt(created=len(added))
 
 
 def _hold(connection: Connection, part: Part) -> None:

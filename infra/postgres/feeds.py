@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, select, text, up
 
 from infra.postgres import composing, trail
 from infra.postgres.jobs import Note
-from infra.postgres.people import add, add_ready, rows_of
+from infra.postgres.people import add, rows_of
 from infra.postgres.sessions import Sessions
 from models.catalogue import Collection, RejectedEntry
 from models.composing import ComposeJobs, Group, Material, Needs
@@ -83,12 +83,11 @@ def compose_jobs(connection: Connection, fence: Lease, change: ComposeJobs) -> R
 
 def _add_all(connection: Connection, change: CreateJobs | ComposeJobs, actor: str) -> int:
     """Add what was found; how many of its jobs were not there."""
-    ready = add_ready(
-        connection, rows_of(change.jobs, change.flavors), Note(at=change.at, actor=actor)
-    )
+    note = Note(at=change.at, actor=actor)
+    added = add(connection, rows_of(change.jobs, change.flavors), note, Status.INITIALIZED)
     refused = Note(at=change.at, actor=actor, message=change.why)
     add(connection, rows_of(change.cancelled, change.flavors), refused, Status.CANCELLED)
-    return len(ready)
+    return len(added)
 
 
 def _move(connection: Connection, cursor: Cursor, expected: datetime | None) -> None:

@@ -44,7 +44,7 @@ with added as (
 insert into jobs (type, key, name, tile, flavor, priority, deadline, sensing_at, input,
                   status, status_actor, status_message, resume_status, status_at, created_at)
   select type, key, name, tile, flavor, priority, deadline, sensing_at, input,
-         :status, :actor, :message, 'ready', :at, :at
+         :status, :actor, :message, 'initialized', :at, :at
   from $NEW_JOBS order by place
 on conflict (type, key) do nothing returning id, type, key, tile, sensing_at
 ), noted as (
@@ -75,7 +75,7 @@ def submit(
     for start in range(0, len(rows), _AT_ONCE):
         some = Jsonb(rows[start : start + _AT_ONCE])
         if not asked.dry_run:
-            added |= add_ready(connection, some, note)
+            added |= set(add(connection, some, note, Status.INITIALIZED))
         found = connection.execute(_FIND, {"rows": some})
         ids |= {(name, key): job_id for job_id, name, key in found}
     given = dict.fromkeys(ids[pair] for pair in _pairs(new_jobs) if pair in ids)
@@ -116,14 +116,6 @@ def _row(new: NewJob, flavor: str) -> dict[str, Any]:
 def rows_of(new_jobs: Iterable[NewJob], flavors: Mapping[str, str]) -> Jsonb:
     """Jobs as the statements that add them take them; `flavors` has that of each type."""
     return Jsonb([_row(new, flavors[new.type]) for new in new_jobs])
-
-
-def add_ready(connection: Connection, rows: Jsonb, note: Note) -> set[int]:
-    """The ids of the jobs that were not there yet: each is ready, or none of them is there."""
-    ids = add(connection, rows, note, Status.INITIALIZED)
-    for status in (Status.CONFIGURED, Status.READY):
-        move_all(connection, ids, note, status=status)
-    return set(ids)
 
 
 def add(connection: Connection, rows: Jsonb, note: Note, status: Status) -> list[int]:

@@ -187,7 +187,8 @@ def _story(connection: Connection, reference: str) -> JobStory:
     which = _referred(reference)
     row = None
     if which is not None:
-        row = connection.execute(select(*JOB, jobs.c.input).where(*which)).one_or_none()
+        wanted = select(*JOB, jobs.c.input, jobs.c.config).where(*which)
+        row = connection.execute(wanted).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {reference!r}: give an id, a unique id or TYPE/KEY")
     job = job_from(row)
@@ -195,7 +196,8 @@ def _story(connection: Connection, reference: str) -> JobStory:
     made = select(*RUN).where(runs.c.job_id == job.id)
     return JobStory(
         job=job,
-        input=row[-1],
+        input=row[-2],
+        config=row[-1],
         history=tuple(map(change_from, connection.execute(history.order_by(status_changes.c.seq)))),
         runs=tuple(map(run_from, connection.execute(made.order_by(runs.c.attempt)))),
         manifests=manifests.of_job(connection, job.id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from infra.postgres import (
     breakers,
     campaigns,
+    configuration,
     feeds,
     intents,
     ledger,
@@ -26,6 +27,7 @@ from models import campaigns as campaign_changes
 from models import changes, creation, publication
 from models.changes import Change
 from models.composing import ComposeJobs
+from models.configuration import Backlog, ConfigureJobs
 from models.errors import Superseded
 from models.plan import Decision
 from models.ports import Receipt, ViewLimits
@@ -77,6 +79,7 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         publication.ParkMessage: outbox.park_message,
         ComposeJobs: feeds.compose_jobs,
         campaign_changes.AdvanceCampaign: campaigns.advance_campaign,
+        ConfigureJobs: configuration.configure_jobs,
     }
 )
 """Which function carries out which change; tests compare it with all the changes there are."""
@@ -152,6 +155,11 @@ class PostgresStore:
         """See `models.ports.JobStore.view`."""
         with self._sessions.read("view the store") as connection:
             return self._viewer.view(connection, limits)
+
+    def backlog(self, types: Collection[str]) -> Backlog:
+        """See `models.configuration.Backlogs.backlog`."""
+        with self._sessions.read("read what is to be configured") as connection:
+            return configuration.backlog(connection, types)
 
     def commit(self, fence: Lease, change: Change) -> Receipt:
         """See `models.ports.JobStore.commit`."""

@@ -102,6 +102,7 @@ jobs = Table(
     *_texts("error_subtype", nullable=True),
     _count("seq", server_default="1"),
     *_texts("resume_status"),
+    _json("config", nullable=True),
     *(
         _count(name, server_default="0")
         for name in ("attempt", "internal_failures", "external_failures", "losses")

@@ -12,10 +12,21 @@ from models import campaigns as campaign_changes
 from models import changes, creation, publication
 from models.changes import Change
 from models.composing import ComposeJobs
+from models.configuration import ConfigureJobs
 from models.errors import Superseded
 from models.ports import Receipt
 from models.records import Lease
-from simulator.store import breakers, campaigns, feeds, intents, outbox, pool, retirement, runs
+from simulator.store import (
+    breakers,
+    campaigns,
+    configuration,
+    feeds,
+    intents,
+    outbox,
+    pool,
+    retirement,
+    runs,
+)
 from simulator.store.tables import Tables
 
 Handler: TypeAlias = Callable[[Tables, Lease, Any], Receipt]
@@ -65,6 +76,7 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         publication.ParkMessage: outbox.park_message,
         ComposeJobs: feeds.compose_jobs,
         campaign_changes.AdvanceCampaign: campaigns.advance_campaign,
+        ConfigureJobs: configuration.configure_jobs,
     }
 )
 

@@ -49,7 +49,7 @@ def add_job(
         status=status,
         status_at=note.at,
         seq=1,
-        resume_status=Status.READY,
+        resume_status=Status.INITIALIZED,
         attempt=0,
         created_at=note.at,
     )
@@ -85,24 +85,20 @@ def compose_jobs(tables: Tables, fence: Lease, change: ComposeJobs) -> Receipt:
 
 def _add_all(tables: Tables, change: CreateJobs | ComposeJobs, note: Note) -> int:
     """Add what was found; how many of its jobs were not there."""
-    ready = [new for new in change.jobs if add_one(tables, new, note) is not None]
+    added = [new for new in change.jobs if add_one(tables, new, note) is not None]
     refused = replace(note, message=change.why or None)
     for new in change.cancelled:
         add_one(tables, new, refused, Status.CANCELLED)
-    return len(ready)
+    return len(added)
 
 
 def add_one(
     tables: Tables, new: NewJob, note: Note, status: Status = Status.INITIALIZED
 ) -> Job | None:
-    """Add a job that is not there, ready unless it begins cancelled; None: it is there."""
+    """Add a job that is not there; None: it is there."""
     if tables.jobs_by_key.one((new.type, new.key)) is not None:
         return None
-    job = add_job(tables, new, _uuid(new), note, status)
-    if status is Status.INITIALIZED:
-        for following in (Status.CONFIGURED, Status.READY):
-            job = tables.move(job, following, note)
-    return job
+    return add_job(tables, new, _uuid(new), note, status)
 
 
 def keep(tables: Tables, entries: Iterable[RejectedEntry], at: datetime) -> None:

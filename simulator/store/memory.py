@@ -6,7 +6,7 @@ listens when it has written something. One thread at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,6 +15,7 @@ from models.breakers import Breaker
 from models.campaigns import Campaign, CampaignOrder, CampaignState
 from models.changes import Change
 from models.composing import Group, Material, Needs
+from models.configuration import Backlog
 from models.creation import Cursor, Feed, Known, Met, Reject
 from models.errors import Throttled, Unavailable, Unknown
 from models.job_types import DEFAULT_REGISTRY, Registry
@@ -54,6 +55,7 @@ from simulator.store import (
     campaigns,
     commit,
     composing,
+    configuration,
     feeds,
     ledger,
     outbox,
@@ -126,6 +128,10 @@ class MemoryStore:
     def view(self, limits: ViewLimits) -> StoreView:
         """See `models.ports.JobStore.view`."""
         return self._read("view", lambda: self._views.view(limits, self._clock.now()))
+
+    def backlog(self, types: Collection[str]) -> Backlog:
+        """See `models.configuration.Backlogs.backlog`."""
+        return self._read("backlog", lambda: configuration.backlog(self.tables, types))
 
     def commit(self, fence: Lease, change: Change) -> Receipt:
         """See `models.ports.JobStore.commit`."""

@@ -90,8 +90,6 @@ def submit(asking: Asking, jobs: Sequence[NewJob], ids: Ids) -> Submitted:
             existing[known.id] = None
         if known is None and not asking.asked.dry_run:
             job = add_job(tables, new, ids.uuid(), asking.note)
-            for status in (Status.CONFIGURED, Status.READY):
-                job = tables.move(job, status, asking.note)
             added[job.id] = None
     asking.audit("submit", (f"job:{job_id}" for job_id in added))
     return Submitted(added=tuple(added), existing=tuple(existing))

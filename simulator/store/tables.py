@@ -74,6 +74,7 @@ class Tables:
     def _jobs(self) -> None:
         self.jobs: Rows[int, Job] = Rows(self.journal)
         self.inputs: Rows[int, Mapping[str, Any]] = Rows(self.journal)
+        self.configs: Rows[int, Mapping[str, Any]] = Rows(self.journal)
         self.history: Rows[int, tuple[StatusChange, ...]] = Rows(self.journal)
         self.runs: Rows[UUID, Run] = Rows(self.journal)
         self.manifests: Rows[UUID, Manifest] = Rows(self.journal)

@@ -173,6 +173,7 @@ def story(tables: Tables, reference: str) -> JobStory:
     return JobStory(
         job=job,
         input=tables.inputs[job.id],
+        config=tables.configs.get(job.id),
         history=tables.history[job.id],
         runs=runs,
         manifests=tuple(tables.manifests[run.id] for run in runs if run.id in tables.manifests),

@@ -30,7 +30,7 @@ DRY = replace(ASKED, dry_run=True)
 # ---- submit --------------------------------------------------------------------------------------
 
 
-def test_a_job_handed_in_is_ready_with_all_that_was_said_of_it(desk: Desk) -> None:
+def test_a_job_handed_in_has_all_that_was_said_of_it(desk: Desk) -> None:
     new = a_new_job(priority=Priority.NRT, deadline=LONG_AGO)
     submitted = desk.doors.operations.submit([new], ASKED)
     [job_id] = submitted.added
@@ -38,14 +38,11 @@ def test_a_job_handed_in_is_ready_with_all_that_was_said_of_it(desk: Desk) -> No
     job = story.job
     assert (job.type, job.key, job.name, job.tile) == (new.type, new.key, new.name, new.tile)
     assert (job.priority, job.deadline, job.flavor) == (Priority.NRT, LONG_AGO, FLAVOR)
-    assert (job.status, job.resume_status, job.attempt) == (Status.READY, Status.READY, 0)
+    assert (job.status, job.attempt) == (Status.INITIALIZED, 0)
+    assert job.resume_status is Status.INITIALIZED
     assert story.input == new.input
     assert story.runs == ()
-    assert [row.after for row in story.history] == [
-        Status.INITIALIZED,
-        Status.CONFIGURED,
-        Status.READY,
-    ]
+    assert [row.after for row in story.history] == [Status.INITIALIZED]
     assert {row.actor for row in story.history} == {ASKED.actor}
     assert {row.message for row in story.history} == {ASKED.reason}
 

@@ -55,12 +55,12 @@ def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, folder
     assert "0 jobs added, 3 were there already, 0 lines refused" in again.stdout
     jobs = jobs_of(hrsi)
     assert {(job["type"], job["status"]) for job in jobs} == {
-        ("fsc_rlie", "ready"),
-        ("gfsc", "ready"),
-        ("test", "ready"),
+        ("fsc_rlie", "initialized"),
+        ("gfsc", "initialized"),
+        ("test", "initialized"),
     }
     story = json.loads(hrsi("job", "show", "gfsc/28WEU-2022-09-06", "--json").stdout)
-    assert [row["after"] for row in story["history"]] == ["initialized", "configured", "ready"]
+    assert [row["after"] for row in story["history"]] == ["initialized"]
     number = str(story["job"]["id"])
     shown = hrsi("job", "show", number).stdout
     assert re.search(r"(?m)^created_at +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", shown), shown
@@ -76,10 +76,10 @@ def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, folder
     assert stands.returncode == 0, stands.stderr
     assert "nobody: start one with hrsi controller" in stands.stdout
     assert "creation" not in stands.stdout, "no catalogue is set, so nobody needs to read one"
-    assert json.loads(hrsi("status", "--json").stdout)["jobs"] == {"ready": 3}
+    assert json.loads(hrsi("status", "--json").stdout)["jobs"] == {"initialized": 3}
     told = hrsi("why", "job", number)
     assert told.returncode == 0
-    assert "28WEU-2022-09-06) is ready" in told.stdout
+    assert "28WEU-2022-09-06) is initialized" in told.stdout
 
 
 def test_what_makes_no_sense_is_refused_and_each_job_is_judged_by_itself(hrsi: Run) -> None:

@@ -9,6 +9,7 @@ from models.ports import ViewLimits
 from simulator.faults import Fault
 from tests.plugins.commands import Run
 from tests.plugins.farm import JOBS, Farm
+from tests.plugins.readiness import make_ready
 
 
 @pytest.fixture
@@ -29,6 +30,8 @@ def test_a_plan_says_what_would_be_done_and_does_none_of_it(hrsi: Run, farm: Far
         view = store.view(limits)
         return reader.totals(), reader.leases(), reader.ledger(()), view.workers, view.intents
 
+    assert "configure jobs of type fsc_rlie" in hrsi("plan").stdout
+    make_ready(store, cloud.timeline.now())
     before = traces()
     told = hrsi("plan")
     assert told.returncode == 0, told.stderr

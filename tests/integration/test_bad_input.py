@@ -189,7 +189,7 @@ def test_a_database_that_cannot_be_reached_is_told_with_its_setting(
         assert not bootstrap.controller(away.config, ports).once()
 
     failures = [str(line["error"]) for line in lines if line["event"] == "pass failed"]
-    assert len(failures) == 3
+    assert len(failures) == 4
     for failure in failures:
         assert where in failure
         assert "start PostgreSQL there, or correct DATABASE_URL" in failure

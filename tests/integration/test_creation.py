@@ -73,9 +73,12 @@ def reading(installation: Installation, faults: Faults) -> Iterator[Reading]:
         yield Reading(installation, entries, server.url)
 
 
-def test_every_product_of_a_catalogue_is_a_ready_job_once(reading: Reading) -> None:
+def test_every_product_of_a_catalogue_is_a_job_once_and_is_configured(reading: Reading) -> None:
     reading.place.one_pass("creation")
     assert sorted(reading.keys()) == sorted(reading.understood())
+    jobs = reading.place.database.reader.jobs(EVERYTHING)
+    assert {job.status for job in jobs} == {Status.INITIALIZED}
+    reading.place.one_pass("configuration")
     jobs = reading.place.database.reader.jobs(EVERYTHING)
     assert {job.status for job in jobs} == {Status.READY}
     assert {job.type for job in jobs} == {"fsc_rlie", "rlies1"}
@@ -187,4 +190,4 @@ def test_without_a_catalogue_there_is_no_loop_that_would_read_one(
         installation.one_pass("creation")
     installation.one_pass()
     loops = {beat.loop for beat in installation.database.reader.heartbeats()}
-    assert loops == {"execution", "monitor", "worker-pool"}
+    assert loops == {"configuration", "execution", "monitor", "worker-pool"}

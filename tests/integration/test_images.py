@@ -16,6 +16,7 @@ from models.records import IntentKind
 from simulator.cloud.options import CloudOptions, SnapshotFailure
 from simulator.examples import NOW, some_new_jobs
 from tests.plugins.installation import Installation, installed
+from tests.plugins.readiness import make_ready
 
 TEMPLATE = "tf-titi"
 SOON = timedelta(seconds=0.1)
@@ -72,6 +73,7 @@ def health_of_the_image(place: Installation, **settings: str) -> tuple[str, str]
 
 def test_a_controller_makes_the_image_and_boots_workers_from_it(place: Installation) -> None:
     place.database.operations.submit(some_new_jobs(1), Asked(actor="test"))
+    make_ready(place.database.store, NOW)
     health, told = health_of_the_image(place)
     assert (health, "a running controller makes the image" in told) == ("warning", True), told
     place.one_pass("worker-pool")

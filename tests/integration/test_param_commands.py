@@ -10,6 +10,7 @@ import pytest
 from models.ports import Asked, ViewLimits
 from simulator.examples import NOW, some_new_jobs
 from tests.plugins.installation import Installation
+from tests.plugins.readiness import make_ready
 
 WHY = ("--reason", "a test")
 ALL = ViewLimits(ready_per_flavor=100, ended_since=NOW)
@@ -136,6 +137,7 @@ def test_the_preview_shows_what_would_change_and_changes_nothing(
 ) -> None:
     place = installation
     place.database.operations.submit(some_new_jobs(5), Asked(actor="test"))
+    make_ready(place.database.store, NOW)
     before, began = everything(place), time.process_time()
     told = place.type("param", "preview", "pool.max_workers=2")
     assert time.process_time() - began < 3  # seconds of CPU: no other program makes it late
@@ -155,6 +157,7 @@ def test_the_preview_of_a_larger_fleet_sees_as_many_jobs_as_it_needs(
     installation: Installation,
 ) -> None:
     installation.database.operations.submit(some_new_jobs(260), Asked(actor="test"))
+    make_ready(installation.database.store, NOW)
     larger = ("pool.max_workers=280", "pool.create_burst=280", "--json")
     said = installation.type("param", "preview", *larger).json
     assert (said["without"]["create"], said["with"]["create"]) == (10, 260)
@@ -166,6 +169,7 @@ def test_the_preview_of_a_larger_fleet_sees_as_many_jobs_as_it_needs(
 def test_a_recorded_world_has_the_plan_that_was_made_of_it(installation: Installation) -> None:
     place = installation
     place.database.operations.submit(some_new_jobs(5), Asked(actor="test"))
+    make_ready(place.database.store, NOW)
     place.type("param", "set", "pool.create_burst=3", *WHY)
     before = everything(place)
     recorded = place.type("record", "world.json.gz")

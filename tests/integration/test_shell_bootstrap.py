@@ -44,7 +44,7 @@ def test_a_job_is_dispatched_to_a_worker_made_for_it(place: Place) -> None:
         eventually(lambda: any(w.state is WorkerState.READY for w in ports.people.reader.workers()))
         eventually(lambda: any(r.nomad_job_id for r in ports.people.reader.story(str(job_id)).runs))
         held = {lease.name for lease in ports.people.reader.leases()}
-        assert held == {"execution", "monitor", "worker-pool"}
+        assert held == {"configuration", "execution", "monitor", "worker-pool"}
         assert not process.faults()
     finally:
         assert process.stop()

@@ -23,6 +23,7 @@ from simulator.cloud.servers import CloudServer, Wanted
 from simulator.faults import Fault, Faults
 from simulator.systems import Scenario
 from simulator.timeline import Timeline
+from tests.plugins.readiness import ready_at_once
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -124,11 +125,13 @@ class Stage:
     def submit(
         self, count: int = 1, kind: str = "test", priority: Priority = Priority.DELAYED
     ) -> tuple[int, ...]:
-        """Hand in jobs; their ids."""
+        """Hand in jobs and make them ready; their ids."""
         names = [f"{kind}-{self.submitted + number}" for number in range(count)]
         self.submitted += count
         jobs = [NewJob(type=kind, key=name, name=name, priority=priority) for name in names]
-        return self.store.submit(jobs, PERSON).added
+        added = self.store.submit(jobs, PERSON).added
+        ready_at_once(self.store)
+        return added
 
     def fail(self, operation: str, fault: Fault, times: int = 1) -> None:
         """Let the next calls of an operation go wrong."""

@@ -76,6 +76,7 @@ from simulator.examples.products import a_manifest
 from simulator.ids import SeededIds
 from simulator.store import MemoryStore
 from simulator.timeline import Timeline
+from tests.plugins.readiness import configuration_of
 
 HOUR = timedelta(hours=1)
 NOBODY = 10**12
@@ -223,12 +224,15 @@ class Desk:
     # ---- jobs on their way -----------------------------------------------------------------------
 
     def submit(self, count: int = 1, **changes: Any) -> tuple[int, ...]:
-        """Add jobs nobody has handed in before; their ids."""
+        """Add jobs nobody has handed in before, and make them ready; their ids."""
         made = [
             replace(new, key=f"{new.key}-{next(self.numbers)}")
             for new in some_new_jobs(count, **changes)
         ]
-        return self.doors.operations.submit(made, ASKED).added
+        added = self.doors.operations.submit(made, ASKED).added
+        change = configuration_of(map(self.job, added), self.now())
+        self.doors.jobs.commit(self.lease, change)
+        return added
 
     def queue_change(self, job_id: int) -> QueueRun:
         """The change that queues a job."""

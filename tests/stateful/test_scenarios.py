@@ -13,6 +13,7 @@ from models.records import NewJob, RetireStep
 from simulator.faults import Fault
 from simulator.nomad.cluster import Boot
 from simulator.systems import Scenario
+from tests.plugins.readiness import ready_at_once
 
 PERSON = Asked(actor="test")
 AN_HOUR = timedelta(hours=1)
@@ -36,6 +37,7 @@ def test_a_worker_taken_back_is_taken_back_though_the_call_fails_at_first(fault:
     sim = idle_worker_seen_going()
     sim.systems.faults.order("nomad.set_eligibility", fault, times=2)
     sim.systems.store.submit([NewJob(type="test", key="second", name="second")], PERSON)
+    ready_at_once(sim.systems.store)
     assert sim.run_until(sim.is_quiet, 6 * AN_HOUR), sim.story()
     assert sim.systems.faults.taken, "the call that was to fail was never made"
     assert sim.systems.outside.cloud.created == 1, "the worker at hand was not taken back"

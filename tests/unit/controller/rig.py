@@ -24,14 +24,16 @@ from models.plan import Decision
 from models.ports import Asked
 from models.records import Intent, IntentState, Job, Worker
 from models.world import Source, World
-from reconcilers import execution, monitor, pool
+from reconcilers import configuration, execution, monitor, pool
 from simulator.examples import a_site, some_new_jobs
 from simulator.faults import Faults
 from simulator.systems import Scenario, Systems, in_memory
+from tests.plugins.readiness import make_ready
 
-EVERYTHING = frozenset({Source.NOMAD, Source.CLOUD})
+EVERYTHING = frozenset({Source.NOMAD, Source.CLOUD, Source.BACKLOG})
 SOMEBODY = Asked(actor="test@rig")
 REAL: dict[str, tuple[Callable[..., list[Decision]], Callable[[Any], object]]] = {
+    "configuration": (configuration.decide, lambda s: s),
     "execution": (execution.decide, lambda s: s.execution),
     "monitor": (monitor.decide, lambda s: s.monitor),
     "worker-pool": (pool.decide, lambda s: s.pool),
@@ -159,6 +161,7 @@ class Rig:
     def submit(self, count: int = 1) -> list[Job]:
         """Hand in jobs; they are ready."""
         made = self.store.submit(some_new_jobs(count), SOMEBODY)
+        make_ready(self.store, self.time.now())
         return [self.store.story(str(job_id)).job for job_id in made.added]
 
     def job(self, job_id: int) -> Job:

@@ -16,7 +16,7 @@ MINUTE = timedelta(minutes=1)
 
 def a_rig_with_jobs() -> Rig:
     rig = Rig()
-    rig.store.submit(some_new_jobs(2), SOMEBODY)
+    rig.submit(2)
     return rig
 
 

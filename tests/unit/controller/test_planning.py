@@ -20,6 +20,7 @@ from reconcilers import execution, pool
 from simulator.examples import COMMAND, DEPLOYMENT, NOW, a_world, some_new_jobs
 from simulator.faults import Fault
 from simulator.systems import Scenario, Systems, in_memory
+from tests.plugins.readiness import make_ready
 
 ALL = ViewLimits(ready_per_flavor=100, ended_since=NOW)
 BOTH = frozenset({Source.NOMAD, Source.CLOUD})
@@ -44,6 +45,7 @@ def systems() -> Systems:
     """A quiet world with three jobs in it."""
     made = in_memory(Scenario())
     made.store.submit(some_new_jobs(3), Asked(actor="test"))
+    make_ready(made.store, made.timeline.now())
     return made
 
 

@@ -17,6 +17,7 @@ from simulator.examples.changes import reserve_worker
 from simulator.ids import SeededIds
 from simulator.store import MemoryStore
 from simulator.timeline import Timeline
+from tests.plugins.readiness import make_ready
 
 HOUR = timedelta(hours=1)
 FLAVOR = Subject(SubjectKind.FLAVOR, "hm.medium")
@@ -30,6 +31,7 @@ class Bench:
         self.timeline = Timeline(NOW)
         self.store = MemoryStore(self.timeline, SeededIds())
         [self.job] = self.store.submit([a_new_job()], Asked(actor="ada")).added
+        make_ready(self.store, NOW)
 
     def held(self, subject: Subject, after: timedelta, reason: Reason = Reason.NO_SLOT) -> None:
         refusal = Held(subject=subject, reason=reason, because="no")

@@ -88,7 +88,7 @@ def test_jobs_and_workers_are_counted() -> None:
     made = house.store.commit(house.lead("worker-pool"), reserve_worker()).worker
     assert made is not None
     found = house.look()
-    assert found.jobs == {"ready": 2, "cancelled": 1}
+    assert found.jobs == {"initialized": 2, "cancelled": 1}
     assert found.workers == {made.flavor: {"creating": 1}}
     assert GOING not in found.workers[made.flavor]
 

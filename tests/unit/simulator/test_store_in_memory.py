@@ -18,6 +18,7 @@ from simulator.ids import SeededIds
 from simulator.store import MemoryStore
 from simulator.store.rows import Index, Journal, Rows
 from simulator.timeline import Timeline
+from tests.plugins.readiness import make_ready
 
 ASKED = Asked(actor="ada")
 LIMITS = ViewLimits(ready_per_flavor=10, ended_since=LONG_AGO)
@@ -30,6 +31,7 @@ class Bench:
         self.faults = Faults()
         self.store = MemoryStore(Timeline(NOW), SeededIds(), self.faults)
         self.store.submit(some_new_jobs(3), ASKED)
+        make_ready(self.store, NOW)
         lease = self.store.acquire("execution", "bench", timedelta(hours=1))
         assert lease is not None
         self.lease: Lease = lease

@@ -15,6 +15,7 @@ from simulator.faults import Fault, Faults
 from simulator.ids import SeededIds
 from simulator.store import MemoryStore
 from simulator.timeline import Timeline
+from tests.plugins.readiness import make_ready
 from tests.plugins.stores import ASKED
 from worker.persistent import Patience, Persistent
 
@@ -30,6 +31,7 @@ class Setting:
         self.timeline = Timeline(NOW)
         self.store = MemoryStore(self.timeline, SeededIds(), self.faults)
         [job] = self.store.submit([a_new_job()], ASKED).added
+        make_ready(self.store, NOW)
         lease = self.store.acquire("execution", "test", timedelta(hours=1))
         assert lease is not None
         run = self.store.commit(lease, queue_run(job)).run
