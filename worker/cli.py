@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from infra import containers, s3
 from infra.api import connect
@@ -15,6 +16,7 @@ from models.errors import ConfigurationError
 from worker.assignment import Assignment, Settings
 from worker.interrupts import Interrupts
 from worker.persistent import Persistent
+from worker.replay import Replay, replay
 from worker.run import Parts, Program
 from worker.ship import main as ship_logs
 from worker.steps import EXIT_AGAIN
@@ -32,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.set_defaults(do=_run)
     ship = commands.add_parser("ship-logs", help="ship the logs of the allocation, beside its run")
     ship.set_defaults(do=lambda _: ship_logs())
+    again = commands.add_parser(
+        "replay", help="run the software again on what `hrsi job fetch` brought, for yourself alone"
+    )
+    again.add_argument("folder", type=Path, metavar="DIR", help="with its inputs in DIR/inputs")
+    again.set_defaults(do=_replay)
     given = parser.parse_args(arguments)
     do: Command = given.do
     try:
@@ -49,6 +56,18 @@ def _run(_: argparse.Namespace) -> int:
         # What still waits for a service that is silent must not keep the allocation alive.
         os._exit(code)
     return code
+
+
+def _replay(given: argparse.Namespace) -> int:
+    settings = Settings.of(os.environ)
+    return replay(
+        Replay(
+            folder=given.folder,
+            engine=lambda: containers.connect(settings.engine),
+            say=_say,
+            instead=settings.science_command,
+        )
+    )
 
 
 def run_program(environment: Mapping[str, str]) -> int:

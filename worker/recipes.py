@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any
 
 from models.product_names import ProductType, parse_product_name
-from models.records import Job
 from worker.exits import FSC, PLAIN, SWS, ExitTable
 from worker.failures import internal
 
@@ -159,16 +158,16 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 """By the name of the job type."""
 
 
-def recipe_of(job: Job, given: Mapping[str, Any], instead: tuple[str, ...] = ()) -> Recipe:
-    """The recipe of a job; what its input says of the image counts, `instead` more than both.
+def recipe_of(job_type: str, given: Mapping[str, Any], instead: tuple[str, ...] = ()) -> Recipe:
+    """The recipe of a job type; what a job's input says of the image counts, `instead` before it.
 
     Raises `RunFailed` for a type that this program does not know.
     """
-    recipe = RECIPES.get(job.type)
+    recipe = RECIPES.get(job_type)
     if recipe is None:
         raise internal(
             "Invalid Job Name Error",
-            f"this worker knows no job type {job.type!r}: its image is older than the controller",
+            f"this worker knows no job type {job_type!r}: its image is older than the controller",
         )
     changes: dict[str, Any] = {}
     if recipe.image is not None and given.get("image"):

@@ -230,7 +230,7 @@ class Program:
     @property
     def _recipe(self) -> Recipe:
         instead = self._parts.settings.science_command
-        return recipe_of(self._held.job, self._held.input, instead)
+        return recipe_of(self._held.job.type, self._held.input, instead)
 
     def _in_container(self, recipe: Recipe, image: str) -> int:
         assert self._store is not None

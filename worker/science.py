@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,7 +40,7 @@ Say = Callable[[str], None]
 def write_parameters(folder: Path, claim: Claim, *, root: str) -> None:
     """Say to the software what it is to do; `root` is the working directory as it sees it."""
     job = claim.job
-    document: dict[str, Any] = {
+    document = {
         "job": {
             "id": job.id,
             "unique_id": str(job.unique_id),
@@ -50,12 +50,19 @@ def write_parameters(folder: Path, claim: Claim, *, root: str) -> None:
             "attempt": claim.attempt,
             "claim": claim.number,
         },
+        "given": dict(claim.input),
+    }
+    write_document(folder, document, root=root)
+
+
+def write_document(folder: Path, document: Mapping[str, Any], *, root: str) -> None:
+    """Write the parameters, with the folders where the software finds them."""
+    folders = {
         "inputs": f"{root}/{INPUTS}",
         "outputs": f"{root}/{OUTPUTS}",
         "temporary": f"{root}/{TEMPORARY}",
-        "given": dict(claim.input),
     }
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    text = msgspec.json.format(msgspec.json.encode({**document, **folders}), indent=2)
     (folder / PARAMETERS).write_bytes(text + b"\n")
 
 

@@ -5,8 +5,9 @@ then it ships what is left. While the bucket is away it goes on asking: the logs
 ends with 1 when it could not ship all before Nomad's kill timeout, and says so.
 
 Environment: `NOMAD_ALLOC_DIR`, `NOMAD_ALLOC_ID` and `NOMAD_META_unique_id`, which Nomad sets;
-`HRSI_RESULTS_BUCKET`, and `S3_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
-`AWS_REGION`, which open it.
+`HRSI_RESULTS_BUCKET`, and `S3_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+`AWS_REGION` and `AWS_CA_BUNDLE`, which open it, here or in the worker's own settings
+(`worker.assignment`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from uuid import UUID
 from infra.s3 import S3Access, connect
 from models.errors import ConfigurationError, PortError
 from models.logs import logs_prefix
+from worker.assignment import Settings
 from worker.logfiles import LogFiles
 from worker.shipping import Shipper, Target
 
@@ -83,6 +85,7 @@ class Assignment:
                     access_key=environment["AWS_ACCESS_KEY_ID"],
                     secret_key=environment["AWS_SECRET_ACCESS_KEY"],
                     region=environment.get("AWS_REGION") or "RegionOne",
+                    verify=environment.get("AWS_CA_BUNDLE") or True,
                     connections=1,
                     silence=timedelta(seconds=10),
                 ),
@@ -140,7 +143,7 @@ def main() -> int:
         signal.signal(told, lambda *_: ending.set())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
     try:
-        assignment = Assignment.from_environment(os.environ)
+        assignment = Assignment.from_environment(Settings.of(os.environ).values)
     except (ConfigurationError, ValueError) as error:
         _say(str(error))
         return EXIT_LEFT

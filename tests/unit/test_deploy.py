@@ -22,6 +22,7 @@ from models.logs import TASK
 from tools.nomad_jobs import files
 from tools.worker_image import SETUP, SHIPPED, Download, Template, user_data
 from tools.worker_packages import needed
+from worker.assignment import ROLES, SETTINGS_FILE, Settings
 from worker.node import Machine, site_from
 
 ROOT = Path(__file__).parents[2]
@@ -180,6 +181,13 @@ def test_a_script_is_one_and_may_be_run(script: str) -> None:
     shell = file.read_text().splitlines()[0].removeprefix("#!")
     subprocess.run([shell, "-n", str(file)], check=True)
     assert file.stat().st_mode & 0o111
+
+
+def test_a_worker_knows_every_bucket_that_its_program_asks_for() -> None:
+    settings = Settings(values=variables(DEPLOY / "worker" / "worker.env.example"))
+    assert settings.s3.endpoint.startswith("https://")
+    assert all(settings.bucket(role) for role in ROLES)
+    assert SETTINGS_FILE in template_files()
 
 
 def test_a_worker_installs_what_its_program_needs_and_no_more() -> None:
