@@ -177,6 +177,45 @@ class CreationConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PublicationConfig:
+    """Where products are put, and what the endpoint is told of it."""
+
+    bucket: str | None = _setting(values.text)
+    """The product bucket; nothing but publication writes there. Without one nothing is published:
+    jobs rest once they are processed."""
+
+    host: str = _setting(values.text, "s3.waw2-1.cloudferro.com")
+    """`host_base` of every message: the service as users reach it."""
+
+    spool: str = _setting(values.text, ".hrsi/spool")
+    """Where messages are kept as files while no broker is set."""
+
+    calls: int = _setting(values.whole(1, 64), 8)
+    """Jobs that are published at once. More copy more files at the same time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RabbitConfig:
+    """Which RabbitMQ the endpoint listens to, and how things are called there."""
+
+    urls: Secret = _setting(values.secret, Secret(""), env="AMQP_URL")
+    """`amqp://user:password@host:port/vhost`, special characters percent-encoded; several ways to
+    the same broker with blanks in between. Empty: messages go to files (`publication.spool`)."""
+
+    exchange: str = _setting(values.text, "product_publication")
+    """Direct. The system that we replace called it product_publicationdirect by mistake: name it so
+    for as long as an endpoint is bound to that."""
+
+    queue: str = _setting(values.text, "json")
+    routing_key: str = _setting(values.text, "json")
+    failures_exchange: str = _setting(values.text, "indexering_results")
+    failures_queue: str = _setting(values.text, "failed_products")
+    failures_key: str = _setting(values.text, "failed_products")
+    declare: bool = _setting(values.truth, default=True)
+    """Whether what is missing there is made, durable. With false it has to be there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """Everything that the program is started with."""
 
@@ -188,6 +227,8 @@ class Config:
     openstack: OpenStackConfig = field(default_factory=OpenStackConfig)
     runs: RunConfig = field(default_factory=RunConfig)
     creation: CreationConfig = field(default_factory=CreationConfig)
+    publication: PublicationConfig = field(default_factory=PublicationConfig)
+    rabbitmq: RabbitConfig = field(default_factory=RabbitConfig)
     controller: ControllerConfig = field(default_factory=ControllerConfig)
     web: WebConfig = field(default_factory=WebConfig)
     s3: S3Config = field(default_factory=S3Config)

@@ -129,6 +129,14 @@ def secret(value: Any) -> Secret:
     return Secret(value.strip())
 
 
+def truth(value: Any) -> bool:
+    """Yes or no."""
+    found = {"true": True, "false": False}.get(str(value).lower())
+    if found is None:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return found
+
+
 def token_key(value: Any) -> Secret:
     """A key that cannot be guessed."""
     key = secret(value)

@@ -160,5 +160,11 @@ def next_due(world: World, now: datetime) -> datetime | None:
         *(pause.until for pause in world.store.pauses if pause.until is not None),
         *(backoff.until for backoff in world.store.backoffs),
         *(job.not_before for job in world.store.errors if job.not_before is not None),
+        *(
+            p.not_before
+            for each in world.publishing or ()
+            for p in each.publications
+            if p.not_before
+        ),
     )
     return min((at for at in times if at > now), default=None)

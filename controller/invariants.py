@@ -93,6 +93,11 @@ RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
         actions.MakeImage: _CLOUD,
         actions.EndImageMaking: _CLOUD,
         actions.DeleteImage: _CLOUD,
+        actions.PublishJob: frozenset({Source.OUTBOX}),
+        actions.EndJob: frozenset({Source.OUTBOX}),
+        # What was refused only the broker shows.
+        actions.CountRefusal: frozenset({Source.BROKER}),
+        actions.ParkRefusal: frozenset({Source.BROKER}),
     }
 )
 """The systems that a pass must have seen to decide so, for every action there is."""
@@ -363,6 +368,8 @@ def _on_half_a_world(world: World, decisions: Iterable[Decision]) -> Iterator[Vi
         Source.CLOUD: world.cloud is not None,
         Source.CATALOGUES: world.sweeps is not None,
         Source.BACKLOG: world.backlog is not None,
+        Source.OUTBOX: world.publishing is not None,
+        Source.BROKER: world.refusals is not None,
     }
     for decision in decisions:
         if not isinstance(decision, Action):

@@ -17,6 +17,8 @@ NAMES: Mapping[Source, str] = {
     Source.CLOUD: "OpenStack",
     Source.CATALOGUES: "what the catalogues list",
     Source.BACKLOG: "what is to be configured",
+    Source.OUTBOX: "the outbox",
+    Source.BROKER: "RabbitMQ",
 }
 
 HELD_BACK: Mapping[Source, str] = {
@@ -25,6 +27,8 @@ HELD_BACK: Mapping[Source, str] = {
     Source.CLOUD: "no worker is created or deleted until it answers",
     Source.CATALOGUES: "no job is created until it is read",
     Source.BACKLOG: "no job becomes ready until it is read",
+    Source.OUTBOX: "nothing is published until it answers",
+    Source.BROKER: "products are copied, and their messages wait until it answers",
 }
 
 

@@ -20,12 +20,14 @@ from controller.gate import Trust, judge, mark_of
 from controller.known import Knowledge
 from controller.metrics import Metrics
 from controller.sweeps import Sweeper
+from models.broker import Broker, RefusedMessage
 from models.campaigns import CampaignLook
 from models.configuration import Backlog
 from models.creation import Harvest
 from models.errors import ConfigurationError, PortError, Unavailable
 from models.job_types import Registry
 from models.ports import Clock, Cloud, JobStore, Orchestrator, ViewLimits
+from models.publication import Outbox, Publishing
 from models.settings import DEFAULT_SETTINGS, Settings, settings_kept
 from models.world import CloudSnapshot, NomadSnapshot, Site, Source, StoreView, World
 
@@ -34,6 +36,9 @@ Snapshot = TypeVar("Snapshot")
 SWEEP_SHARE = 1 / 3
 """Of the time that a read may take, in which feeds may begin to be read; the page that is under way
 then has as much again, and what the store is asked about them the last third."""
+
+PENDING = 1000
+"""How many jobs that are to be published a pass sees at most, the most urgent first."""
 
 READY_MARGIN = 10
 """How many ready jobs per flavor a pass sees beyond what all workers could take."""
@@ -149,6 +154,8 @@ class Sources:
     cloud: Cloud
     sweeper: Sweeper | None = None
     campaigner: Campaigner | None = None
+    outbox: Outbox | None = None
+    broker: Broker | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,6 +198,8 @@ class Observer:
             Source.CLOUD: Feed(crew, clock, self._read_cloud),
             Source.CATALOGUES: Feed(crew, clock, self._read_catalogues),
             Source.BACKLOG: Feed(crew, clock, self._read_backlog),
+            Source.OUTBOX: Feed(crew, clock, self._read_outbox),
+            Source.BROKER: Feed(crew, clock, self._read_broker),
         }
 
     def observe(
@@ -240,6 +249,8 @@ class Observer:
             due=gathered.harvest.due,
             campaigns=gathered.campaigns,
             backlog=read[Source.BACKLOG].snapshot,
+            publishing=read[Source.OUTBOX].snapshot,
+            refusals=read[Source.BROKER].snapshot,
             registry=self._registry,
             busy=busy,
         )
@@ -292,6 +303,19 @@ class Observer:
     def _read_backlog(self, number: int) -> Reading[Backlog]:
         store, types = self._sources.store, self._registry.types
         return self._usable(Source.BACKLOG, number, lambda: store.backlog(types), lambda _: None)
+
+    def _read_outbox(self, number: int) -> Reading[tuple[Publishing, ...]]:
+        outbox = self._sources.outbox
+        if outbox is None:
+            return Reading(snapshot=(), number=number)
+        return self._usable(Source.OUTBOX, number, lambda: outbox.pending(PENDING), lambda _: None)
+
+    def _read_broker(self, number: int) -> Reading[tuple[RefusedMessage, ...]]:
+        broker = self._sources.broker
+        if broker is None:
+            return Reading(snapshot=(), number=number)
+        most = self.parameters.settings.publication.refusals_per_pass
+        return self._usable(Source.BROKER, number, lambda: broker.refused(most), lambda _: None)
 
     def _usable(
         self,

@@ -71,6 +71,10 @@ PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
         actions.MakeImage: _phrase(MAKES, "make image {a.name} of server {a.template_id}"),
         actions.EndImageMaking: _phrase(CHANGES, "note how making {a.subject.id} ended: {a.state}"),
         actions.DeleteImage: _phrase(ENDS, "delete image {a.name} ({a.image_id})"),
+        actions.PublishJob: _phrase(MAKES, "publish the products of job {a.job_id}"),
+        actions.EndJob: _phrase(CHANGES, "let job {a.job_id} be done"),
+        actions.CountRefusal: _phrase(CHANGES, "count a refusal of {a.product}"),
+        actions.ParkRefusal: _phrase(CHANGES, "park refused message {a.message.receipt}"),
     }
 )
 

@@ -80,6 +80,8 @@ def _as_seen_by(reconciler: Reconciler, world: World) -> World:
         due=world.due if Source.CATALOGUES in sources else None,
         campaigns=world.campaigns if Source.CATALOGUES in sources else (),
         backlog=world.backlog if Source.BACKLOG in sources else None,
+        publishing=world.publishing if Source.OUTBOX in sources else None,
+        refusals=world.refusals if Source.BROKER in sources else None,
         unknown={source: why for source, why in world.unknown.items() if source in sources},
     )
 

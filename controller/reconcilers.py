@@ -11,7 +11,7 @@ from models.plan import Decision
 from models.settings import Settings
 from models.sightings import SightingKind
 from models.world import Source, World
-from reconcilers import configuration, creation, execution, monitor, pool
+from reconcilers import configuration, creation, execution, monitor, pool, publication
 
 
 def _executed(world: World, settings: Settings, now: datetime) -> list[Decision]:
@@ -60,6 +60,13 @@ RECONCILERS: tuple[Reconciler, ...] = (
         sightings=frozenset({SightingKind.CHILD_MISSING, SightingKind.CHILD_UNCLAIMED}),
     ),
     Reconciler(
+        name="publication",
+        decide=publication.decide,
+        sources=frozenset({Source.STORE, Source.OUTBOX, Source.BROKER}),
+        settings_of=lambda settings: settings.publication,
+        sightings=frozenset(),
+    ),
+    Reconciler(
         name="worker-pool",
         decide=_pooled,
         sources=frozenset({Source.STORE, Source.NOMAD, Source.CLOUD}),
@@ -78,12 +85,18 @@ RECONCILERS: tuple[Reconciler, ...] = (
 )
 
 
-def working(reconcilers: Iterable[Reconciler], *, catalogues: bool) -> tuple[Reconciler, ...]:
-    """Those that have something to look at: without `catalogues` creation has nothing."""
-    return tuple(r for r in reconcilers if catalogues or Source.CATALOGUES not in r.sources)
+def working(
+    reconcilers: Iterable[Reconciler], *, catalogues: bool, shop: bool = False
+) -> tuple[Reconciler, ...]:
+    """Those that have something to do: without `catalogues` creation has nothing, without a `shop`,
+    where products are put, publication has not.
+    """
+    there = {Source.CATALOGUES: catalogues, Source.OUTBOX: shop}
+    return tuple(r for r in reconcilers if all(there.get(source, True) for source in r.sources))
 
 
 def loops_of(config: Config) -> tuple[str, ...]:
     """The loops that a controller of these settings runs."""
     reads = bool(config.creation.odata or config.creation.resto)
-    return tuple(each.name for each in working(RECONCILERS, catalogues=reads))
+    shop = bool(config.publication.bucket)
+    return tuple(each.name for each in working(RECONCILERS, catalogues=reads, shop=shop))

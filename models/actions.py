@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import ClassVar, TypeAlias
 from uuid import UUID
 
-from models import intake
+from models import actions_publication, intake
 from models.breakers import BreakerName
 from models.errors import System
 from models.job_types import Parent
@@ -336,6 +336,13 @@ class ForgetNode(Action):
 
     identity: NodeIdentity
 
+
+# ---- publication ---------------------------------------------------------------------------------
+
+PublishJob: TypeAlias = actions_publication.PublishJob
+EndJob: TypeAlias = actions_publication.EndJob
+CountRefusal: TypeAlias = actions_publication.CountRefusal
+ParkRefusal: TypeAlias = actions_publication.ParkRefusal
 
 # ---- breakers ------------------------------------------------------------------------------------
 

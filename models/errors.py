@@ -32,6 +32,8 @@ class System(StrEnum):
     NOMAD = "nomad"
     CLOUD = "openstack"
     CATALOGUE = "catalogue"
+    OBJECTS = "s3"
+    BROKER = "rabbitmq"
 
 
 class FailureClass(StrEnum):

@@ -38,6 +38,8 @@ class SubjectKind(StrEnum):
     BREAKER = "breaker"
     SOURCE = "source"
     CAMPAIGN = "campaign"
+    PRODUCT = "product"
+    MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,14 @@ class Reason(StrEnum):
     NODES_MISSING = "NODES_MISSING"
     BREAKER_OPEN = "BREAKER_OPEN"
     BREAKER_EXPLAINED = "BREAKER_EXPLAINED"
+    # publication
+    PRODUCTS_MADE = "PRODUCTS_MADE"
+    PUBLICATION_OPEN = "PUBLICATION_OPEN"
+    NOTHING_TO_PUBLISH = "NOTHING_TO_PUBLISH"
+    ALL_ANNOUNCED = "ALL_ANNOUNCED"
+    PRODUCT_REFUSED = "PRODUCT_REFUSED"
+    REFUSAL_UNMATCHED = "REFUSAL_UNMATCHED"
+    REFUSAL_PAUSE = "REFUSAL_PAUSE"
     # everywhere
     SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
     INTENT_OPEN = "INTENT_OPEN"

@@ -18,6 +18,7 @@ from models.errors import ConfigurationError
 from models.settings_composition import CompositionSettings
 from models.settings_creation import CreationSettings
 from models.settings_fields import number, wait
+from models.settings_publication import PublicationSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -267,6 +268,7 @@ class Settings:
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    publication: PublicationSettings = field(default_factory=PublicationSettings)
 
 
 DEFAULT_SETTINGS = Settings()

@@ -13,12 +13,14 @@ from enum import StrEnum
 from typing import Any
 
 from models.breakers import Breaker
+from models.broker import RefusedMessage
 from models.campaigns import CampaignLook
 from models.composing import Due
 from models.configuration import Backlog
 from models.creation import Area, Sweep
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
 from models.lifecycle import Status
+from models.publication import Publishing
 from models.records import (
     Backoff,
     InFlight,
@@ -45,6 +47,8 @@ class Source(StrEnum):
     CLOUD = "cloud"
     CATALOGUES = "catalogues"
     BACKLOG = "backlog"
+    OUTBOX = "outbox"
+    BROKER = "broker"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -346,3 +350,8 @@ class World:
 
     backlog: Backlog | None = None
     """Jobs that are not ready; None: they were not to be read, or are unknown."""
+    publishing: tuple[Publishing, ...] | None = None
+    """Jobs between processed and done; None: they were not to be read, or are unknown."""
+
+    refusals: tuple[RefusedMessage, ...] | None = None
+    """What the endpoint refused and nobody has settled; None: as `publishing`."""

@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from controller.act import breakers, configuration, creation, images, nodes, runs, servers
+from controller.act import (
+    breakers,
+    configuration,
+    creation,
+    images,
+    nodes,
+    publication,
+    runs,
+    servers,
+)
 from controller.act.effects import Acting, Effect
 from models import actions
 from models.plan import Action
@@ -56,5 +65,9 @@ HANDLERS: Mapping[type[Action], Handler] = MappingProxyType(
         actions.MakeImage: images.make_image,
         actions.EndImageMaking: images.end_image_making,
         actions.DeleteImage: images.delete_image,
+        actions.PublishJob: publication.publish_job,
+        actions.EndJob: publication.end_job,
+        actions.CountRefusal: publication.count_refusal,
+        actions.ParkRefusal: publication.park_refusal,
     }
 )

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TypeAlias, TypeVar
 from uuid import UUID
 
+from controller.act.press import Press
 from controller.leader import Leadership
 from controller.metrics import Metrics
 from models.changes import Change, CloseIntent, NoteFailure, NoteSuccess
@@ -50,7 +51,9 @@ class Effect:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
-    """What handlers use in every pass. `token_key` is the key of the run tokens."""
+    """What handlers use in every pass. `token_key` is the key of the run tokens; `press` is what
+    publishes, where there is anything to publish with.
+    """
 
     store: JobStore
     orchestrator: Orchestrator
@@ -60,6 +63,7 @@ class Tools:
     metrics: Metrics
     ending: StopSignal
     token_key: bytes = field(repr=False)
+    press: Press | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,10 +15,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from controller.act.effects import Tools
-from controller.act.executor import Executor, Lane
+from controller.act.executor import NO_PACE, Executor, Lane
 from controller.act.hands import Hands
+from controller.act.press import Press
 from controller.bootstrap.access import nomad_access, openstack_environment, site
 from controller.bootstrap.catalogues import subscriptions
+from controller.bootstrap.publication import press
 from controller.bootstrap.store import People, open_database, people_of, token_key
 from controller.campaigning import Campaigner
 from controller.clock import RandomIds, StoreClock, SystemClock
@@ -53,7 +55,7 @@ QUEUE_PER_CALLER = 32
 
 SYSTEM_CLOCK = SystemClock()
 
-READERS = 5
+READERS = 7
 """One thread per source: at most one read of each is under way."""
 
 
@@ -65,6 +67,7 @@ class Ports:
     reports: RunReports
     people: People
     subscriptions: Subscriptions | None
+    press: Press | None
     hints: Callable[[], Hints]
     orchestrator: Orchestrator
     cloud: GuardedCloud
@@ -110,6 +113,7 @@ def connect(
             reports=database.reports,
             people=people_of(database),
             subscriptions=subscriptions(config, metrics, parameters, clock, opening),
+            press=press(config, database.outbox, parameters, clock, opening),
             hints=database.hints,
             orchestrator=orchestrator,
             cloud=GuardedCloud(cloud, lambda: cloud.check_project(config.openstack.project or "")),
@@ -140,6 +144,8 @@ def observer(config: Config, ports: Ports) -> Observer:
             cloud=ports.cloud,
             sweeper=sweeper,
             campaigner=campaigner,
+            outbox=ports.press.outbox if ports.press else None,
+            broker=ports.press.broker if ports.press else None,
         ),
         site=site(config),
         registry=DEFAULT_REGISTRY,
@@ -171,6 +177,7 @@ def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Proces
         metrics=ports.metrics,
         ending=ending,
         token_key=token_key(config),
+        press=ports.press,
     )
     hands = Hands(_executor(config, ports.clock), ports.metrics)
     shell = Shell(tools=tools, observer=observer(config, ports), hands=hands, told=ports.told)
@@ -220,16 +227,25 @@ def reconcilers(only: Sequence[str] = ()) -> tuple[Reconciler, ...]:
 def _with_work(
     chosen: Sequence[Reconciler], ports: Ports, *, named: bool
 ) -> tuple[Reconciler, ...]:
-    """Without a catalogue there is nothing that creation could look at.
+    """Without a catalogue there is nothing that creation could look at, without a product bucket
+    nothing that publication could do.
 
     Raises `ConfigurationError` when it was named all the same, alone or with others.
     """
-    found = working(chosen, catalogues=ports.subscriptions is not None)
+    found = working(
+        chosen, catalogues=ports.subscriptions is not None, shop=ports.press is not None
+    )
     if named and len(found) < len(chosen):
-        raise ConfigurationError(
-            "creation: no catalogue is set; set creation.odata or creation.resto, and the area"
-        )
+        idle = {each.name for each in chosen} - {each.name for each in found}
+        raise ConfigurationError("; ".join(_NEEDS[name] for name in sorted(idle)))
     return found
+
+
+_NEEDS = {
+    "creation": "creation: no catalogue is set; set creation.odata or creation.resto, and the area",
+    "publication": "publication: no product bucket is set; set publication.bucket and what opens "
+    "it (S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)",
+}
 
 
 def _executor(config: Config, clock: Clock) -> Executor:
@@ -238,6 +254,8 @@ def _executor(config: Config, clock: Clock) -> Executor:
         System.CLOUD: _lane(
             System.CLOUD, config.openstack.calls, config.openstack.calls_per_second
         ),
+        System.OBJECTS: _lane(System.OBJECTS, config.publication.calls, NO_PACE),
+        System.BROKER: _lane(System.BROKER, 1, NO_PACE),
     }
     return Executor(lanes, clock, time.sleep)
 

@@ -43,6 +43,8 @@ class MemoryBroker:
         """See the port."""
         fault = self._opened("broker.refused")
         taken = self._broker.take(self._holder, limit)
+        if fault is Fault.CRASH_AFTER:
+            raise Crash("broker.refused")
         if fault is not None:
             self._broker.give_back(self._holder)
             raise Unavailable("read refused messages: no answer in time")

@@ -27,6 +27,9 @@ class SimulatedBroker:
 
     announced: list[Message] = field(default_factory=list)
     failures: dict[int, Lying] = field(default_factory=dict)
+    taken: list[Message] = field(default_factory=list)
+    """Announcements that the endpoint has taken out of the queue."""
+
     reachable: bool = True
     admits: bool = True
     whole: bool = True

@@ -1,0 +1,95 @@
+"""`models.broker.Broker` on a folder: one file a message, whole or not at all.
+
+A file is called by when it was written and by the digest of its message's id: the same message
+again is the same file, whoever writes it. Names sort in the order of writing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from models.broker import Fate, Message, RefusedMessage, Told
+from models.errors import Malformed, Unavailable
+
+SUFFIX = ".json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpooledFile:
+    """A message that waits, and its file."""
+
+    path: Path
+    message: Message
+
+
+class Spool:
+    """Keeps messages as files. Several processes may."""
+
+    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
+        self._folder = folder
+        self._now = now
+
+    def publish(self, messages: Sequence[Message]) -> tuple[Told, ...]:
+        """Write each into its file. Raises `Unavailable` when that fails: it is written again."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for message in messages:
+                self._write(message)
+        except OSError as error:
+            raise Unavailable(f"spool {self._folder}: {error.strerror}") from error
+        return tuple(Told(fate=Fate.SPOOLED, why=str(self._folder)) for _ in messages)
+
+    def refused(self, limit: int) -> tuple[RefusedMessage, ...]:
+        """A folder refuses nothing."""
+        del limit
+        return ()
+
+    def settle(self, receipts: Sequence[str]) -> None:
+        """There is nothing to settle."""
+
+    def close(self) -> None:
+        """The files stay."""
+
+    def files(self) -> tuple[SpooledFile, ...]:
+        """What waits, the oldest first. Raises `Malformed` naming a file that is no message, and
+        `Unavailable` when the folder cannot be read.
+        """
+        try:
+            return tuple(self._read(path) for path in sorted(self._folder.glob(f"*{SUFFIX}")))
+        except OSError as error:
+            raise Unavailable(f"spool {self._folder}: {error.strerror}") from error
+
+    def _read(self, path: Path) -> SpooledFile:
+        try:
+            message = msgspec.json.decode(path.read_bytes(), type=Message)
+        except msgspec.DecodeError as error:
+            raise Malformed(f"{path} is no message: {error}") from error
+        return SpooledFile(path=path, message=message)
+
+    def _write(self, message: Message) -> None:
+        digest = hashlib.sha256(message.id.encode()).hexdigest()[:32]
+        if any(self._folder.glob(f"*-{digest}{SUFFIX}")):
+            return
+        target = self._folder / f"{self._now():%Y%m%dT%H%M%S%f}-{digest}{SUFFIX}"
+        being = target.with_suffix(f".being-written-{os.getpid()}")
+        with being.open("wb") as file:
+            file.write(msgspec.json.encode(message))
+            file.flush()
+            os.fsync(file.fileno())
+        being.replace(target)
+        self._keep_name()
+
+    def _keep_name(self) -> None:
+        """A file's name is the folder's content: that too has to reach the disk."""
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

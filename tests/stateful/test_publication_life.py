@@ -1,0 +1,119 @@
+"""Products are announced at least once and exactly as they are, whatever fails and whoever dies."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from models.lifecycle import Status
+from models.records import Job
+from simulator.faults import Crash, Fault, Faults
+from tests.plugins.pressroom import InMemory, names
+
+SEEDS = 200
+JOBS = 2
+HARD = {
+    Fault.REFUSED: 0.01,
+    Fault.TIMEOUT: 0.01,
+    Fault.LOST_REPLY: 0.015,
+    Fault.THROTTLED: 0.005,
+    Fault.SERVER_ERROR: 0.01,
+    Fault.CRASH: 0.01,
+    Fault.CRASH_AFTER: 0.01,
+}
+
+
+def live(world: InMemory, passes: int) -> int:
+    """Passes of a process that may die in any of them; how often it did."""
+    deaths = 0
+    for _ in range(passes):
+        try:
+            world.room.step()
+        except Crash:
+            deaths += 1
+            world.room.begin()
+        # A successor waits for the lease of the dead; a minute is never too short for it.
+        world.time.advance(timedelta(minutes=2))
+    return deaths
+
+
+def all_is_done(world: InMemory, jobs: list[Job]) -> None:
+    """In a calm world everything comes to its end, and every product was announced."""
+    world.go_wrong(Faults())
+    live(world, 1)
+    for _ in range(20):
+        found = [world.room.parts.desk.job(job.id).status for job in jobs]
+        if {*found} == {Status.DONE} and not world.broker.failures:
+            break
+        live(world, 1)
+    assert {world.room.parts.desk.job(job.id).status for job in jobs} == {Status.DONE}
+    heard = {key.partition(":")[0] for key, _ in world.room.parts.announced()}
+    assert heard == {name for number in range(len(jobs)) for name in names(number)}
+
+
+def test_without_any_fault_each_product_is_announced_once() -> None:
+    world = InMemory()
+    jobs = [world.room.made(*names(number)) for number in range(JOBS)]
+    assert len(world.room.until_done(*jobs)) <= 2
+    heard = [key for key, _ in world.room.parts.announced()]
+    assert len(heard) == len(set(heard)) == 2 * JOBS
+
+
+@pytest.mark.parametrize("fault", [Fault.CRASH, Fault.CRASH_AFTER])
+def test_a_process_that_dies_at_any_call_leaves_nothing_half_done(fault: Fault) -> None:
+    calls = 0
+    while True:
+        calls += 1
+        world = InMemory()
+        jobs = [world.room.made(*names(0))]
+        faults = Faults()
+        faults.order_at(calls, fault)
+        world.go_wrong(faults)
+        live(world, 1)
+        if not faults.taken:
+            break
+        all_is_done(world, jobs)
+        heard = [key for key, _ in world.room.parts.announced()]
+        # The same message twice is the same id twice: no send was counted for it.
+        assert {key.rpartition(":")[2] for key in heard} == {"1"}
+    assert calls > 20
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_in_a_hard_life_nothing_is_lost_and_nothing_untrue_is_said(block: int) -> None:
+    deaths = refusals = 0
+    for seed in range(block * SEEDS // 8, (block + 1) * SEEDS // 8):
+        world, chance = InMemory(seed=seed), Random(seed)
+        jobs = [world.room.made(*names(number)) for number in range(JOBS)]
+        world.go_wrong(Faults(rates=HARD, seed=seed))
+        for _ in range(8):
+            world.broker.reachable = chance.random() < 0.8
+            world.broker.short = chance.random() < 0.1
+            world.broker.bound = chance.random() < 0.9
+            world.buckets.reachable = chance.random() < 0.9
+            refusals += endpoint(world, chance)
+            deaths += live(world, 1)
+        world.broker.reachable = world.broker.bound = world.buckets.reachable = True
+        world.broker.short = False
+        all_is_done(world, jobs)
+    assert deaths
+    assert refusals
+
+
+def endpoint(world: InMemory, chance: Random) -> int:
+    """Take what is announced; refuse some of it, once or twice, with or without its id."""
+    refused = 0
+    while world.broker.announced:
+        message = world.broker.announced.pop(0)
+        world.broker.taken.append(message)
+        first = message.id.rpartition(":")[2] == "1"
+        if first and chance.random() < 0.2:
+            body = message.body if chance.random() < 0.5 else json.dumps(message.body.decode())
+            raw = body if isinstance(body, bytes) else body.encode()
+            for _ in range(chance.choice([1, 1, 2])):
+                world.broker.refuse(raw, message.id if chance.random() < 0.7 else None)
+            refused += 1
+    return refused
