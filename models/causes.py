@@ -15,13 +15,10 @@ from models.breakers import BreakerName
 from models.errors import System
 from models.job_types import Registry, parent_id
 from models.lifecycle import ERRORS, ON_WORKER, Status
-from models.plan import REPEAT_AFTER, Reason, Subject, SubjectKind
-from models.ports import JobStory, Reader
-from models.records import Heartbeat, Job, Lease, LedgerRow, Priority
+from models.plan import REPEAT_AFTER, Subject, SubjectKind
+from models.ports import JobStory, Reader, Span
+from models.records import Heartbeat, Job, Lease, LedgerRow
 from models.world import Source
-
-MOST_OF_GROUPS = 1000
-"""So many rows about groups are looked through for those of the job's own time."""
 
 _WAITING = frozenset({Status.INITIALIZED, Status.CONFIGURED, Status.READY, Status.QUEUED}) | ERRORS
 _WATCHED = _WAITING | ON_WORKER
@@ -53,18 +50,10 @@ def about_job(
         groups.append(Subject(SubjectKind.PARENT, parent))
     rows = (
         reader.ledger([*map(str, own)], limit),
-        _of_its_priority(
-            _within(reader.ledger([*map(str, groups)], MOST_OF_GROUPS), story, _WAITING), job
-        ),
-        _within(reader.ledger(systems(), MOST_OF_GROUPS), story, _WATCHED),
+        reader.ledger([*map(str, groups)], limit, _span(story, _WAITING)),
+        reader.ledger(systems(), limit, _span(story, _WATCHED)),
     )
     return _newest(chain.from_iterable(rows), limit)
-
-
-def _of_its_priority(rows: Iterable[LedgerRow], job: Job) -> list[LedgerRow]:
-    """Rows about a flavor that can hold this job back: the share of reprocessing binds no other."""
-    shared = job.priority is Priority.REPROCESSING
-    return [row for row in rows if shared or row.reason != Reason.REPROCESSING_SHARE]
 
 
 def parent_of(job: Job, registry: Registry, deployment: str) -> str | None:
@@ -73,20 +62,14 @@ def parent_of(job: Job, registry: Registry, deployment: str) -> str | None:
     return None if found is None else parent_id(deployment, found.service, job.flavor)
 
 
-def _within(
-    rows: Sequence[LedgerRow], story: JobStory, statuses: frozenset[Status]
-) -> list[LedgerRow]:
-    """Rows that held at any moment between the job's creation and its last leaving of statuses."""
-    return _during(rows, story.job.created_at, _left_at(story, statuses))
+def _span(story: JobStory, statuses: frozenset[Status]) -> Span:
+    """From the job's creation to its last leaving of statuses."""
+    return _from(story.job.created_at, _left_at(story, statuses))
 
 
-def _during(rows: Iterable[LedgerRow], began: datetime, over: datetime | None) -> list[LedgerRow]:
-    """Rows that held at any moment in between; one that still holds is written now and then."""
-    return [
-        row
-        for row in rows
-        if row.last_at + REPEAT_AFTER >= began and (over is None or row.first_at <= over)
-    ]
+def _from(began: datetime, over: datetime | None) -> Span:
+    """The span; what still holds is written now and then, and may have been shortly before."""
+    return Span(began=began - REPEAT_AFTER, over=over)
 
 
 def _left_at(story: JobStory, statuses: frozenset[Status]) -> datetime | None:
@@ -111,8 +94,7 @@ def about_worker(reader: Reader, name: str, limit: int) -> tuple[LedgerRow, ...]
     rows = list(reader.ledger([*map(str, subjects)], limit))
     if workers:
         newest = max(workers, key=lambda worker: worker.id)
-        about = reader.ledger(systems(), MOST_OF_GROUPS)
-        rows += _during(about, newest.created_at, newest.gone_at)
+        rows += reader.ledger(systems(), limit, _from(newest.created_at, newest.gone_at))
     return _newest(rows, limit)
 
 

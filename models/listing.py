@@ -1,5 +1,5 @@
-"""Lists of jobs: which, in which order, and from where on. Part of `models.ports`, where it is
-imported from.
+"""Lists of jobs: which, in which order, and from where on; and a span of time, for the ledger. Part
+of `models.ports`, from where it is imported.
 
 A page goes on behind the key of the last job of the one before: its id, and for lists by time also
 when its status changed. Jobs that come, go or change in between neither shift nor double a page.
@@ -32,6 +32,14 @@ class JobSort(StrEnum):
     def by_time(self) -> bool:
         """By when the status changed, not by id."""
         return self.value.endswith("status_at")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """A time that began and, unless `over` is None, ended."""
+
+    began: datetime
+    over: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,7 @@ from uuid import UUID
 from models.breakers import Breaker
 from models.changes import Change
 from models.configuration import Backlogs
-from models.listing import JobFilter, JobKey, JobSort
+from models.listing import JobFilter, JobKey, JobSort, Span
 from models.manifest import Manifest
 from models.outside import Cloud, Dispatch, ImageOrder, Orchestrator, ServerOrder, StopSignal
 from models.plan import Decision
@@ -58,6 +58,7 @@ __all__ = [
     "RunReports",
     "RunResult",
     "ServerOrder",
+    "Span",
     "StopSignal",
     "Submitted",
     "Verdict",
@@ -318,9 +319,12 @@ class Reader(Protocol):
     def workers(self, *, closed: bool = False) -> tuple[Worker, ...]:
         """Open workers by name; with `closed` all there ever were, newest first, at most 1,000."""
 
-    def ledger(self, subjects: Sequence[str], limit: int = 50) -> tuple[LedgerRow, ...]:
+    def ledger(
+        self, subjects: Sequence[str], limit: int = 50, span: Span | None = None
+    ) -> tuple[LedgerRow, ...]:
         """Newest decisions about any of these subjects, newest `last_at` first, of the same time
-        the later written first; no subjects: about all.
+        the later written first; no subjects: about all. With a span, and subjects, only those
+        that held, from `first_at` to `last_at`, at any moment of it.
         """
 
     def totals(self) -> Mapping[str, int]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, cast
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 
+from models.errors import Malformed
 from web import (
     control,
     jobs,
@@ -65,6 +68,27 @@ class _Api(FastAPI):
         schemas.setdefault(problems.SCHEMA_NAME, dict(problems.SCHEMA))
         return described
 
+    @cached_property
+    def queries(self) -> Mapping[str, frozenset[str]]:
+        """What may stand in the query of each operation, as it is described."""
+        ways = (way for path in self.openapi()["paths"].values() for way in path.values())
+        return {way["operationId"]: frozenset(_in_query(way)) for way in ways}
+
+
+def _in_query(way: Mapping[str, Any]) -> Iterator[str]:
+    return (each["name"] for each in way.get("parameters", ()) if each["in"] == "query")
+
+
+def only_described(request: Request) -> None:
+    """Raise `Malformed` for a query that the description does not name: it may be a slip."""
+    if not request.query_params:
+        return
+    known = cast("_Api", request.app).queries[request.scope["route"].name]
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        there_are = f"there are: {', '.join(sorted(known))}" if known else "there is none here"
+        raise Malformed(f"query.{unknown[0]}: there is no such parameter; {there_are}")
+
 
 def create_app(desk: Desk) -> FastAPI:
     """The API over these ports."""
@@ -77,6 +101,7 @@ def create_app(desk: Desk) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_name_of,
+        dependencies=[Depends(only_described)],
     )
     app.state.desk = desk
     app.state.failures = Failures()

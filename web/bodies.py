@@ -14,8 +14,8 @@ MOST = 10_000
 """So many things one request may name."""
 
 DAY_HOURS = 24
-NUMBER_END = 2**63
-"""The first number that no id of the database can be."""
+LARGEST = 2**53 - 1
+"""The largest number that every reader of JSON reads as it is; no id is larger."""
 
 WITHOUT_NUL = r"^[^\x00]*$"
 """PostgreSQL keeps every character but this one."""
@@ -23,7 +23,8 @@ WITHOUT_NUL = r"^[^\x00]*$"
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
 Seconds = Annotated[float, Field(gt=0, le=366 * DAY_HOURS * 3600)]
 Names = Annotated[list[Name], Field(min_length=1, max_length=MOST)]
-JobId = Annotated[int, Field(ge=1, lt=NUMBER_END)]
+JobId = Annotated[int, Field(ge=1, le=LARGEST)]
+Word = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
 
 
 def lasting(seconds: float | None) -> timedelta | None:
@@ -62,8 +63,8 @@ class JobWish(BaseModel):
     model_config = ConfigDict(extra="forbid")
     type: Name
     product: Name | None = None
-    name: Annotated[str, Field(pattern=r"^[^\s\x00]{1,200}$")] | None = None
-    key: Annotated[str, Field(pattern=r"^[^\s\x00]{1,200}$")] | None = None
+    name: Word | None = None
+    key: Word | None = None
     tile: Annotated[str, Field(pattern=r"^[0-9]{2}[A-Z]{3}$")] | None = None
     priority: Priority = Priority.DELAYED
     deadline: AwareDatetime | None = None

@@ -15,6 +15,7 @@ from models.errors import Malformed
 from models.job_types import Registry
 from models.lifecycle import Status
 from models.listing import JobFilter, JobKey, JobSort, key_of
+from models.manifest import Manifest
 from models.ports import JobStory, Submitted, Verdict
 from models.records import Job, LedgerRow, NewJob, Priority, Run, StatusChange
 from models.submission import Line, job_of
@@ -110,12 +111,15 @@ class JobPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WholeJob:
-    """Everything known about one job, decisions about it newest first."""
+    """Everything known about one job: `manifests` say what each processed run has made, decisions
+    are newest first.
+    """
 
     job: Job
     input: Mapping[str, Any]
     history: tuple[StatusChange, ...]
     runs: tuple[Run, ...]
+    manifests: tuple[Manifest, ...]
     decisions: tuple[LedgerRow, ...]
 
 
@@ -239,6 +243,7 @@ def _whole(desk: Desk, story: JobStory) -> WholeJob:
         input=story.input,
         history=story.history,
         runs=story.runs,
+        manifests=story.manifests,
         decisions=_decisions(desk, story, MOST_DECISIONS),
     )
 

@@ -24,7 +24,7 @@ class WebServer:
     def __init__(self, desk: Desk, host: str, port: int) -> None:
         """Listen. Raises `ConfigurationError` when the address is taken or is not ours."""
         self.app = create_app(desk)
-        self._socket = _listening(host, port)
+        self._socket = listening_on(host, port)
         config = uvicorn.Config(
             self.app,
             log_config=None,
@@ -70,9 +70,11 @@ class WebServer:
             self._socket.close()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening_on(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises `ConfigurationError` naming the setting."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # Named, or asyncio does not see that it is TCP, and lets every answer wait for an ACK (40 ms).
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from models.creation import Feed, Reject
-from models.errors import Malformed
+from models.errors import NotFound
 from models.ports import Verdict
 from web.access import AtDesk, Operator, Viewer
 from web.bodies import Name, RewindWish
@@ -58,6 +58,6 @@ def rewind(desk: AtDesk, operator: Operator, wish: RewindWish) -> Verdict:
     try:
         feed = Feed.named(wish.feed)
     except ValueError as error:
-        raise Malformed(str(error)) from error
+        raise NotFound(str(error)) from error
     asked = operator.asks(wish.reason, dry_run=wish.dry_run)
     return desk.feeds.rewind(feed, wish.to, asked)

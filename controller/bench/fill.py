@@ -160,7 +160,7 @@ class Filler:
             connection,
             "jobs",
             _JOBS,
-            (self._job(i, identity(f"job {i}"), "fsc_rlie", LIFE, began[i]) for i in ids),
+            (self._job(i, identity(f"job {i}"), _kind(i), LIFE, began[i]) for i in ids),
         )
         _copy(connection, "runs", _RUNS, (_past_run(i, began[i]) for i in ids))
         _copy(
@@ -176,7 +176,7 @@ class Filler:
         flavor = DEFAULT_REGISTRY.types[kind].flavor
         attempt = int(Status.QUEUED in life)
         return (
-            *(job_id, unique_id, kind, f"key-{job_id}", f"name-{job_id}", "32TLS", flavor),
+            *(job_id, unique_id, kind, f"key-{job_id}", f"name-{job_id}", _tile(job_id), flavor),
             *("delayed", began + timedelta(hours=3), began, life[-1].value),
             *(_at(began, len(life)), life[-2].value, "bench", len(life), "ready", attempt),
         )
@@ -195,6 +195,21 @@ class Filler:
             *(post.name, post.flavor, "ready", post.intent_id, up - timedelta(minutes=2)),
             *(seat.server_id, seat.node_id, seat.address, up, up, up + timedelta(minutes=2)),
         )
+
+
+_KINDS = tuple(DEFAULT_REGISTRY.types)
+_TILES = 1_000
+
+
+def _kind(job_id: int) -> str:
+    """Of a past job: half of them are the most frequent type, the rest is of all."""
+    return _KINDS[0] if job_id % 2 else _KINDS[job_id // 2 % len(_KINDS)]
+
+
+def _tile(job_id: int) -> str:
+    """One of as many tiles as there are between Iceland and Turkey."""
+    zone, place = divmod(job_id % _TILES, 100)
+    return f"{28 + zone}T{chr(65 + place // 10)}{chr(65 + place % 10)}"
 
 
 def _past_run(job_id: int, began: datetime) -> Row:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, any_, literal, select, text
@@ -28,7 +30,7 @@ from infra.postgres.sessions import Sessions
 from infra.postgres.statements import statement
 from models.breakers import Breaker
 from models.errors import NotFound
-from models.ports import AuditLine, JobFilter, JobStory
+from models.ports import AuditLine, JobFilter, JobStory, Span
 from models.records import (
     Heartbeat,
     Job,
@@ -51,6 +53,9 @@ from models.tables import (
     workers,
 )
 
+_STILL = datetime.max.replace(tzinfo=UTC)
+"""When a span ends that has not ended."""
+
 _COUNTERS = (SERVERS_CREATED, SERVERS_DELETED, DECISIONS)
 _MOST_WORKERS = 1000
 _MOST_BREAKERS = 1000
@@ -61,15 +66,45 @@ union all select 'quarantined', coalesce(sum(number), 0)::bigint from job_counts
 union all select name, value from counters
 """)
 
-_LEDGER = """
+_LEDGER_OF_ALL = statement("""
 select $DECISION from (
-  (select $DECISION, id from current_decisions $ABOUT order by last_at desc, id desc limit :most)
+  (select $DECISION, id from current_decisions order by last_at desc, id desc limit :most)
   union all
-  (select $DECISION, id from decisions $ABOUT order by last_at desc, id desc limit :most)) found
+  (select $DECISION, id from decisions order by last_at desc, id desc limit :most)) found
+order by last_at desc, id desc limit :most
+""")
+
+# Subject by subject: about a system that fails now and then there are more rows than one can sort.
+_ABOUT = """
+select $DECISION from (select distinct unnest(cast(:subjects as text[])) as about) wanted
+cross join lateral (%s) found
 order by last_at desc, id desc limit :most
 """
-_LEDGER_OF_ALL = statement(_LEDGER, ABOUT="")
-_LEDGER_ABOUT = statement(_LEDGER, ABOUT="where subject = any(:subjects)")
+_LEDGER_ABOUT = statement(
+    _ABOUT
+    % """
+  (select $DECISION, id from current_decisions where subject = about
+   order by last_at desc, id desc limit :most)
+  union all
+  (select $DECISION, id from decisions where subject = about
+   order by last_at desc, id desc limit :most)"""
+)
+
+# What held when the span was over was closed next: more than these at once is said of no subject.
+_LEDGER_THEN = statement(
+    _ABOUT
+    % """
+  (select $DECISION, id from current_decisions
+   where subject = about and last_at >= :began and first_at <= :over
+   order by last_at desc, id desc limit :most)
+  union all
+  (select $DECISION, id from decisions
+   where subject = about and last_at >= :began and last_at <= :over
+   order by last_at desc, id desc limit :most)
+  union all
+  (select * from (select $DECISION, id from decisions where subject = about and last_at > :over
+                  order by last_at limit 100) later where first_at <= :over)"""
+)
 
 
 class PostgresReader:
@@ -100,13 +135,19 @@ class PostgresReader:
             found = tuple(map(worker_from, connection.execute(query)))
         return found if closed else tuple(sorted(found, key=lambda worker: worker.name))
 
-    def ledger(self, subjects: Sequence[str], limit: int = 50) -> tuple[LedgerRow, ...]:
+    def ledger(
+        self, subjects: Sequence[str], limit: int = 50, span: Span | None = None
+    ) -> tuple[LedgerRow, ...]:
         """See `models.ports.Reader.ledger`."""
-        about = {"subjects": list(subjects)} if subjects else {}
-        query = _LEDGER_ABOUT if subjects else _LEDGER_OF_ALL
+        values: dict[str, Any] = {"most": limit}
+        query = _LEDGER_OF_ALL
+        if subjects:
+            query, values["subjects"] = _LEDGER_ABOUT, list(subjects)
+        if span is not None:
+            query = _LEDGER_THEN
+            values |= {"began": span.began, "over": span.over or _STILL}
         with self._sessions.read("read the ledger") as connection:
-            rows = connection.execute(query, {**about, "most": limit})
-            return tuple(map(decision_from, rows))
+            return tuple(map(decision_from, connection.execute(query, values)))
 
     def totals(self) -> Mapping[str, int]:
         """See `models.ports.Reader.totals`."""

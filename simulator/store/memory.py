@@ -33,6 +33,7 @@ from models.ports import (
     Placement,
     Receipt,
     RunResult,
+    Span,
     Submitted,
     Verdict,
     ViewLimits,
@@ -235,9 +236,11 @@ class MemoryStore:
         """See `models.ports.Reader.workers`."""
         return self._read("workers", lambda: views.workers(self.tables, closed=closed))
 
-    def ledger(self, subjects: Sequence[str], limit: int = 50) -> tuple[LedgerRow, ...]:
+    def ledger(
+        self, subjects: Sequence[str], limit: int = 50, span: Span | None = None
+    ) -> tuple[LedgerRow, ...]:
         """See `models.ports.Reader.ledger`."""
-        return self._read("ledger", lambda: views.ledger(self.tables, subjects, limit))
+        return self._read("ledger", lambda: views.ledger(self.tables, subjects, limit, span))
 
     def totals(self) -> Mapping[str, int]:
         """See `models.ports.Reader.totals`."""

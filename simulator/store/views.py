@@ -18,7 +18,7 @@ from models.errors import NotFound
 from models.lifecycle import ERRORS, Status
 from models.parameters import in_force
 from models.pauses import paused_types
-from models.ports import AuditLine, JobFilter, JobSort, JobStory, ViewLimits
+from models.ports import AuditLine, JobFilter, JobSort, JobStory, Span, ViewLimits
 from models.records import (
     Backoff,
     Heartbeat,
@@ -200,11 +200,21 @@ def workers(tables: Tables, *, closed: bool) -> tuple[Worker, ...]:
     return tuple(sorted(tables.open_workers.of(True), key=lambda worker: worker.name))
 
 
-def ledger(tables: Tables, subjects: Sequence[str], limit: int) -> tuple[LedgerRow, ...]:
+def ledger(
+    tables: Tables, subjects: Sequence[str], limit: int, span: Span | None
+) -> tuple[LedgerRow, ...]:
     """See `models.ports.Reader.ledger`."""
     rows = tables.ledger.newest_first()
-    wanted = [row for row in rows if not subjects or row.subject in subjects]
+    wanted = [
+        row
+        for row in rows
+        if (not subjects or row.subject in subjects) and (span is None or _held_in(row, span))
+    ]
     return tuple(sorted(wanted, key=lambda row: row.last_at, reverse=True)[:limit])
+
+
+def _held_in(row: LedgerRow, span: Span) -> bool:
+    return row.last_at >= span.began and (span.over is None or row.first_at <= span.over)
 
 
 def totals(tables: Tables) -> dict[str, int]:

@@ -17,7 +17,7 @@ from models.fleet import in_dispatch_order
 from models.lifecycle import Status
 from models.listing import key_of
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
-from models.ports import JobFilter, JobKey, JobSort, ViewLimits
+from models.ports import JobFilter, JobKey, JobSort, Span, ViewLimits
 from models.records import Heartbeat, IntentState, Job, Priority
 from models.world import StoreView
 from simulator.examples import FLAVOR, a_new_job
@@ -349,6 +349,37 @@ def test_the_heartbeats_of_processes_long_gone_are_pruned(desk: Desk) -> None:
         desk.doors.jobs.beat(beat)
     assert desk.doors.jobs.prune(now - MINUTE) == 0
     assert desk.doors.reader.heartbeats() == (new,)
+
+
+@pytest.mark.parametrize(
+    ("began", "over", "seen"),
+    [
+        pytest.param(0, None, ["third", "second", "first"], id="since-ever"),
+        pytest.param(25, None, ["third"], id="after-the-second"),
+        pytest.param(15, 18, ["second"], id="while-the-second-held"),
+        pytest.param(0, 5, ["first"], id="before-the-second"),
+        pytest.param(31, None, [], id="after-all"),
+    ],
+)
+def test_what_held_in_a_span_is_told_and_nothing_else(
+    desk: Desk, began: int, over: int | None, seen: list[str]
+) -> None:
+    """Each reason holds until the next one comes; the third still does."""
+    now, subject = desk.now(), Subject(SubjectKind.SYSTEM, "nomad")
+    said = {
+        0: ("first", Reason.NO_SLOT),
+        10: ("second", Reason.PAUSED),
+        20: ("second", Reason.PAUSED),
+        30: ("third", Reason.NO_SLOT),
+    }
+    for minute, (because, reason) in said.items():
+        refusal = Held(subject=subject, reason=reason, because=because)
+        desk.doors.jobs.record("execution", [refusal], now + minute * MINUTE / 10)
+    span = Span(
+        began=now + began * MINUTE / 10, over=None if over is None else now + over * MINUTE / 10
+    )
+    rows = desk.doors.reader.ledger([str(subject), "job:1"], span=span)
+    assert [row.because for row in rows] == seen
 
 
 @pytest.mark.parametrize(

@@ -13,55 +13,13 @@ import pytest
 from infra.postgres import Postgres, connect
 from models.access import PREFIX, Role, digest_of
 from models.payload import run_token
+from tests.plugins.routes import NEEDS, OPEN, PLACES
 from tests.plugins.stores import ASKED, Desk, postgres_doors
 from tests.plugins.web import KEY, Api, serving
 from web.access import FAILURES
 from web.mint import make
 
 pytestmark = pytest.mark.integration
-
-OPEN, OF_THE_RUN = "nobody in particular", "the run itself"
-
-NEEDS: dict[tuple[str, str], str | Role] = {
-    ("GET", "/healthz"): OPEN,
-    ("POST", "/api/v1/runs/{run_id}/claims"): OF_THE_RUN,
-    ("POST", "/api/v1/runs/{run_id}/claims/{number}/status"): OF_THE_RUN,
-    ("POST", "/api/v1/runs/{run_id}/claims/{number}/end"): OF_THE_RUN,
-    ("GET", "/api/v1/jobs"): Role.VIEWER,
-    ("POST", "/api/v1/jobs"): Role.OPERATOR,
-    ("GET", "/api/v1/jobs/by-key"): Role.VIEWER,
-    ("GET", "/api/v1/jobs/{reference}"): Role.VIEWER,
-    ("GET", "/api/v1/jobs/{reference}/history"): Role.VIEWER,
-    ("GET", "/api/v1/jobs/{reference}/runs"): Role.VIEWER,
-    ("GET", "/api/v1/jobs/{reference}/decisions"): Role.VIEWER,
-    ("POST", "/api/v1/jobs/cancel"): Role.OPERATOR,
-    ("POST", "/api/v1/jobs/relaunch"): Role.OPERATOR,
-    ("GET", "/api/v1/workers"): Role.VIEWER,
-    ("GET", "/api/v1/workers/{name}"): Role.VIEWER,
-    ("GET", "/api/v1/pool"): Role.VIEWER,
-    ("GET", "/api/v1/flavors/{name}/decisions"): Role.VIEWER,
-    ("POST", "/api/v1/workers/retire"): Role.OPERATOR,
-    ("POST", "/api/v1/workers/order"): Role.OPERATOR,
-    ("GET", "/api/v1/services"): Role.VIEWER,
-    ("GET", "/api/v1/status"): Role.VIEWER,
-    ("GET", "/api/v1/decisions"): Role.VIEWER,
-    ("GET", "/api/v1/audit"): Role.OPERATOR,
-    ("GET", "/api/v1/pauses"): Role.VIEWER,
-    ("POST", "/api/v1/pauses"): Role.OPERATOR,
-    ("POST", "/api/v1/pauses/end"): Role.OPERATOR,
-    ("GET", "/api/v1/breakers"): Role.VIEWER,
-    ("POST", "/api/v1/breakers/close"): Role.OPERATOR,
-    ("GET", "/api/v1/parameters"): Role.VIEWER,
-    ("GET", "/api/v1/parameters/history"): Role.VIEWER,
-    ("GET", "/api/v1/parameters/{key}"): Role.VIEWER,
-    ("PUT", "/api/v1/parameters/{key}"): Role.ADMIN,
-    ("GET", "/api/v1/sources"): Role.VIEWER,
-    ("GET", "/api/v1/sources/rejects"): Role.VIEWER,
-    ("POST", "/api/v1/sources/rewind"): Role.OPERATOR,
-    ("GET", "/api/v1/tokens"): Role.ADMIN,
-    ("POST", "/api/v1/tokens"): Role.ADMIN,
-    ("POST", "/api/v1/tokens/revoke"): Role.ADMIN,
-}
 
 STRANGERS = ("no token", "a wrong token", "an expired token", "a revoked token", "another run")
 CALLERS = (*STRANGERS, "the run", *Role)
@@ -121,13 +79,7 @@ def may(caller: str, needed: str | Role) -> bool:
 def test_every_route_lets_in_whom_it_should_and_nobody_else(place: Place, caller: str) -> None:
     """What gets in is refused for its empty body, or answered; what does not never gets so far."""
     for (method, path), needed in NEEDS.items():
-        names = {
-            "run_id": place.run,
-            "number": 1,
-            "reference": place.job,
-            "key": "pool.idle_for",
-            "name": "hm.medium",
-        }
+        names = {**PLACES, "run_id": place.run, "reference": place.job}
         filled = path.format(**names)
         # A failure counts against the address: each route is asked as if it were the first one.
         place.api.forgive()

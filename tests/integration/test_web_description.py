@@ -1,0 +1,113 @@
+"""The API does what its description says, whatever it is sent: Schemathesis asks every route."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from infra.postgres import Postgres, connect
+from models.access import Role
+from models.payload import run_token
+from tests.plugins.routes import NEEDS, OF_THE_RUN
+from tests.plugins.stores import Desk, postgres_doors
+from tests.plugins.web import KEY, Api, serving
+
+pytestmark = pytest.mark.integration
+
+
+EXAMPLES = 4
+"""Requests of each kind for each route."""
+
+
+@pytest.fixture(scope="module")
+def database(database_url: str) -> Iterator[Postgres]:
+    opened = connect(database_url, application_name="tests")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(scope="module")
+def desk(database: Postgres) -> Desk:
+    desk = Desk(postgres_doors(database))
+    desk.submit(3)
+    desk.ready()
+    return desk
+
+
+@pytest.fixture(scope="module")
+def api(database: Postgres, desk: Desk) -> Iterator[Api]:
+    assert desk.doors.reader is database.reader
+    with serving(database) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def admin(api: Api) -> str:
+    return api.token(Role.ADMIN)
+
+
+@pytest.fixture(scope="module")
+def described(api: Api) -> Any:
+    """The description as everybody reads it."""
+    return schemathesis.openapi.from_dict(api.ask("GET", "/openapi.json").body)
+
+
+RIGHT, WRONG = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+
+ASKED = [
+    pytest.param(method, path, mode, id=f"{mode.value} {method} {path}")
+    for method, path in NEEDS
+    for mode in (RIGHT, WRONG)
+    if (path, mode) != ("/healthz", WRONG)  # it takes nothing that could be wrong
+]
+
+MORE_THAN_A_SCHEMA_SAYS = {
+    "/api/v1/runs/{run_id}/claims/{number}/end",  # what a claim can have made
+    "/api/v1/parameters/{key}",  # every key has its bounds, and some go by one another
+}
+"""Where a request that fits the schema may make no sense all the same, and is told so by a 422."""
+
+
+@pytest.mark.parametrize(("method", "path", "mode"), ASKED)
+def test_a_route_answers_as_it_is_described(
+    api: Api,
+    desk: Desk,
+    admin: str,
+    described: Any,
+    method: str,
+    path: str,
+    mode: GenerationMode,
+) -> None:
+    operation = described[path][method]
+    token: str = admin
+    fixed: dict[str, Any] = {}
+    if NEEDS[method, path] == OF_THE_RUN:
+        run = desk.queued()
+        token, fixed = run_token(KEY, run.id), {"path_parameters": {"run_id": str(run.id)}}
+
+    excluded: list[Any] = [positive_data_acceptance] if path in MORE_THAN_A_SCHEMA_SAYS else []
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode, **fixed))
+    def ask(case: schemathesis.Case[Any]) -> None:
+        api.forgive()
+        case.call_and_validate(
+            base_url=api.url,
+            headers={"Authorization": f"Bearer {token}"},
+            excluded_checks=excluded,
+            timeout=30,
+        )
+
+    ask()
