@@ -20,7 +20,7 @@ from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.ports import JobFilter, JobKey, JobSort, Span, ViewLimits
 from models.records import Heartbeat, IntentState, Job, Priority
 from models.world import StoreView
-from simulator.examples import FLAVOR, a_new_job
+from simulator.examples import FLAVOR
 from tests.plugins.stores import ASKED, HOUR, NOBODY, Desk
 
 MINUTE = timedelta(minutes=1)
@@ -403,8 +403,7 @@ def test_what_held_in_a_span_is_told_and_nothing_else(
 def test_jobs_are_listed_by_what_is_asked(
     desk: Desk, wanted: dict[str, Any], found: list[int]
 ) -> None:
-    submit = desk.doors.operations.submit
-    tile = submit([a_new_job()], ASKED).added[0]
+    tile = desk.submit(tile="31TGL")[0]
     gfsc = desk.submit(type="gfsc", tile="32TLR")[0]
     queued = desk.queued(desk.submit(tile="32TLS")[0]).job_id
     failed = desk.claimed(desk.submit(tile="32TLT")[0])
