@@ -32,7 +32,9 @@ class ContainerEngine(Protocol):
         """Whether the image is here."""
 
     def pull(self, image: str) -> None:
-        """Fetch the image from its registry. `NotFound` when that has none of this name."""
+        """Fetch the image from its registry. `NotFound` when that has none of this name, `Unknown`
+        when it could not be asked.
+        """
 
     def load(self, archive: BinaryIO) -> None:
         """Take in the images of an archive. Raises `Malformed` when it is none."""

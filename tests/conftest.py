@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.plugins.web",
     "tests.plugins.buckets",
     "tests.plugins.runs",
+    "tests.plugins.engine",
     "tests.plugins.rabbitmq",
     "tests.plugins.brokers",
 ]

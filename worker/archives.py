@@ -25,10 +25,17 @@ def unpack(archive: Path, into: Path, *, most_bytes: int = MOST_BYTES) -> None:
         with tarfile.open(archive) as tar:
             for number, member in enumerate(tar):
                 total += member.size
-                if total > most_bytes or number >= MOST_MEMBERS:
-                    raise Corrupt(f"{archive.name} is longer than it may be: {total} bytes so far")
+                _check_length(archive, total, most_bytes, number)
                 # Refuses absolute names, names and links that climb out, and devices.
                 tar.extract(member, into, filter="data")
+    except Corrupt:
+        shutil.rmtree(into, ignore_errors=True)
+        raise
     except (tarfile.TarError, EOFError, ZlibError) as error:
         shutil.rmtree(into, ignore_errors=True)
         raise Corrupt(f"{archive.name} cannot be unpacked: {error}") from error
+
+
+def _check_length(archive: Path, total: int, most_bytes: int, members: int) -> None:
+    if total > most_bytes or members >= MOST_MEMBERS:
+        raise Corrupt(f"{archive.name} is longer than it may be: {total} bytes so far")

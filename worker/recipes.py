@@ -85,23 +85,28 @@ def _at_path(path: str) -> Want:
     return Want(what=name, role=role, key=f"{key.removeprefix(_PRODUCTS)}/", folder=name)
 
 
-def _images(given: Mapping[str, Any]) -> Iterator[Want]:
-    path, name = given.get("path"), given.get("product")
-    if path:
-        yield _at_path(str(path))
-    elif name:
-        yield _image_of(str(name))
-    else:
-        raise internal(L1C_WRONG, "the input of the job names no image; hand it in again with one")
+def _named(entry: Mapping[str, Any]) -> Want:
+    """A product as the input of a job names it: by its path, or by a name that tells its place."""
+    if path := entry.get("path"):
+        return _at_path(str(path))
+    try:
+        return _image_of(str(entry.get("product")))
+    except ValueError as error:
+        raise internal(
+            L1C_WRONG, f"the input of the job does not say where its product lies: {error}"
+        ) from error
 
 
-def _listed(given: Mapping[str, Any]) -> Iterator[Want]:
-    """Whatever else the configuration of the job lists by path."""
-    yield from (_at_path(str(path)) for path in given.get("inputs", ()))
+def _listed(given: Mapping[str, Any], *fields: str) -> Iterator[Want]:
+    """The products that these fields of a job's input name: several, one or none each."""
+    for field in fields:
+        entries = given.get(field) or ()
+        for entry in [entries] if isinstance(entries, Mapping) else entries:
+            yield _named(entry)
 
 
 def _for_fsc(tile: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
-    yield from _images(given)
+    yield _named(given)
     yield Want(
         what=f"the auxiliary data of tile {tile}",
         role="aux",
@@ -114,7 +119,7 @@ def _for_fsc(tile: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
 
 
 def _for_rlies1(_: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
-    yield from _images(given)
+    yield _named(given)
     yield Want(
         what="the auxiliary data of RLIE S1",
         role="aux",
@@ -125,8 +130,10 @@ def _for_rlies1(_: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
 
 
 def _for_sws(tile: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
-    yield from _images(given)
-    yield from _listed(given)
+    if "slices" in given:
+        yield from _listed(given, "slices", "fsc")
+    else:
+        yield _named(given)
     if tile:
         key = f"ssp_aux/{given.get('ssp_aux_version', SSP_VERSION)}/{tile}/"
         yield Want(
@@ -137,20 +144,28 @@ def _for_sws(tile: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
         )
 
 
-def _for_made_of_products(_: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
-    yield from _listed(given)
+def _for_rlies1s2(_: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
+    yield from _listed(given, "rlie_s1", "rlie_s2")
+
+
+def _for_gfsc(_: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
+    yield from _listed(given, "fsc", "wds", "sws", "former")
+
+
+def _for_nothing(_: str | None, _given: Mapping[str, Any]) -> Iterator[Want]:
+    yield from ()
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "fsc_rlie": Recipe(image="si_software", wants=_for_fsc, exits=FSC),
         "rlies1": Recipe(image="rliepart2", wants=_for_rlies1, inconsistent=S1_WRONG),
-        "rlies1s2": Recipe(image="rliepart2", wants=_for_made_of_products, inconsistent=L2A_WRONG),
+        "rlies1s2": Recipe(image="rliepart2", wants=_for_rlies1s2, inconsistent=L2A_WRONG),
         "sws_wds": Recipe(image="sws_wds", wants=_for_sws, exits=SWS, inconsistent=S1_WRONG),
-        "gfsc": Recipe(image="gfsc", wants=_for_made_of_products, inconsistent=L2A_WRONG),
+        "gfsc": Recipe(image="gfsc", wants=_for_gfsc, inconsistent=L2A_WRONG),
         "test": Recipe(
             command=("echo", "a test job has nothing to do, and did it"),
-            wants=_for_made_of_products,
+            wants=_for_nothing,
             time_limit=timedelta(minutes=10),
         ),
     }

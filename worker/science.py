@@ -24,7 +24,7 @@ from models.containers import ContainerEngine, ContainerOrder
 from models.errors import Malformed, NotFound, PortError, Temporary, Unknown
 from models.objects import ObjectStore, Place
 from models.ports import Claim
-from worker.failures import MISSING_FILE, NO_IMAGE, RunFailed, internal, of_buckets
+from worker.failures import MISSING_FILE, NO_IMAGE, RunFailed, external, internal, of_buckets
 from worker.patience import Insistence
 
 PARAMETERS = "processing_parameters.yaml"
@@ -89,13 +89,13 @@ class Images:
         except (NotFound, Temporary, Unknown) as error:
             # A registry that has it not, and one that does not answer: the bucket may have it.
             self.say(f"{error}; trying the bucket")
-            self._load(image)
+            self._load(image, error)
 
-    def _load(self, image: str) -> None:
+    def _load(self, image: str, refusal: PortError) -> None:
         place = Place(bucket=self.bucket(), key=f"docker/images/{image.replace('/', '_')}.tar")
         archive = self.scratch / "image.tar"
         try:
-            self._fetch(place, archive, image)
+            self._fetch(place, archive, refusal)
             with archive.open("rb") as content:
                 self.engine.load(content)
         except Malformed as error:
@@ -105,14 +105,16 @@ class Images:
         if not self.engine.has(image):
             raise internal(NO_IMAGE, f"{place} holds other images, but not {image}")
 
-    def _fetch(self, place: Place, archive: Path, image: str) -> None:
+    def _fetch(self, place: Place, archive: Path, refusal: PortError) -> None:
         """Fetch an archive. What goes wrong here is the bucket's, not the engine's."""
         try:
             stored = self.store.head(place)
             with archive.open("wb") as into:
                 self.store.fetch(stored, into)
         except NotFound as error:
-            raise internal(NO_IMAGE, f"no registry has image {image}, nor {place}") from error
+            # A registry that has it not will not have it in an hour; one that is away may be back.
+            kind = internal if isinstance(refusal, NotFound) else external
+            raise kind(NO_IMAGE, f"{refusal}; and there is no {place}") from error
         except PortError as error:
             raise RunFailed(of_buckets(error)) from error
 

@@ -61,6 +61,7 @@ class Spool:
     def _give_up(self, error: HrsiError) -> None:
         refused = isinstance(error, Superseded | IllegalTransition)
         self._error = Superseded(str(error)) if refused else error
-        self._said.set()
         if refused:
+            # Before whoever waits for the end goes on: news that come later would disturb them.
             self._taken_over()
+        self._said.set()

@@ -23,6 +23,9 @@ from models.errors import Malformed, NotFound, Refused, Unavailable, Unknown
 
 API_VERSION = "1.40"
 _LOOK_AGAIN = 0.3
+_NO_IMAGE = ("not found", "manifest unknown", "does not exist", "denied", "unauthorized")
+"""What registries say of an image that they have not, or do not show. All else may pass."""
+
 _GONE_ALREADY = 409
 """Its removal is under way."""
 
@@ -61,7 +64,8 @@ class Engine:
             told = self._client.pull(repository, tag or "latest", stream=True, decode=True)
             # It answers 200 before it has looked; how that went stands in the last lines.
             if error := _error_in(told):
-                raise NotFound(f"pull image {image}: the engine says: {error}")
+                kind = NotFound if any(each in error.lower() for each in _NO_IMAGE) else Unknown
+                raise kind(f"pull image {image}: the engine says: {error}")
 
     def load(self, archive: BinaryIO) -> None:
         """See `models.containers.ContainerEngine.load`."""

@@ -1,0 +1,129 @@
+"""The run program with the science in a container of a real engine."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.containers import Engine
+from models.lifecycle import Status
+from tests.plugins.engine import IMAGE, IN_ONE_PROCESS, PRODUCT, image_archive
+from tests.plugins.nomad_agents import wait_until
+from tests.plugins.runs import Worker
+from worker.run import CONTAINERS
+
+pytestmark = [pytest.mark.integration, IN_ONE_PROCESS]
+
+IN_BUCKET = f"docker/images/{IMAGE.replace('/', '_')}.tar"
+
+
+@pytest.fixture
+def contained(worker: Worker, engine: Engine, engine_address: str) -> Iterator[Worker]:
+    """A worker with an engine, and the stand-in's image in the infra bucket."""
+    worker.settings |= {"HRSI_SCIENCE_COMMAND": "", "DOCKER_HOST": engine_address}
+    worker.served.fill(worker.names["infra"], [(IN_BUCKET, image_archive())])
+    yield worker
+    for name in engine.names(CONTAINERS):
+        engine.remove(name)
+
+
+def test_the_image_comes_from_the_bucket_and_the_science_runs_in_its_container(
+    contained: Worker, engine: Engine
+) -> None:
+    run = contained.queued(image=IMAGE)
+    code, said = contained.do(run)
+    assert code == 0, said
+    [manifest] = contained.story(run).manifests
+
+    assert [product.name for product in manifest.products] == [PRODUCT]
+    assert manifest == contained.manifest(run)
+    assert "science in a container" in contained.science_log()
+    assert "csi_aux" in contained.science_log()
+    assert engine.names(CONTAINERS) == ()
+    assert contained.left() == []
+    again, said = contained.do(contained.queued(image=IMAGE), "a2")
+    assert again == 0, said
+    assert "pulling" not in said, "the image was here"
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "status", "subtype", "message"),
+    [
+        pytest.param(
+            {"exit": 137},
+            2,
+            Status.EXTERNAL_ERROR,
+            "SIP expected error",
+            "SIGKILL",
+            id="killed-science",
+        ),
+        pytest.param({"exit": 205}, 0, Status.PROCESSED, None, "", id="a-missing-band"),
+        pytest.param(
+            {"image": "localhost:1/no/such:1"},
+            2,
+            Status.EXTERNAL_ERROR,
+            "SI software docker image pull error",
+            "s3://",
+            id="no-image-and-no-registry",
+        ),
+    ],
+)
+def test_what_goes_wrong_with_a_container_is_told_as_what_it_is(
+    contained: Worker,
+    given: dict[str, object],
+    code: int,
+    status: Status,
+    subtype: str | None,
+    message: str,
+) -> None:
+    run = contained.queued(**{"image": IMAGE, **given})
+    assert contained.do(run)[0] == code
+    newest = contained.story(run).history[-1]
+
+    assert (newest.after, newest.subtype) == (status, subtype)
+    assert message in (newest.message or "")
+    assert contained.left() == []
+
+
+def test_an_engine_that_is_down_is_an_external_error(worker: Worker, tmp_path: Path) -> None:
+    worker.settings |= {"HRSI_SCIENCE_COMMAND": "", "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    run = worker.queued(image=IMAGE)
+    assert worker.do(run)[0] == 2
+    newest = worker.story(run).history[-1]
+
+    assert (newest.after, newest.subtype) == (Status.EXTERNAL_ERROR, "Docker connection error")
+    assert "does not answer" in (newest.message or "")
+
+
+def test_who_is_asked_to_end_ends_its_container_and_saves_what_an_operator_needs(
+    contained: Worker, engine: Engine
+) -> None:
+    run = contained.queued(image=IMAGE, hang=True)
+    process = contained.start(run)
+    wait_until(lambda: "hanging" in contained.science_log(), "the science to be under way", 60)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+
+    assert process.returncode == 2
+    assert engine.names(CONTAINERS) == ()
+    assert contained.status(run) is Status.PROCESSING, "the monitor ends what Nomad ends"
+    assert "processing_parameters.yaml" in contained.kept(run)
+    assert contained.left() == []
+
+
+def test_what_a_killed_program_left_running_is_ended_by_the_next_on_that_worker(
+    contained: Worker, engine: Engine
+) -> None:
+    hung = contained.queued(image=IMAGE, hang=True)
+    process = contained.start(hung)
+    wait_until(lambda: "hanging" in contained.science_log(), "the science to be under way", 60)
+    process.kill()
+    process.communicate(timeout=60)
+    assert len(engine.names(CONTAINERS)) == 1
+    code, said = contained.do(contained.queued(image=IMAGE), "a2")
+
+    assert code == 0, said
+    assert engine.names(CONTAINERS) == ()
