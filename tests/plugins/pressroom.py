@@ -147,6 +147,12 @@ class PressRoom:
             self.judge()
         return report
 
+    def step_unjudged(self) -> PassReport:
+        """One pass while nobody can look into the broker."""
+        report = self.loops["publication"].step()
+        assert not report.violations, report.violations
+        return report
+
     def until_done(self, *jobs: Job, passes: int = 20) -> list[PassReport]:
         """Passes until these jobs are done."""
         reports: list[PassReport] = []

@@ -1,0 +1,230 @@
+"""Publication as it runs: PostgreSQL, an S3 server over HTTP, and RabbitMQ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.postgres import Postgres
+from infra.s3 import Buckets
+from infra.spool import Spool
+from models.announcement import folder_of, thumbnail_of
+from models.broker import Fate, Message
+from models.errors import Malformed, Refused
+from models.lifecycle import Status
+from models.objects import Place
+from models.publication import (
+    FAILED_ENDPOINT,
+    FAILED_MESSAGE,
+    FAILED_OBJECTS,
+    REFUSED_BY_ENDPOINT,
+    PublicationState,
+)
+from simulator.buckets import ServedBuckets
+from simulator.examples import NOW
+from tests.plugins.brokers import OnRabbit
+from tests.plugins.buckets import access_to
+from tests.plugins.pressroom import ForReal, InMemory, content_of, for_real, names, written
+from tests.plugins.publishing import processed
+from tests.plugins.stores import ASKED, Desk, postgres_doors
+
+rabbit_group = pytest.mark.xdist_group("rabbitmq")
+
+
+@pytest.fixture
+def real(
+    own_database: Postgres,
+    buckets: Buckets,
+    real_broker: OnRabbit,
+    new_bucket: Callable[[str], str],
+) -> Iterator[ForReal]:
+    wanted = {"results": new_bucket("results"), "products": new_bucket("products")}
+    with for_real(Desk(postgres_doors(own_database)), buckets, real_broker, wanted) as room:
+        yield room
+
+
+@rabbit_group
+def test_products_reach_the_bucket_and_their_messages_the_queue(real: ForReal) -> None:
+    jobs = [real.room.made(*names(number)) for number in range(3)]
+    nothing = processed(real.room.parts.desk, products=())
+    real.room.until_done(*jobs, nothing)
+    told = real.rabbit.announced()
+    assert {each.id.partition(":")[0] for each in told} == {
+        name for number in range(3) for name in names(number)
+    }
+    properties = [json.loads(each.body)["resto"]["properties"] for each in told]
+    assert {each["s3_bucket"] for each in properties} == {real.room.parts.shop.bucket}
+    assert {each.headers["job"] for each in told} == {job.id for job in jobs}
+    history = real.room.parts.desk.story(nothing.id).history
+    assert "made no product" in (history[-1].message or "")
+
+
+@rabbit_group
+def test_while_the_broker_is_away_products_are_copied_and_later_announced(real: ForReal) -> None:
+    job = real.room.made(*names(0))
+    real.rabbit.deadline = timedelta(seconds=5)
+    real.rabbit.go_away()
+    real.room.step_unjudged()
+    states = {row.publication.state for row in real.room.press.outbox.outgoing(job.id)}
+    assert states == {PublicationState.COPIED}
+    real.rabbit.come_back()
+    real.room.until_done(job)
+
+
+@rabbit_group
+def test_a_refused_product_is_sent_again_under_a_new_id(real: ForReal) -> None:
+    desk = real.room.parts.desk
+    desk.doors.operations.set_parameter("publication.refusal_pause", 0, ASKED)
+    job = real.room.made(*names(0))
+    real.room.until_done(job)
+    first = real.rabbit.announced()[0]
+    real.rabbit.refuse(first.body, first.id)
+    real.rabbit.refuse(b"nonsense")
+    while desk.job(job.id).status is Status.DONE:
+        real.room.step()
+    assert desk.story(job.id).history[-1].subtype == REFUSED_BY_ENDPOINT
+    real.room.until_done(job)
+    again = [each for each in real.rabbit.announced() if each.body == first.body]
+    assert [each.id.rpartition(":")[2] for each in again] == ["1", "2"]
+    assert [each.body for each in desk.doors.outbox.parked()] == [b"nonsense"]
+    assert real.rabbit.client().refused(10) == ()
+
+
+# ---- what goes wrong with products ---------------------------------------------------------------
+
+
+def failed(world: InMemory, **manifest: Any) -> Any:
+    """The job after a pass over what cannot be published."""
+    desk = world.room.parts.desk
+    job = processed(desk, **manifest)
+    world.room.upload(world.room.manifest(job))
+    world.room.step()
+    return desk.job(job.id)
+
+
+def test_missing_metadata_is_an_error_that_names_product_and_field() -> None:
+    world = InMemory()
+    job = failed(world, products=(written(names(0)[0], cloud_cover=None),))
+    assert (job.status, job.error_subtype) == (Status.INTERNAL_ERROR, FAILED_MESSAGE)
+    assert job.quarantined
+    message = world.room.parts.desk.story(job.id).history[-1].message or ""
+    assert names(0)[0] in message
+    assert "cloud_cover" in message
+    assert world.broker.announced == []
+
+
+def test_a_product_without_a_quick_look_is_not_announced_with_a_dead_thumbnail() -> None:
+    world = InMemory()
+    job = failed(world, products=(replace(written(names(0)[0]), quicklook=None),))
+    assert job.error_subtype == FAILED_MESSAGE
+
+
+@pytest.mark.parametrize("how", ["missing", "shorter", "another"])
+def test_what_is_not_as_the_manifest_says_is_made_again(how: str) -> None:
+    world = InMemory()
+    desk = world.room.parts.desk
+    job = world.room.made(*names(0))
+    manifest = world.room.manifest(job)
+    key = f"{manifest.prefix}{manifest.products[0].files[0].key}"
+    place = Place(bucket="results", key=key)
+    good = world.objects.read(place)
+    world.objects.delete("results", [key])
+    if how == "shorter":
+        world.objects.put(place, good[:-1])
+    elif how == "another":
+        world.objects.put(place, bytes(len(good)))
+    world.room.step()
+    job = desk.job(job.id)
+    assert (job.status, job.error_subtype) == (Status.INTERNAL_ERROR, FAILED_OBJECTS)
+    assert (job.quarantined, job.resume_status) == (False, Status.READY)
+    assert world.broker.announced == []
+
+
+def test_after_so_many_refusals_the_job_rests() -> None:
+    world = InMemory()
+    desk = world.room.parts.desk
+    job = world.room.made(names(0)[0])
+    for _ in range(3):
+        world.room.until_done(job)
+        world.broker.refuse(world.broker.announced[-1].body)
+        world.room.step()
+        world.time.advance(timedelta(hours=2))
+    job = desk.job(job.id)
+    assert (job.status, job.error_subtype) == (Status.INTERNAL_ERROR, FAILED_ENDPOINT)
+    assert job.quarantined
+    assert len(world.broker.announced) == 3
+    assert len({each.id for each in world.broker.announced}) == 3
+
+
+def test_access_refused_says_what_to_mend_and_products_are_copied() -> None:
+    world = InMemory()
+    world.broker.admits = False
+    job = world.room.made(*names(0))
+    report = world.room.step()
+    held = [d for d in report.decisions if d.reason.value == "SOURCE_UNKNOWN"]
+    assert "check user and password" in held[0].because
+    world.broker.admits = True
+    world.room.until_done(job)
+
+
+class OtherKeys(Buckets):
+    """Keys that open the product bucket and may not read the results bucket."""
+
+    def copy(self, stored: Any, target: Place) -> Any:
+        raise Refused("copy: access denied")
+
+
+def test_where_no_pair_of_keys_opens_both_buckets_files_pass_through(
+    buckets: Buckets, s3_server: ServedBuckets, new_bucket: Callable[[str], str]
+) -> None:
+    world = InMemory()
+    results, products = new_bucket("results"), new_bucket("products")
+    parts = world.room.parts
+    parts.results, parts.results_bucket = buckets, results
+    parts.products = OtherKeys(buckets._client, access_to(s3_server.url))
+    parts.shop = replace(parts.shop, bucket=products)
+    world.room.begin()
+    job = world.room.made(*names(0))
+    world.room.until_done(job)
+    (product, _) = world.room.manifest(job).products
+    found = buckets.head(Place(bucket=products, key=thumbnail_of(product)))
+    assert found.sha256 is not None
+    file = product.files[0].key
+    there = Place(bucket=products, key=f"{folder_of(product)}/{file.split('/')[-1]}")
+    assert buckets.read(there) == content_of(file)
+
+
+# ---- without a broker ----------------------------------------------------------------------------
+
+
+def test_without_a_broker_messages_are_files_and_the_history_says_so(tmp_path: Path) -> None:
+    world = InMemory()
+    spool = Spool(tmp_path / "spool", world.time.now)
+    world.room.parts.broker = lambda: spool
+    world.room.parts.announced = lambda: [(f.message.id, f.message.body) for f in spool.files()]
+    world.room.begin()
+    job = world.room.made(*names(0))
+    world.room.until_done(job)
+    assert len(spool.files()) == 2
+    message = world.room.parts.desk.story(job.id).history[-1].message
+    assert message == "2 products written to files, for no broker is set"
+
+
+def test_the_same_message_is_one_file_whoever_writes_it(tmp_path: Path) -> None:
+    first, second = Spool(tmp_path, lambda: NOW), Spool(tmp_path, lambda: NOW + timedelta(hours=1))
+    sent = Message(id="a:b:1", body=b'{"a": "\xc3\xa4"}', headers={"job": 1})
+    assert [told.fate for told in first.publish([sent])] == [Fate.SPOOLED]
+    second.publish([sent, replace(sent, id="a:b:2")])
+    assert [each.message for each in first.files()] == [sent, replace(sent, id="a:b:2")]
+
+
+def test_a_file_that_is_no_message_is_named(tmp_path: Path) -> None:
+    (tmp_path / "20220101T000000000000-x.json").write_text("nonsense")
+    with pytest.raises(Malformed, match="20220101T000000000000-x"):
+        Spool(tmp_path, lambda: NOW).files()
