@@ -247,6 +247,7 @@ class Observer:
             area=self._sources.sweeper.area if self._sources.sweeper else None,
             sweeps=gathered.harvest.sweeps,
             due=gathered.harvest.due,
+            arrivals=gathered.harvest.arrivals,
             campaigns=gathered.campaigns,
             backlog=read[Source.BACKLOG].snapshot,
             publishing=read[Source.OUTBOX].snapshot,

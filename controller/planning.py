@@ -77,6 +77,7 @@ def _as_seen_by(reconciler: Reconciler, world: World) -> World:
         nomad=world.nomad if Source.NOMAD in sources else None,
         cloud=world.cloud if Source.CLOUD in sources else None,
         sweeps=world.sweeps if Source.CATALOGUES in sources else None,
+        arrivals=world.arrivals if Source.CATALOGUES in sources else None,
         due=world.due if Source.CATALOGUES in sources else None,
         campaigns=world.campaigns if Source.CATALOGUES in sources else (),
         backlog=world.backlog if Source.BACKLOG in sources else None,

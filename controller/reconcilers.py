@@ -12,6 +12,7 @@ from models.settings import Settings
 from models.sightings import SightingKind
 from models.world import Source, World
 from reconcilers import configuration, creation, execution, monitor, pool, publication
+from reconcilers.creation.expected import too_few
 
 
 def _executed(world: World, settings: Settings, now: datetime) -> list[Decision]:
@@ -19,7 +20,8 @@ def _executed(world: World, settings: Settings, now: datetime) -> list[Decision]
 
 
 def _created(world: World, settings: Settings, now: datetime) -> list[Decision]:
-    return creation.decide(world, settings.creation, now, settings.composition)
+    found = creation.decide(world, settings.creation, now, settings.composition)
+    return [*found, *too_few(world, settings.expected, now)]
 
 
 def _monitored(world: World, settings: Settings, now: datetime) -> list[Decision]:

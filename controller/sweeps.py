@@ -25,6 +25,7 @@ from models.composing import Due
 from models.creation import (
     JOB_TYPES_OF,
     Area,
+    Arrivals,
     Cursor,
     Feed,
     Harvest,
@@ -54,6 +55,11 @@ OWN = tuple(
     if kind in INGREDIENTS and kind is not ProductType.GRDH
 )
 """What is read of a catalogue of our own products."""
+
+
+DAY = timedelta(days=1)
+ARRIVALS_SECONDS = 60.0
+"""How long what arrived is not asked for again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +122,8 @@ class Sweeper:
         self._memories = {feed: _Memory() for feed in subscriptions.feeds}
         self._next = 0
         self._due_again = float("-inf")
+        self._arrivals: Arrivals | None = None
+        self._arrivals_again = float("-inf")
 
     def sweep(self, settings: Settings, within: timedelta) -> Harvest:
         """A look at each feed whose turn it is, begun within that time: the others come first in
@@ -127,7 +135,18 @@ class Sweeper:
         return Harvest(
             sweeps=self._sweeps(settings.creation, within),
             due=self._what_is_due(settings),
+            arrivals=self._what_arrived(),
         )
+
+    def _what_arrived(self) -> Arrivals:
+        """As of a minute ago at most: what a day brings does not change in a moment."""
+        moment, now = self._clock.monotonic(), self._clock.now()
+        if self._arrivals is None or moment >= self._arrivals_again:
+            since = (now - DAY).replace(minute=0, second=0, microsecond=0)
+            self._arrivals = self._store.arrivals(since)
+            self._arrivals_again = moment + ARRIVALS_SECONDS
+            self._metrics.arrived(self._arrivals)
+        return self._arrivals
 
     def _what_is_due(self, settings: Settings) -> Due | None:
         """Groups to look at now; when there are more than one pass takes, the next asks again."""
@@ -186,6 +205,7 @@ class Sweeper:
             self._read(far, feed, haul, settings, ends)
             deep = haul.complete
         memory.behind = not complete
+        self._metrics.products_seen(feed, len(haul.products))
         self._rest(memory, haul, settings)
         return Sweep(
             feed=feed,

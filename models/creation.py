@@ -8,7 +8,7 @@ look begins a little before the cursor, and now and then far before it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.catalogue import CatalogueProduct, Collection, RejectedEntry
@@ -153,13 +153,24 @@ class Sweep:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Arrivals:
+    """How many jobs catalogues have brought lately, by type; a type that ever had jobs is there,
+    with 0 if need be. `began` is when counting began (None: there was none yet).
+    """
+
+    began: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Harvest:
-    """What one reading of the feeds gave: looks (None: there was none), and groups of products
-    that are due.
+    """What one reading of the feeds gave: looks (None: there was none), groups of products that
+    are due, and what arrived in the last 24 h (None: not looked at yet).
     """
 
     sweeps: tuple[Sweep, ...] | None = None
     due: Due | None = None
+    arrivals: Arrivals | None = None
 
 
 def acquisition_of(product: CatalogueProduct, job_type: str) -> Acquisition:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from models.composing import Group, Material, Needs
-from models.creation import Cursor, Feed, Known, Met, Reject
+from models.creation import Arrivals, Cursor, Feed, Known, Met, Reject
 from models.ports import Asked, Verdict
 
 
@@ -18,6 +18,11 @@ class Feeds(Protocol):
 
     def known(self, met: Met) -> Known:
         """What of this the store has already: a fixed number of queries, however much was met."""
+
+    def arrivals(self, since: datetime) -> Arrivals:
+        """How many jobs `CreateJobs` and `ComposeJobs` have added in the hours that began at
+        `since` or later, cancelled ones left out. Reads a row for each type and hour of that time.
+        """
 
     def due(self, now: datetime, limit: int) -> tuple[Group, ...]:
         """Groups of products that are due by `now`, the longest due first, at most so many."""

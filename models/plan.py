@@ -61,6 +61,7 @@ class Reason(StrEnum):
     CURSOR_BEHIND = "CURSOR_BEHIND"
     GROUPS_DUE = "GROUPS_DUE"
     CAMPAIGN_GOES_ON = "CAMPAIGN_GOES_ON"
+    FEW_PRODUCTS = "FEW_PRODUCTS"
     # configuration
     CONFIGURED = "CONFIGURED"
     # execution
@@ -163,7 +164,14 @@ class Reason(StrEnum):
     PAUSED = "PAUSED"
 
 
-ALARMS = frozenset({Reason.TEMPLATE_MISSING, Reason.TEMPLATE_FROZEN, Reason.IMAGE_FROZEN})
+ALARMS = frozenset(
+    {
+        Reason.TEMPLATE_MISSING,
+        Reason.TEMPLATE_FROZEN,
+        Reason.IMAGE_FROZEN,
+        Reason.FEW_PRODUCTS,
+    }
+)
 """Reasons that do not pass by themselves: a person has to do something."""
 
 

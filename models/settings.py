@@ -17,6 +17,7 @@ from typing import Any
 from models.errors import ConfigurationError
 from models.settings_composition import CompositionSettings
 from models.settings_creation import CreationSettings
+from models.settings_expected import ExpectedSettings
 from models.settings_fields import number, wait
 from models.settings_publication import PublicationSettings
 
@@ -264,6 +265,7 @@ class Settings:
     passes: PassSettings = field(default_factory=PassSettings)
     creation: CreationSettings = field(default_factory=CreationSettings)
     composition: CompositionSettings = field(default_factory=CompositionSettings)
+    expected: ExpectedSettings = field(default_factory=ExpectedSettings)
     execution: ExecutionSettings = field(default_factory=ExecutionSettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)

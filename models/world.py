@@ -17,7 +17,7 @@ from models.broker import RefusedMessage
 from models.campaigns import CampaignLook
 from models.composing import Due
 from models.configuration import Backlog
-from models.creation import Area, Sweep
+from models.creation import Area, Arrivals, Sweep
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
 from models.lifecycle import Status
 from models.publication import Publishing
@@ -345,6 +345,10 @@ class World:
 
     due: Due | None = None
     """Groups of products that are due, with what there is to make of them."""
+
+    arrivals: Arrivals | None = None
+    """What catalogues brought in the last 24 h, as of lately; None: nobody looked."""
+
     campaigns: tuple[CampaignLook, ...] = ()
     """The next part of each campaign whose turn it was."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
+from controller.bootstrap import People
 from controller.cli.jobs import tell_verdicts
-from controller.cli.output import print_json, print_table
+from controller.cli.output import print_json, print_table, say
 from controller.cli.session import (
     AsJson,
     DryRun,
@@ -20,12 +23,19 @@ from controller.cli.session import (
 )
 from controller.config import Config
 from controller.sweeps import INPUTS
-from models.creation import Cursor, Feed
+from models.creation import JOB_TYPES_OF, Cursor, Feed
 from models.errors import ConfigurationError
+from models.parameter_text import standings
+from models.records import LedgerRow
+from models.settings import settings_kept
 
 app = typer.Typer(
     no_args_is_help=True, help="See how far the catalogues were read, and read them again."
 )
+
+
+DAY = timedelta(days=1)
+MOST_REJECTED = 1_000
 
 
 @app.command("list", epilog=examples("hrsi source list", "hrsi source list --json"))
@@ -42,6 +52,86 @@ def list_feeds(context: typer.Context, as_json: AsJson = False) -> None:
         return
     rows = [_row(feed, cursors.get(feed)) for feed in feeds]
     print_table("Feeds", ("feed", "met until", "gone through at"), rows)
+
+
+@app.command(
+    epilog=examples(
+        "hrsi source show creodias/SENTINEL-2/S2MSI1C",
+        "hrsi source show creodias/SENTINEL-2/S2MSI1C --json",
+    )
+)
+def show(
+    context: typer.Context,
+    feed: Annotated[str, typer.Argument(help="As `hrsi source list` names it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one feed: how far behind it is, what it brings, what was not understood, and why."""
+    shown, now = _feed(feed), datetime.now(UTC)
+    with people(context) as desk:
+        found = _look(desk, shown, now)
+    if as_json:
+        print_json(found)
+        return
+    cursor = found.cursor
+    if cursor is None:
+        say(f"{shown}: never read")
+    else:
+        say(
+            f"{shown}: met until {cursor.until:%Y-%m-%d %H:%M:%S} UTC, "
+            f"{found.lag_seconds:.0f} s ago"
+        )
+        say(f"gone through far before that at {cursor.deep_at:%Y-%m-%d %H:%M:%S} UTC")
+    for each in found.brought:
+        ordinary = (
+            "" if each.least is None else f"; {each.least:.0f} to {each.most:.0f} are ordinary"
+        )
+        say(f"{each.type}: {each.jobs} jobs in the last 24 h{ordinary}")
+    say(f"{found.rejected} entries of {shown.source} not understood: hrsi source rejects")
+    rows = [(row.last_at, row.subject, row.reason, row.because) for row in found.reasons]
+    print_table("Newest reasons", ("at", "about", "reason", "because"), rows)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Brought:
+    """What one type of job had from catalogues in the last 24 h, and what is ordinary."""
+
+    type: str
+    jobs: int
+    least: float | None
+    most: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedNow:
+    """One feed as it stands. `rejected` counts at most `MOST_REJECTED`."""
+
+    feed: str
+    cursor: Cursor | None
+    lag_seconds: float | None
+    brought: tuple[Brought, ...]
+    rejected: int
+    reasons: tuple[LedgerRow, ...]
+
+
+def _look(desk: People, feed: Feed, now: datetime) -> FeedNow:
+    cursor = next((each for each in desk.feeds.cursors() if each.feed == feed), None)
+    types = JOB_TYPES_OF.get(feed.type, ())
+    arrivals = desk.feeds.arrivals((now - DAY).replace(minute=0, second=0, microsecond=0))
+    live = standings(desk.reader.parameters(), now)
+    expected = settings_kept({each.parameter.key: each.value for each in live}).expected
+    brought = []
+    for name in types:
+        least, most = expected.range_of(name, now) or (None, None)
+        jobs = arrivals.counts.get(name, 0)
+        brought.append(Brought(type=name, jobs=jobs, least=least, most=most))
+    return FeedNow(
+        feed=str(feed),
+        cursor=cursor,
+        lag_seconds=(now - cursor.until).total_seconds() if cursor else None,
+        brought=tuple(brought),
+        rejected=len(desk.feeds.rejects(feed.source, MOST_REJECTED)),
+        reasons=desk.reader.ledger([f"source:{feed}", *(f"type:{name}" for name in types)], 5),
+    )
 
 
 @app.command(

@@ -16,6 +16,7 @@ from models.catalogue import Collection, RejectedEntry
 from models.composing import ComposeJobs, Group, Material, Needs
 from models.creation import (
     Acquisition,
+    Arrivals,
     CreateJobs,
     Cursor,
     Feed,
@@ -31,8 +32,8 @@ from models.lifecycle import Status
 from models.ports import Asked, Receipt, Verdict
 from models.product_names import ProductType
 from models.records import Lease
+from models.tables import arrivals, rejects
 from models.tables import catalogue_cursors as cursors
-from models.tables import rejects
 
 _KNOWN_JOBS = text("""
 select type, key, acquisitions.tile, wanted.sensing_at, jobs.status = 'cancelled'
@@ -63,6 +64,19 @@ on conflict (source, collection, entry) do update set
 """)
 
 
+_ARRIVED = text("""
+insert into arrivals as former (type, hour, number)
+  select type, date_trunc('hour', cast(:at as timestamptz), 'UTC'), count(*)
+  from jobs where id = any(:ids) group by type
+on conflict (type, hour) do update set number = former.number + excluded.number
+""")
+
+_ARRIVALS = text("""
+select type, min(hour), coalesce(sum(number) filter (where hour >= :since), 0)::bigint
+from arrivals group by type order by type collate "C"
+""")
+
+
 def create_jobs(connection: Connection, fence: Lease, change: CreateJobs) -> Receipt:
     """See `models.changes.CreateJobs`."""
     _move(connection, change.cursor, change.expected)
@@ -85,6 +99,8 @@ def _add_all(connection: Connection, change: CreateJobs | ComposeJobs, actor: st
     """Add what was found; how many of its jobs were not there."""
     note = Note(at=change.at, actor=actor)
     added = add(connection, rows_of(change.jobs, change.flavors), note, Status.INITIALIZED)
+    if added:
+        connection.execute(_ARRIVED, {"ids": added, "at": change.at})
     refused = Note(at=change.at, actor=actor, message=change.why)
     add(connection, rows_of(change.cancelled, change.flavors), refused, Status.CANCELLED)
     return len(added)
@@ -149,6 +165,7 @@ def prune(connection: Connection, before: datetime) -> None:
     """Drop rejected entries that were last met before that, and what is older still."""
     composing.prune(connection, before)
     connection.execute(rejects.delete().where(rejects.c.last_at < before))
+    connection.execute(arrivals.delete().where(arrivals.c.hour < before))
 
 
 class PostgresFeeds:
@@ -198,6 +215,13 @@ class PostgresFeeds:
             rejected=tuple((row[0], row[1], row[2]) for row in kept),
             ingredients=parts,
         )
+
+    def arrivals(self, since: datetime) -> Arrivals:
+        """See `models.feeds.Feeds.arrivals`."""
+        with self._sessions.read("count what arrived") as connection:
+            rows = connection.execute(_ARRIVALS, {"since": since}).all()
+        began = min((row[1] for row in rows), default=None)
+        return Arrivals(began=began, counts={row[0]: row[2] for row in rows})
 
     def due(self, now: datetime, limit: int) -> tuple[Group, ...]:
         """See `models.feeds.Feeds.due`."""

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.tables.campaigns import campaign_jobs, campaigns
+from models.tables.catalogues import arrivals, campaign_jobs, campaigns, rejects
 from models.tables.columns import big as _big
 from models.tables.columns import count as _count
 from models.tables.columns import flag as _flag
@@ -42,6 +42,7 @@ from models.tables.publications import parked_messages, publications
 
 __all__ = [
     "acquisitions",
+    "arrivals",
     "audit",
     "backoffs",
     "breakers",
@@ -366,15 +367,6 @@ product_groups = Table(
     _count("version"),
     _json("made"),
     *_texts("waits"),
-)
-
-rejects = Table(
-    "rejects",
-    metadata,
-    *_keys("source", "collection", "entry"),
-    *_texts("why", "content"),
-    *_times("first_at", "last_at"),
-    _count("count"),
 )
 
 audit = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from models.catalogue import RejectedEntry
 from models.composing import ComposeJobs
 from models.creation import (
     Acquisition,
+    Arrivals,
     CreateJobs,
     Cursor,
     Feed,
@@ -86,6 +88,10 @@ def compose_jobs(tables: Tables, fence: Lease, change: ComposeJobs) -> Receipt:
 def _add_all(tables: Tables, change: CreateJobs | ComposeJobs, note: Note) -> int:
     """Add what was found; how many of its jobs were not there."""
     added = [new for new in change.jobs if add_one(tables, new, note) is not None]
+    hour = change.at.replace(minute=0, second=0, microsecond=0)
+    for job_type, number in Counter(new.type for new in added).items():
+        former = tables.arrivals.get((job_type, hour)) or 0
+        tables.arrivals.put((job_type, hour), former + number)
     refused = replace(note, message=change.why or None)
     for new in change.cancelled:
         add_one(tables, new, refused, Status.CANCELLED)
@@ -157,8 +163,19 @@ def rewind(tables: Tables, feed: Feed, to: datetime) -> None:
     tables.cursors.put(feed, replace(tables.cursors[feed], until=to))
 
 
+def arrivals(tables: Tables, since: datetime) -> Arrivals:
+    """See `models.feeds.Feeds.arrivals`."""
+    counts: Counter[str] = Counter()
+    for job_type, hour in tables.arrivals:
+        counts[job_type] += tables.arrivals[job_type, hour] if hour >= since else 0
+    began = min((hour for _, hour in tables.arrivals), default=None)
+    return Arrivals(began=began, counts=dict(sorted(counts.items())))
+
+
 def prune(tables: Tables, before: datetime) -> None:
     """Drop rejected entries that were last met before that."""
     composing.prune(tables, before)
     for key in [key for key in tables.rejects if tables.rejects[key].last_at < before]:
         tables.rejects.drop(key)
+    for place in [each for each in tables.arrivals if each[1] < before]:
+        tables.arrivals.drop(place)

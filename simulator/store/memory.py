@@ -16,7 +16,7 @@ from models.campaigns import Campaign, CampaignOrder, CampaignState
 from models.changes import Change
 from models.composing import Group, Material, Needs
 from models.configuration import Backlog
-from models.creation import Cursor, Feed, Known, Met, Reject
+from models.creation import Arrivals, Cursor, Feed, Known, Met, Reject
 from models.errors import Throttled, Unavailable, Unknown
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.lifecycle import Status
@@ -280,6 +280,10 @@ class MemoryStore:
         """See `models.feeds.Feeds.known`."""
         return self._read("known", lambda: feeds.known(self.tables, met))
 
+    def arrivals(self, since: datetime) -> Arrivals:
+        """See `models.feeds.Feeds.arrivals`."""
+        return self._read("arrivals", lambda: feeds.arrivals(self.tables, since))
+
     def due(self, now: datetime, limit: int) -> tuple[Group, ...]:
         """See `models.feeds.Feeds.due`."""
         return self._read("due", lambda: composing.due(self.tables, now, limit))
@@ -341,9 +345,8 @@ class MemoryStore:
 
     def turn_campaign(self, campaign_id: int, to: CampaignState, asked: Asked) -> Verdict:
         """See `models.campaigns.Campaigns.turn_campaign`."""
-        return self._write(
-            "turn_campaign", lambda: campaigns.turn(self._asking(asked), campaign_id, to)
-        )
+        asking = self._asking(asked)
+        return self._write("turn_campaign", lambda: campaigns.turn(asking, campaign_id, to))
 
     # ---- one call --------------------------------------------------------------------------------
 

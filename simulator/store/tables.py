@@ -146,6 +146,7 @@ class Tables:
         self.cursors: Rows[Feed, Cursor] = Rows(self.journal)
         self.rejects: Rows[tuple[str, str, str], Reject] = Rows(self.journal)
         self._groups()
+        self.arrivals: Rows[tuple[str, datetime], int] = Rows(self.journal)
         self.campaigns: Rows[int, Campaign] = Rows(self.journal)
         self.campaign_jobs: Rows[tuple[int, int], int] = Rows(self.journal)
         self.audit: Rows[int, AuditLine] = Rows(self.journal)

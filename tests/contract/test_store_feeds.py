@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models.catalogue import Collection, RejectedEntry
-from models.creation import Acquisition, CreateJobs, Cursor, Feed, Known, KnownJob, Met
+from models.creation import Acquisition, Arrivals, CreateJobs, Cursor, Feed, Known, KnownJob, Met
 from models.errors import Superseded
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import Status
@@ -204,3 +204,16 @@ def test_500_products_are_added_at_once(desk: Desk) -> None:
     jobs = tuple(a_job(f"job-{number}") for number in range(500))
     assert desk.doors.jobs.commit(desk.lease, a_find(jobs=jobs)).created == 500
     assert len(keys(desk)) == 500
+
+
+def test_what_arrived_is_counted_by_type_and_hour(desk: Desk) -> None:
+    assert desk.doors.feeds.arrivals(NOW - HOUR) == Arrivals()
+    radar = a_job("s", type="rlies1")
+    desk.do(a_find(jobs=(a_job("a"), a_job("b"), radar), cancelled=(a_job("c"),), why="too early"))
+    later = replace(a_find(NOW + HOUR, NOW, jobs=(a_job("a"), a_job("d"))), at=NOW + HOUR)
+    desk.do(later)
+    found = desk.doors.feeds.arrivals(NOW)
+    assert found == Arrivals(began=NOW, counts={"fsc_rlie": 3, "rlies1": 1})
+    assert desk.doors.feeds.arrivals(NOW + HOUR).counts == {"fsc_rlie": 1, "rlies1": 0}
+    desk.doors.jobs.prune(NOW + HOUR)
+    assert desk.doors.feeds.arrivals(NOW).counts == {"fsc_rlie": 1}

@@ -89,6 +89,24 @@ def test_every_product_of_a_catalogue_is_a_job_once_and_is_configured(reading: R
     assert all(row["until"] for row in told)
 
 
+def test_a_feed_is_shown_with_what_it_brings_and_why(reading: Reading) -> None:
+    place = reading.place
+    assert "never read" in place.type("source", "show", OPTICAL).out
+    place.one_pass("creation")
+    shown = place.type("source", "show", OPTICAL, "--json").json
+    optical = [name for name in reading.understood() if "_MSIL1C_" in name]
+    assert [(each["type"], each["jobs"]) for each in shown["brought"]] == [
+        ("fsc_rlie", len(optical))
+    ]
+    assert shown["brought"][0]["least"] > 0
+    assert shown["rejected"] > 0
+    assert 0 <= shown["lag_seconds"] < 3600
+    assert [row["reason"] for row in shown["reasons"]] == ["PRODUCTS_NEW"]
+    told = place.type("source", "show", OPTICAL).out
+    assert f"fsc_rlie: {len(optical)} jobs in the last 24 h; 400 to 600 are ordinary" in told
+    assert place.type("source", "show", "creodias").status != 0
+
+
 def test_a_plan_says_what_would_be_added_and_adds_nothing(reading: Reading) -> None:
     told = reading.place.type("plan")
     assert f"+ add what {OPTICAL} lists: " in told.out, told.refused

@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from controller.act import HANDLERS
-from controller.metrics import ACTION_KINDS, COUNTERS, GAUGES, HISTOGRAMS, Metric, Metrics, kind_of
+from controller.metric_list import COUNTERS, GAUGES, HISTOGRAMS, Metric
+from controller.metrics import ACTION_KINDS, Metrics, kind_of
 from models.actions import CommitDelete
 from models.errors import Refused, System, Unavailable
 from models.plan import Outcome

@@ -303,3 +303,17 @@ def test_how_far_behind_a_feed_is_is_shown() -> None:
     rig.sweep()
     labels = {"source": "creodias", "collection": "SENTINEL-2", "type": "S2MSI1C"}
     assert rig.metrics.registry.get_sample_value("hrsi_feed_lag_seconds", labels) == 3600
+
+
+def test_what_is_listed_and_what_arrived_is_counted() -> None:
+    rig = Rig()
+    optical, _ = rig.feeds
+    rig.keep(optical, BEGINNING, NewJob(type="fsc_rlie", key="a", name="a"))
+    harvest = rig.sweeper.sweep(Settings(creation=rig.settings), WITHIN)
+    assert harvest.arrivals is not None
+    assert harvest.arrivals.counts == {"fsc_rlie": 1}
+    value = rig.metrics.registry.get_sample_value
+    labels = {"source": "creodias", "collection": "SENTINEL-2", "type": "S2MSI1C"}
+    seen = [e for e in LISTED if e.product.type is ProductType.L1C]
+    assert value("hrsi_products_seen_total", labels) == len(seen)
+    assert value("hrsi_jobs_arrived", {"type": "fsc_rlie"}) == 1

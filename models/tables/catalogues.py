@@ -1,11 +1,11 @@
-"""The tables of campaigns."""
+"""The tables of campaigns, and of what catalogues bring and nobody understands."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.tables.columns import count, flag, metadata, number, texts, time_now, times
+from models.tables.columns import big, count, flag, keys, metadata, number, texts, time_now, times
 
 campaigns = Table(
     "campaigns",
@@ -31,4 +31,21 @@ campaign_jobs = Table(
     metadata,
     Column("campaign", BigInteger, primary_key=True),
     Column("job_id", BigInteger, primary_key=True),
+)
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    *keys("type"),
+    Column("hour", DateTime(timezone=True), primary_key=True),
+    big("number"),
+)
+
+rejects = Table(
+    "rejects",
+    metadata,
+    *keys("source", "collection", "entry"),
+    *texts("why", "content"),
+    *times("first_at", "last_at"),
+    count("count"),
 )
