@@ -61,7 +61,9 @@ def serve(
         yield Served(
             outside=world,
             cloud=stack.enter_context(serve_cloud(world.cloud, faults)),
-            nomad=stack.enter_context(serve_nomad(world.nomad, faults=faults)),
+            nomad=stack.enter_context(
+                serve_nomad(world.nomad, faults=faults, folder_of=processes.folder_of)
+            ),
             faults=faults,
         )
 

@@ -13,6 +13,7 @@ from models.errors import Malformed
 from web import (
     control,
     jobs,
+    logs,
     parameters,
     pool,
     problems,
@@ -38,6 +39,7 @@ is said twice, and `dry_run` says what it would do. Times are UTC, durations sec
 
 TAGS = (
     ("jobs", "What is to be processed: lists, everything about one, and what people do with them."),
+    ("logs", "What runs said, live and long afterwards."),
     ("workers", "The virtual machines of the pool, and why there are as many as there are."),
     ("services", "Who leads, how it all stands, which decisions were made, what people did."),
     ("control", "Pauses, and breakers that hold removals back."),
@@ -108,7 +110,7 @@ def create_app(desk: Desk) -> FastAPI:
     problems.install(app)
     app.add_middleware(BoundedBody)
     app.include_router(_health)
-    for group in (runs, jobs, pool, services, control, parameters, sources, tokens):
+    for group in (runs, jobs, logs, pool, services, control, parameters, sources, tokens):
         app.include_router(group.router, prefix=ROOT)
     return app
 

@@ -11,6 +11,7 @@ from models.access import Tokens
 from models.feeds import Feeds
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.ports import Clock, Operations, Reader, RunReports
+from web.log_reader import LogReader
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,4 +27,5 @@ class Desk:
     feeds: Feeds
     clock: Clock
     token_key: bytes = field(repr=False)
+    logs: LogReader = field(default_factory=lambda: LogReader(None, None))
     registry: Registry = DEFAULT_REGISTRY

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from controller.bootstrap.access import nomad_access
+from controller.bootstrap.buckets import access
 from controller.clock import SystemClock
 from controller.config import Config, require_for_web
 from controller.reconcilers import RECONCILERS
-from infra import postgres
+from infra import nomad, postgres, s3
 from infra.postgres import embedded
 from models.access import Tokens
 from models.campaigning import Campaigns
@@ -21,6 +23,7 @@ from models.ports import (
     Reader,
 )
 from web.desk import Desk
+from web.log_reader import LogReader, Shelf
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +104,20 @@ def desk(config: Config) -> Iterator[Desk]:
             feeds=database.feeds,
             clock=SystemClock(),
             token_key=token_key(config),
+            logs=log_reader(config, opened),
         )
+
+
+def log_reader(config: Config, opened: ExitStack) -> LogReader:
+    """Who reads logs: through Nomad, and, where one is set, in the results bucket."""
+    live = nomad.connect_files(nomad_access(config))
+    opened.callback(live.close)
+    if config.s3.endpoint is None or config.s3.results is None:
+        return LogReader(live, None)
+    opens, bucket = access(config)
+    store = s3.connect(opens)
+    opened.callback(store.close)
+    return LogReader(live, Shelf(store=store, bucket=bucket))
 
 
 def token_key(config: Config) -> bytes:

@@ -97,6 +97,9 @@ class Transport:
             "nodes": api.Nodes(**settings),
             "evaluations": api.Evaluations(**settings),
             "allocations": api.Allocations(**settings),
+            "allocation": api.Allocation(**settings),
+            "client/fs/ls": api.client.ls(**settings),
+            "client/fs/readat": api.client.read_at(**settings),
             "event/stream": api.Event(**settings).stream,
         }
 

@@ -28,6 +28,7 @@ from simulator.nomad.answers import (
     payload_of,
 )
 from simulator.nomad.cluster import NomadCluster
+from simulator.nomad.files import PREFIX, FolderOf, answer
 from simulator.nomad.jobs import DispatchOrder
 from simulator.nomad.lists import LISTS, block, index_of, parse_bool
 from simulator.nomad.memory import FAILED
@@ -54,9 +55,15 @@ class NomadWeb:
     """The HTTP application above one cluster. `token`, when set, is asked of every request."""
 
     def __init__(
-        self, cluster: NomadCluster, *, faults: Faults | None = None, token: str | None = None
+        self,
+        cluster: NomadCluster,
+        *,
+        faults: Faults | None = None,
+        token: str | None = None,
+        folder_of: FolderOf | None = None,
     ) -> None:
         self._cluster = cluster
+        self._folder_of = folder_of
         self._state = cluster.state
         self._faults = faults or Faults()
         self._token = token
@@ -77,8 +84,8 @@ class NomadWeb:
         self._check_token(request)
         if request.args.get("region", REGION) != REGION:
             raise NomadError(500, "No path to region")
-        if request.path == "/v1/event/stream":
-            return self._stream(request)
+        if (raw := self._raw(request)) is not None:
+            return raw
         route, argument = self._route(request)
         fault = self._fault_before(route)
         with self._cluster.locked():
@@ -87,16 +94,24 @@ class NomadWeb:
             if fault is Fault.LOST_REPLY and self._cluster.options.late_effect:
                 self._happen_later(route, request, argument)
                 raise Cut
-            answer = route.act(request, argument)
+            made = route.act(request, argument)
         if fault in {Fault.LOST_REPLY, Fault.CRASH_AFTER}:
             raise Cut
-        response = self._rendered(request, answer)
+        response = self._rendered(request, made)
         if fault is Fault.CUT_SHORT:
             return cut_short(response)
         if fault is Fault.STALE:  # it is answered by a server that lags, and says so
             response.headers["X-Nomad-KnownLeader"] = "false"
             response.headers["X-Nomad-LastContact"] = "1500"
         return response
+
+    def _raw(self, request: Request) -> Response | None:
+        """The answers that are no JSON documents of a list or a thing."""
+        if request.path == "/v1/event/stream":
+            return self._stream(request)
+        if request.path.startswith(PREFIX) and self._folder_of is not None:
+            return answer(request, self._cluster, self._folder_of)
+        return None
 
     def _check_token(self, request: Request) -> None:
         if self._token is None or request.path in _UNGUARDED:
@@ -364,14 +379,15 @@ def serve_nomad(
     faults: Faults | None = None,
     token: str | None = None,
     port: int = 0,
+    folder_of: FolderOf | None = None,
 ) -> Iterator[HttpServer]:
     """Serve a cluster on this port (0: a free one) of 127.0.0.1, at the server's `url`.
 
-    Time stands still unless somebody advances the timeline, under the cluster's lock.
+    Time stands still unless somebody advances the timeline, under the cluster's lock. `folder_of`
+    has the files of allocations; without it they have none.
     """
-    with HttpServer(
-        NomadWeb(cluster, faults=faults, token=token), name="nomad", port=port
-    ) as server:
+    web = NomadWeb(cluster, faults=faults, token=token, folder_of=folder_of)
+    with HttpServer(web, name="nomad", port=port) as server:
         yield server
 
 

@@ -18,6 +18,9 @@ NEEDS: dict[tuple[str, str], str | Role] = {
     ("GET", "/api/v1/jobs/{reference}/history"): Role.VIEWER,
     ("GET", "/api/v1/jobs/{reference}/runs"): Role.VIEWER,
     ("GET", "/api/v1/jobs/{reference}/decisions"): Role.VIEWER,
+    ("GET", "/api/v1/jobs/{reference}/logs"): Role.VIEWER,
+    ("GET", "/api/v1/jobs/{reference}/logs/{allocation_id}/{stream}"): Role.VIEWER,
+    ("GET", "/api/v1/jobs/{reference}/logs/{allocation_id}/{stream}/follow"): Role.VIEWER,
     ("POST", "/api/v1/jobs/cancel"): Role.OPERATOR,
     ("POST", "/api/v1/jobs/relaunch"): Role.OPERATOR,
     ("GET", "/api/v1/workers"): Role.VIEWER,
@@ -48,5 +51,13 @@ NEEDS: dict[tuple[str, str], str | Role] = {
 }
 """What each route needs; a test fails when one is not in it."""
 
-PLACES = {"number": 1, "key": "pool.idle_for", "name": "hm.medium"}
-"""What stands in paths besides runs and jobs. Of that name there is a flavor and no worker."""
+PLACES = {
+    "number": 1,
+    "key": "pool.idle_for",
+    "name": "hm.medium",
+    "allocation_id": "none",
+    "stream": "science",
+}
+"""What stands in paths besides runs and jobs. Of that name there is a flavor and no worker,
+and of the allocation there is no log.
+"""

@@ -20,6 +20,7 @@ from models.lifecycle import Status
 from models.payload import run_token
 from models.ports import Asked, Claim, Placement, RunResult
 from web.desk import Desk as Behind
+from web.log_reader import LogReader
 from web.mint import make
 from web.serve import WebServer
 
@@ -107,7 +108,7 @@ class ReportsByApi:
 
 
 @contextmanager
-def serving(database: Postgres, key: bytes = KEY) -> Iterator[Api]:
+def serving(database: Postgres, key: bytes = KEY, logs: LogReader | None = None) -> Iterator[Api]:
     """The API over this database, for the length of a block."""
     behind = Behind(
         deployment="test",
@@ -119,6 +120,7 @@ def serving(database: Postgres, key: bytes = KEY) -> Iterator[Api]:
         feeds=database.feeds,
         clock=SystemClock(),
         token_key=key,
+        logs=logs or LogReader(None, None),
     )
     server = WebServer(behind, "127.0.0.1", 0)
     server.start()
