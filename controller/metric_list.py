@@ -117,6 +117,11 @@ COUNTERS = (
         "Products that looks at the feed listed, those met before included.",
     ),
     Metric(
+        "hrsi_products_rejected",
+        ("source", "collection", "type", "reason"),
+        "Entries that nobody understood, by what it was: shape, name, type or field.",
+    ),
+    Metric(
         "hrsi_products",
         ("source", "collection", "type", "outcome"),
         "Products by what became of them: job, cancelled, kept for one, or rejected.",

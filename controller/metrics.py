@@ -22,6 +22,7 @@ from controller.invariants import INVARIANTS, Violation
 from controller.metric_list import COUNTERS, GAUGES, HISTOGRAMS
 from models import actions
 from models.actions import AddJobs
+from models.catalogue import RejectReason
 from models.creation import Arrivals, Cursor, Feed
 from models.errors import PortError, System
 from models.plan import ALARMS, Action, Decision, Outcome, Reason
@@ -169,6 +170,9 @@ class Metrics:
         counts |= {"rejected": len(action.rejected), "kept": len(action.ingredients)}
         for outcome, count in counts.items():
             self._counters["hrsi_products"].labels(*labels, outcome).inc(count)
+        for reason in RejectReason:
+            found = sum(entry.reason is reason for entry in action.rejected)
+            self._counters["hrsi_products_rejected"].labels(*labels, reason.value).inc(found)
         age = self._histograms["hrsi_product_age_seconds"].labels(*labels)
         for job in action.jobs:
             published = datetime.fromisoformat(job.input["published_at"])

@@ -88,6 +88,17 @@ class CatalogueProduct:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
 
 
+class RejectReason(StrEnum):
+    """What about an entry could not be understood: its shape as JSON, its name, that it is of
+    another type than was asked for, or one of its fields.
+    """
+
+    SHAPE = "shape"
+    NAME = "name"
+    TYPE = "type"
+    FIELD = "field"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RejectedEntry:
     """An entry that could not be understood: `why`, in words, and `text`, at most `TEXT_KEPT`
@@ -100,6 +111,7 @@ class RejectedEntry:
     entry: str
     why: str
     text: str
+    reason: RejectReason = RejectReason.FIELD
 
 
 class Times(StrEnum):

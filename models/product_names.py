@@ -22,6 +22,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 
+class UnknownName(ValueError):
+    """A name that says nothing to us."""
+
+
 class ProductType(StrEnum):
     """What a product is, as catalogues call it."""
 
@@ -97,7 +101,7 @@ def parse_product_name(text: str) -> SentinelProduct:
     name = packed.removesuffix(_COG)
     match = _S2.fullmatch(name) or _S1.fullmatch(name)
     if match is None:
-        raise ValueError(
+        raise UnknownName(
             f"{text!r} is no Sentinel product name: expected S2x_MSIL1C_… (Sentinel-2 L1C) or "
             "S1x_IW_GRDH_1S… (Sentinel-1 GRD)"
         )
@@ -122,7 +126,7 @@ def parse_snow_name(text: str) -> SnowProduct:
     """Read the name of one of our own products; a `ValueError` says what was expected."""
     match = _SNOW.fullmatch(text) or _GAP_FILLED.fullmatch(text)
     if match is None:
-        raise ValueError(
+        raise UnknownName(
             f"{text!r} is no name of a snow or ice product: expected FSC_, RLIE_, SWS_ or "
             "WDS_<time>_<unit>_T<tile>_V<baseline>_<mode>, or GFSC_<day>-<days>_…"
         )

@@ -156,10 +156,17 @@ def rejects(
         print_json(found)
         return
     rows = [
-        (row.last_at, row.entry.source, row.entry.collection.value, row.entry.entry, row.entry.why)
+        (
+            row.last_at,
+            row.entry.source,
+            row.entry.collection.value,
+            row.entry.entry,
+            row.entry.reason,
+            row.entry.why,
+        )
         for row in found
     ]
-    columns = ("last met", "source", "collection", "entry", "why")
+    columns = ("last met", "source", "collection", "entry", "odd is its", "why")
     print_table("Not understood, newest first", columns, rows)
 
 

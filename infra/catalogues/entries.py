@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
 
-from models.catalogue import TEXT_KEPT, CatalogueProduct, CatalogueQuery, RejectedEntry
+from models.catalogue import (
+    TEXT_KEPT,
+    CatalogueProduct,
+    CatalogueQuery,
+    RejectedEntry,
+    RejectReason,
+)
+from models.product_names import UnknownName
 
 NO_ENTRY = (msgspec.DecodeError, ValueError)
 """What reading an entry raises that is not as it should be."""
@@ -43,7 +50,7 @@ def read_entries(
         try:
             products.append(_as_asked(understand(raw), query))
         except NO_ENTRY as error:
-            rejected.append(_reject(raw, str(error), query, source))
+            rejected.append(replace(_reject(raw, str(error), query, source), reason=_reason(error)))
     return Entries(products=tuple(products), rejected=tuple(rejected))
 
 
@@ -76,9 +83,25 @@ def written(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+class _AnotherType(ValueError):
+    """The entry is understood, and not what was asked for."""
+
+
+def _reason(error: Exception) -> RejectReason:
+    match error:
+        case msgspec.DecodeError():
+            return RejectReason.SHAPE
+        case UnknownName():
+            return RejectReason.NAME
+        case _AnotherType():
+            return RejectReason.TYPE
+        case _:
+            return RejectReason.FIELD
+
+
 def _as_asked(product: CatalogueProduct, query: CatalogueQuery) -> CatalogueProduct:
     if product.type is not query.type:
-        raise ValueError(f"{product.name} is {product.type}, asked for was {query.type}")
+        raise _AnotherType(f"{product.name} is {product.type}, asked for was {query.type}")
     return product
 
 

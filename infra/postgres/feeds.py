@@ -12,7 +12,7 @@ from infra.postgres import composing, trail
 from infra.postgres.jobs import Note
 from infra.postgres.people import add, rows_of
 from infra.postgres.sessions import Sessions
-from models.catalogue import Collection, RejectedEntry
+from models.catalogue import Collection, RejectedEntry, RejectReason
 from models.composing import ComposeJobs, Group, Material, Needs
 from models.creation import (
     Acquisition,
@@ -52,15 +52,16 @@ order by source collate "C", collection collate "C", entry collate "C"
 """)
 
 _REJECT = text("""
-insert into rejects as kept (source, collection, entry, why, content, first_at, last_at, count)
+insert into rejects as kept (
+  source, collection, entry, reason, why, content, first_at, last_at, count)
   select distinct on (source, collection, entry)
-         source, collection, entry, why, content, cast(:at as timestamptz),
+         source, collection, entry, reason, why, content, cast(:at as timestamptz),
          cast(:at as timestamptz), 1
   from jsonb_to_recordset(:rows)
-    as given (source text, collection text, entry text, why text, content text)
+    as given (source text, collection text, entry text, reason text, why text, content text)
 on conflict (source, collection, entry) do update set
-  why = excluded.why, content = excluded.content, last_at = excluded.last_at,
-  count = kept.count + 1
+  reason = excluded.reason, why = excluded.why, content = excluded.content,
+  last_at = excluded.last_at, count = kept.count + 1
 """)
 
 
@@ -137,7 +138,15 @@ def _begin(connection: Connection, cursor: Cursor) -> None:
 
 def keep(connection: Connection, entries: Iterable[RejectedEntry], at: datetime) -> None:
     """Write down entries that nobody understood; one that is known is counted once more."""
-    rows = [{**_identity(each), "why": each.why, "content": _plain(each.text)} for each in entries]
+    rows = [
+        {
+            **_identity(each),
+            "reason": each.reason,
+            "why": each.why,
+            "content": _plain(each.text),
+        }
+        for each in entries
+    ]
     if rows:
         connection.execute(_REJECT, {"rows": Jsonb(rows), "at": at})
 
@@ -245,6 +254,7 @@ class PostgresFeeds:
             columns.first_at,
             columns.last_at,
             columns.count,
+            columns.reason,
         ).order_by(columns.last_at.desc(), columns.entry)
         if source is not None:
             query = query.where(columns.source == source)
@@ -257,6 +267,7 @@ class PostgresFeeds:
                         entry=row[2],
                         why=row[3],
                         text=row[4],
+                        reason=RejectReason(row[8]),
                     ),
                     first_at=row[5],
                     last_at=row[6],

@@ -45,7 +45,7 @@ rejects = Table(
     "rejects",
     metadata,
     *keys("source", "collection", "entry"),
-    *texts("why", "content"),
+    *texts("why", "content", "reason"),
     *times("first_at", "last_at"),
     count("count"),
 )

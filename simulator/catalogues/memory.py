@@ -10,6 +10,7 @@ from models.catalogue import (
     CatalogueQuery,
     PageMark,
     RejectedEntry,
+    RejectReason,
     time_of,
 )
 from models.errors import Throttled, Unavailable
@@ -88,6 +89,7 @@ class MemoryCatalogue:
             entry=entry.title,
             why=why,
             text=repr(entry.product),
+            reason=RejectReason.NAME,
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from models.areas import area_of_tiles
-from models.catalogue import CatalogueProduct, CatalogueQuery, Sensing, Times
+from models.catalogue import CatalogueProduct, CatalogueQuery, RejectReason, Sensing, Times
 from models.errors import Throttled, Unavailable
 from simulator.catalogues.listing import Disorder, Listed
 from simulator.catalogues.memory import RETRY_AFTER, strangeness
@@ -172,6 +172,7 @@ def test_nonsense_is_given_back_and_the_rest_goes_on(kind: str) -> None:
     assert len(rejected) == len(strange)
     for each in rejected:
         assert each.source == "creodias"
+        assert each.reason is RejectReason.NAME
         assert "no Sentinel product name" in each.why
         assert any(title in f"{each.entry} {each.text}" for title in strange)
     assert {p.id for page in pages for p in page.products} == set(of(entries, L1C))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from models.catalogue import Collection, RejectedEntry
+from models.catalogue import Collection, RejectedEntry, RejectReason
 from models.creation import Acquisition, Arrivals, CreateJobs, Cursor, Feed, Known, KnownJob, Met
 from models.errors import Superseded
 from models.job_types import DEFAULT_REGISTRY
@@ -28,6 +28,7 @@ ODD = RejectedEntry(
     entry="S2C_ODD",
     why="no name",
     text='{"Name": "S2C_ODD", "\x00": "é"}',
+    reason=RejectReason.NAME,
 )
 FLAVORS: Mapping[str, str] = {name: found.flavor for name, found in DEFAULT_REGISTRY.types.items()}
 DRY = replace(ASKED, dry_run=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.catalogues import ODataCatalogue
-from models.catalogue import TEXT_KEPT, CataloguePage, Orbit, PageMark, Sensing
+from models.catalogue import TEXT_KEPT, CataloguePage, Orbit, PageMark, RejectReason, Sensing
 from models.errors import Malformed
 from tests.plugins.scripted import GRD, L1C, an_entity, scripted
 
@@ -200,6 +200,27 @@ def test_an_entry_that_cannot_be_understood_is_given_back_with_its_text(
     assert json.loads(rejected.text) == bad
     assert (rejected.source, rejected.collection) == ("creodias", L1C.collection)
     assert rejected.entry == bad["Name"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"Name": "S2C_OPER_MSI_L0"}, RejectReason.NAME, id="name"),
+        pytest.param(
+            {"Name": "S1C_IW_GRDH_1SDV_20260412T151111_20260412T151136_007419_046917_218A"},
+            RejectReason.TYPE,
+            id="type",
+        ),
+        pytest.param({"PublicationDate": ""}, RejectReason.FIELD, id="field"),
+        pytest.param({"Online": "perhaps"}, RejectReason.SHAPE, id="shape"),
+    ],
+)
+def test_what_about_an_entry_is_odd_is_a_word_that_can_be_counted(
+    changes: dict[str, Any], reason: RejectReason
+) -> None:
+    with scripted(ODataCatalogue, {"value": [an_entity(1, told(at(1)), **changes)]}) as (port, _):
+        page = port.page(L1C)
+    assert [rejected.reason for rejected in page.rejected] == [reason]
 
 
 def test_a_text_without_end_is_kept_in_part_and_one_without_name_by_its_digest() -> None:

@@ -9,10 +9,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from controller.act import HANDLERS
 from controller.metric_list import COUNTERS, GAUGES, HISTOGRAMS, Metric
 from controller.metrics import ACTION_KINDS, Metrics, kind_of
-from models.actions import CommitDelete
+from models.actions import AddJobs, CommitDelete
+from models.catalogue import Collection, RejectedEntry, RejectReason
+from models.creation import Cursor, Feed
 from models.errors import Refused, System, Unavailable
-from models.plan import Outcome
+from models.plan import Outcome, Reason, Subject, SubjectKind
+from models.product_names import ProductType
 from models.world import Source
+from simulator.examples import NOW
 from simulator.timeline import Timeline
 from tests.unit.controller.rig import SOMEBODY, Rig
 
@@ -128,3 +132,44 @@ def test_the_age_of_a_source_grows_until_it_is_believed_again() -> None:
 
     assert before == 5
     assert rig.metrics.registry.get_sample_value("hrsi_source_age_seconds", age) == 0
+
+
+def test_rejected_entries_are_counted_by_what_was_odd_about_them() -> None:
+    registry = CollectorRegistry()
+    feed = Feed(source="creodias", collection=Collection.SENTINEL_2, type=ProductType.L1C)
+    reasons = (RejectReason.NAME, RejectReason.NAME, RejectReason.SHAPE)
+    rejected = tuple(
+        RejectedEntry(
+            source=feed.source,
+            collection=feed.collection,
+            entry=f"{number}",
+            why="odd",
+            text="odd",
+            reason=reason,
+        )
+        for number, reason in enumerate(reasons)
+    )
+    action = AddJobs(
+        subject=Subject(SubjectKind.SOURCE, str(feed)),
+        reason=Reason.PRODUCTS_NEW,
+        because="odd ones",
+        cursor=Cursor(feed=feed, until=NOW, deep_at=NOW),
+        expected=None,
+        rejected=rejected,
+    )
+
+    Metrics(registry, Timeline()).jobs_created(action, 0, NOW)
+
+    labels = {"source": "creodias", "collection": "SENTINEL-2", "type": "S2MSI1C"}
+    counts = {
+        reason: registry.get_sample_value(
+            "hrsi_products_rejected_total", {**labels, "reason": reason.value}
+        )
+        for reason in RejectReason
+    }
+    assert counts == {
+        RejectReason.SHAPE: 1,
+        RejectReason.NAME: 2,
+        RejectReason.TYPE: 0,
+        RejectReason.FIELD: 0,
+    }
