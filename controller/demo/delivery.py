@@ -56,6 +56,16 @@ class DemoBuckets:
             given = {"product": image.name, "path": image.path}
             self._provide("fsc_rlie" if image.tile else "rlies1", image.tile, given)
 
+    @property
+    def shop(self) -> str:
+        """The product bucket."""
+        return _name("products")
+
+    def in_shop(self) -> int:
+        """How many products lie where users find them."""
+        listed = self._store.objects(self.shop, "CLMS/")
+        return len({each.place.key.rpartition("/")[0] for each in listed})
+
     def delivered(self) -> int:
         """How many products the manifests in the results bucket name."""
         listed = self._store.objects(_name("results"), "work/jobs/")

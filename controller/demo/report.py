@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from controller.demo.scene import Scene, Stage
+from controller.demo.scene import Scene
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Products:
+    """How far the products of a demo came: made by runs, put where users find them, announced."""
+
+    made: int
+    in_bucket: int
+    published: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """The result of a demo. A processed job counts as done: there is no publication yet. Products
-    are counted by the manifests in the results bucket.
+    """The result of a demo. Products made are counted by the manifests in the results bucket, those
+    published by what the broker has confirmed.
     """
 
     jobs_submitted: int
@@ -22,7 +31,9 @@ class Report:
     servers_created: int
     servers_deleted: int
     decisions: int
+    products_made: int
     products_in_bucket: int
+    products_published: int
     invariant_violations: int
     seconds: float
 
@@ -32,20 +43,26 @@ class Report:
 
 
 def report_of(
-    scene: Scene, totals: Mapping[str, int], *, workers_peak: int, products: int, violations: int
+    scene: Scene,
+    totals: Mapping[str, int],
+    products: Products,
+    *,
+    workers_peak: int,
+    violations: int,
 ) -> Report:
     """Sum up a demo from its last moment, the store's totals and what the loops counted."""
-    done = scene.jobs.get(Stage.PROCESSED, 0)
     return Report(
         jobs_submitted=scene.submitted,
-        jobs_done=done,
-        jobs_other=sum(scene.jobs.values()) - done,
+        jobs_done=scene.done,
+        jobs_other=sum(scene.jobs.values()) - scene.done,
         workers_peak=workers_peak,
         workers_left=scene.worker_count,
         servers_created=totals["servers.created"],
         servers_deleted=totals["servers.deleted"],
         decisions=totals["decisions"],
-        products_in_bucket=products,
+        products_made=products.made,
+        products_in_bucket=products.in_bucket,
+        products_published=products.published,
         invariant_violations=violations,
         seconds=round(scene.elapsed.total_seconds(), 1),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 
-from controller.demo.report import Report, report_of
+from controller.demo.report import Products, Report, report_of
 from controller.demo.scene import Scene, Stage, duties_of, stages_of
 from models.job_types import DEFAULT_REGISTRY
 from models.ports import Clock, JobStore, Reader, ViewLimits
@@ -41,14 +41,14 @@ class Ending:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class House:
     """From where one sees the whole stage. `violations` counts the invariants seen broken,
-    `products` what runs have delivered.
+    `products` how far products came.
     """
 
     store: JobStore
     reader: Reader
     clock: Clock
     violations: Callable[[], int]
-    products: Callable[[], int]
+    products: Callable[[], Products]
 
 
 class Watcher:
@@ -85,8 +85,8 @@ class Watcher:
         return report_of(
             scene,
             self._house.reader.totals(),
+            self._house.products(),
             workers_peak=self.peak,
-            products=self._house.products(),
             violations=self._house.violations(),
         )
 
@@ -95,7 +95,7 @@ def _liveliness(scene: Scene) -> tuple[int, int]:
     """Most to see: kinds of things going on at once, then how many jobs are beyond waiting."""
     stages = sum(1 for count in scene.jobs.values() if count)
     duties = len({duty for found in scene.workers.values() for duty, n in found.items() if n})
-    return stages + duties, scene.processed
+    return stages + duties, scene.done
 
 
 def watch(
@@ -130,7 +130,7 @@ def _end(scene: Scene, deadline: timedelta | None, *, stopped: bool) -> End | No
 
 def is_quiet(scene: Scene) -> bool:
     """Every job has ended, well or not, and no worker is left."""
-    ended = scene.processed + scene.jobs.get(Stage.CANCELLED, 0) + scene.quarantined
+    ended = scene.done + scene.jobs.get(Stage.CANCELLED, 0) + scene.quarantined
     return ended >= scene.submitted > 0 and scene.worker_count == 0
 
 

@@ -26,6 +26,7 @@ class Stage(StrEnum):
     PROCESSING = "processing"
     POST_PROCESSING = "post_processing"
     PROCESSED = "processed"
+    DONE = "done"
     IN_ERROR = "in error"
     CANCELLED = "cancelled"
 
@@ -45,8 +46,8 @@ _STAGES: Mapping[Status, Stage] = {
     **dict.fromkeys((Status.INITIALIZED, Status.CONFIGURED, Status.READY), Stage.WAITING),
     **{s: Stage(s.value) for s in Status if s.value in set(Stage)},
     **dict.fromkeys(
-        # Until there is publication, a processed job has come to its end.
-        (Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED, Status.DONE),
+        # What is left to do is publication's.
+        (Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED),
         Stage.PROCESSED,
     ),
     **dict.fromkeys(ERRORS, Stage.IN_ERROR),
@@ -66,9 +67,9 @@ class Scene:
     notes: tuple[str, ...] = ()
 
     @property
-    def processed(self) -> int:
+    def done(self) -> int:
         """Jobs that have come to their good end."""
-        return self.jobs.get(Stage.PROCESSED, 0)
+        return self.jobs.get(Stage.DONE, 0)
 
     @property
     def worker_count(self) -> int:
@@ -116,7 +117,7 @@ def progress_line(scene: Scene) -> str:
     jobs = ", ".join(f"{scene.jobs.get(s, 0)} {s}" for s in Stage if scene.jobs.get(s, 0))
     workers = ", ".join(f"{scene.on_duty(d)} {d}" for d in Duty if scene.on_duty(d))
     return (
-        f"{clock(scene.elapsed)}  {scene.processed} of {scene.submitted} jobs processed"
+        f"{clock(scene.elapsed)}  {scene.done} of {scene.submitted} jobs done"
         f" ({jobs or 'none submitted yet'}); workers: {workers or 'none'}"
     )
 

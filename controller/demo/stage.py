@@ -29,11 +29,13 @@ from controller.config_groups import (
     DatabaseConfig,
     NomadConfig,
     OpenStackConfig,
+    PublicationConfig,
     RunConfig,
     WebConfig,
 )
 from controller.config_values import Address, Secret
-from controller.demo import delivery
+from controller.demo import delivery, endpoint
+from controller.demo.report import Products
 from controller.demo.run import House, Watcher
 from controller.demo.way_in import write_way_in
 from controller.invariants import INVARIANTS
@@ -62,6 +64,7 @@ PARAMETERS = {
     "pool.create_period": 1,
     "pool.redelete_after": 5,
     "execution.resend_after": 5,
+    "publication.refusal_pause": 1,
 }
 """Waits of minutes as waits of seconds, and few enough workers that jobs queue for them."""
 
@@ -113,7 +116,8 @@ def stage(play: Play) -> Iterator[Watcher]:
         ports = bootstrap.connect(config, outside.environment())
         stack.callback(ports.close)
         _set_parameters(ports.people.operations)
-        process = bootstrap.controller(config, ports)
+        behind = stack.enter_context(endpoint.endpoint(ports.clock))
+        process = bootstrap.controller(config, _announcing(ports, behind))
         stack.callback(process.stop)
         process.start()
         write_way_in(folder / ENVIRONMENT, config, outside.environment())
@@ -123,13 +127,25 @@ def stage(play: Play) -> Iterator[Watcher]:
             reader=ports.people.reader,
             clock=ports.clock,
             violations=partial(_violations, ports.metrics.registry),
-            products=buckets.delivered,
+            products=partial(_products, buckets, behind),
         )
         watcher = Watcher(house, notes)
         watcher.submitted = (
             len(shown.images) if shown else _submit(ports.people.operations, play, buckets)
         )
         yield watcher
+
+
+def _announcing(ports: bootstrap.Ports, behind: endpoint.DemoEndpoint) -> bootstrap.Ports:
+    """The same, with the demo's broker in the place of the folder of files."""
+    press = ports.press
+    return replace(ports, press=replace(press, broker=behind.broker)) if press else ports
+
+
+def _products(buckets: delivery.DemoBuckets, behind: endpoint.DemoEndpoint) -> Products:
+    return Products(
+        made=buckets.delivered(), in_bucket=buckets.in_shop(), published=behind.published()
+    )
 
 
 @contextmanager
@@ -175,6 +191,7 @@ def _config(database_url: str, outside: Served, buckets: delivery.DemoBuckets) -
             environment=(*STANDIN_ENVIRONMENT, *science(RUN_SECONDS), *buckets.environment()),
         ),
         s3=buckets.settings(),
+        publication=PublicationConfig(bucket=buckets.shop),
         controller=ControllerConfig(
             health=Address("127.0.0.1", 0), stop_within=timedelta(seconds=10)
         ),

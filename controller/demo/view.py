@@ -40,7 +40,8 @@ STAGE_COLOURS: Mapping[Stage, str] = MappingProxyType(
         Stage.PRE_PROCESSING: "blue",
         Stage.PROCESSING: "bright_blue",
         Stage.POST_PROCESSING: "magenta",
-        Stage.PROCESSED: "green",
+        Stage.PROCESSED: "bright_green",
+        Stage.DONE: "green",
         Stage.IN_ERROR: "red",
         Stage.CANCELLED: "yellow",
     }
@@ -96,8 +97,8 @@ def _beside(left: RenderableType, right: RenderableType, left_width: int) -> Tab
 
 
 def _head(scene: Scene, width: int) -> Panel:
-    done = f"{scene.processed} of {scene.submitted} jobs processed"
-    bar = _bar(scene.processed, scene.submitted, max(4, width - len(done) - 16), "green")
+    done = f"{scene.done} of {scene.submitted} jobs done"
+    bar = _bar(scene.done, scene.submitted, max(4, width - len(done) - 16), "green")
     line = Text.assemble((clock(scene.elapsed), "bold"), "  ", (done, "bold"), "  ", bar)
     line.no_wrap, line.overflow = True, "crop"
     return Panel(line, title="HR-S&I controller, demo", title_align="left", box=box.ROUNDED)

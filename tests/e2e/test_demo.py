@@ -19,7 +19,9 @@ REPORT = {
     "servers_created",
     "servers_deleted",
     "decisions",
+    "products_made",
     "products_in_bucket",
+    "products_published",
     "invariant_violations",
     "seconds",
 }
@@ -35,7 +37,8 @@ def test_a_demo_processes_its_jobs_and_takes_every_worker_down(
     assert report["jobs_submitted"] == report["jobs_done"] == 6
     assert (report["jobs_other"], report["workers_left"]) == (0, 0)
     # Five images of Sentinel-2 give FSC and RLIE each, the one of Sentinel-1 gives RLIE S1.
-    assert report["products_in_bucket"] == 5 * 2 + 1
+    made = [report[f"products_{how}"] for how in ("made", "in_bucket", "published")]
+    assert made == [5 * 2 + 1] * 3
     assert report["servers_created"] == report["servers_deleted"] >= report["workers_peak"] > 0
     assert report["invariant_violations"] == 0
     assert left_running() == []

@@ -11,7 +11,7 @@ from controller.demo.scene import Duty, Scene, Stage
 ENDED = Scene(
     elapsed=timedelta(seconds=60),
     submitted=4,
-    jobs={Stage.PROCESSED: 2, Stage.CANCELLED: 1, Stage.IN_ERROR: 1},
+    jobs={Stage.DONE: 2, Stage.CANCELLED: 1, Stage.IN_ERROR: 1},
     quarantined=1,
     workers={"hm.medium": {}, "hm.large": {}},
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from controller.cli.demo import LINE_EVERY, REPEAT_AFTER, Lines
-from controller.demo.report import report_of
+from controller.demo.report import Products, report_of
 from controller.demo.scene import Duty, Scene, Stage, duties_of, progress_line, stages_of
 from controller.demo.view import DUTY_SIGNS, view
 from models.lifecycle import Status
@@ -57,7 +57,7 @@ SCENE = Scene(
         Stage.WAITING: 8,
         Stage.QUEUED: 4,
         Stage.PROCESSING: 7,
-        Stage.PROCESSED: 20,
+        Stage.DONE: 20,
         Stage.IN_ERROR: 1,
     },
     workers={
@@ -86,7 +86,7 @@ SCENE = Scene(
 
 WIDE = """\
 ╭─ HR-S&I controller, demo ────────────────────────────────────────────────────────────────────────╮
-│ 01:42  20 of 40 jobs processed  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━    │
+│ 01:42  20 of 40 jobs done  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━    │
 ╰──────────────────────────────────────────────────────────────────────────────────────────────────╯
 ╭─ Jobs by status ──────────────────────────────────────────╮╭─ Workers by flavor ─────────────────╮
 │ waiting             8 ━━━━━━                              ││ hm.medium     10 ·○○●●●●●●×         │
@@ -95,7 +95,8 @@ WIDE = """\
 │ pre_processing      0                                     ││ eo2.medium     0                    │
 │ processing          7 ━━━━━                               ││ eo1.xsmall     0                    │
 │ post_processing     0                                     ││ all           13                    │
-│ processed          20 ━━━━━━━━━━━━━━                      ││                                     │
+│ processed           0                                     ││                                     │
+│ done               20 ━━━━━━━━━━━━━━                      ││                                     │
 │ in error            1 ━                                   ││ · creating  ○ booting  ● busy       │
 │ cancelled           0                                     ││ ◇ free  ◐ retiring  × deleting      │
 ╰───────────────────────────────────────────────────────────╯╰─────────────────────────────────────╯
@@ -116,7 +117,7 @@ def drawn(scene: Scene, width: int, height: int) -> str:
 
 
 def test_a_wide_terminal_shows_everything_side_by_side() -> None:
-    assert drawn(SCENE, 100, 20) == WIDE
+    assert drawn(SCENE, 100, 21) == WIDE
 
 
 def test_a_long_note_is_shown_to_its_end_and_costs_decisions_their_room() -> None:
@@ -157,7 +158,7 @@ def test_nothing_moves_while_numbers_change() -> None:
 
 def test_the_progress_line_names_only_what_there_is() -> None:
     assert progress_line(SCENE) == (
-        "01:42  20 of 40 jobs processed (8 waiting, 4 queued, 7 processing, 20 processed, "
+        "01:42  20 of 40 jobs done (8 waiting, 4 queued, 7 processing, 20 done, "
         "1 in error); workers: 1 creating, 2 booting, 7 busy, 1 free, 1 retiring, 1 deleting"
     )
 
@@ -169,7 +170,7 @@ def test_lines_come_while_there_is_news_and_now_and_then_when_there_is_none() ->
     step = timedelta(seconds=1)
     for second in range(130):
         # Something happens for ten seconds; then all is as it was.
-        jobs = {Stage.PROCESSED: min(second, 10)}
+        jobs = {Stage.DONE: min(second, 10)}
         before = len(out.getvalue())
         lines.show(replace(SCENE, elapsed=second * step, jobs=jobs, notes=()))
         said += [second] if len(out.getvalue()) > before else []
@@ -184,7 +185,10 @@ def test_lines_come_while_there_is_news_and_now_and_then_when_there_is_none() ->
             {"jobs.ready": 2, "jobs.configured": 1}, Stage.WAITING, 3, id="waiting-is-three"
         ),
         pytest.param(
-            {"jobs.processed": 2, "jobs.done": 3}, Stage.PROCESSED, 5, id="processed-is-done"
+            {"jobs.processed": 2, "jobs.start_publication": 3, "jobs.done": 1},
+            Stage.PROCESSED,
+            5,
+            id="what-is-being-published-is-not-done",
         ),
         pytest.param(
             {"jobs.external_error": 1, "jobs.error_checked": 1}, Stage.IN_ERROR, 2, id="errors"
@@ -218,9 +222,11 @@ def test_workers_are_counted_by_what_they_do() -> None:
     assert duties == {"hm.medium": dict.fromkeys(Duty, 1), "hm.large": {}}
 
 
-def test_the_report_counts_processed_jobs_as_done() -> None:
+def test_the_report_counts_jobs_and_products_by_how_far_they_came() -> None:
     totals = {"servers.created": 13, "servers.deleted": 0, "decisions": 200}
-    report = report_of(SCENE, totals, workers_peak=14, products=9, violations=0).as_json()
+    report = report_of(
+        SCENE, totals, Products(made=9, in_bucket=8, published=7), workers_peak=14, violations=0
+    ).as_json()
     assert report == {
         "jobs_submitted": 40,
         "jobs_done": 20,
@@ -230,7 +236,9 @@ def test_the_report_counts_processed_jobs_as_done() -> None:
         "servers_created": 13,
         "servers_deleted": 0,
         "decisions": 200,
-        "products_in_bucket": 9,
+        "products_made": 9,
+        "products_in_bucket": 8,
+        "products_published": 7,
         "invariant_violations": 0,
         "seconds": 102.5,
     }
