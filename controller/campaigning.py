@@ -90,7 +90,7 @@ class Campaigner:
     def _look_at(
         self, campaign: Campaign, settings: CreationSettings, ends: float, busy: Collection[str]
     ) -> CampaignLook | None:
-        """None: it is not its turn."""
+        """None: there is no time left for it."""
         memory, source = self._memories[campaign.id], campaign.order.source
         catalogue = self._catalogues.get(source)
         blind = CampaignLook(campaign=campaign, area=memory.area, reached=campaign.reached)
@@ -99,7 +99,10 @@ class Campaigner:
             return replace(blind, unknown=why)
         if self._clock.monotonic() < memory.again:
             return replace(blind, unknown=memory.unknown)
-        if source in busy or self._clock.monotonic() >= ends:
+        if source in busy:
+            why = f"feeds of {source} are behind or away, and new images come first"
+            return replace(blind, unknown=why)
+        if self._clock.monotonic() >= ends:
             return None
         try:
             look = with_known(next_part(campaign, memory.area, catalogue, settings), self._feeds)
