@@ -11,12 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from types import MappingProxyType
 
 from models import actions
 from models.actions import (
     CloseBreaker,
     CommitDelete,
+    Configure,
     CreateServer,
     DispatchRun,
     MarkWorker,
@@ -136,6 +138,7 @@ def check_decisions(
         *_creations_over_caps(world, decisions, settings),
         *_on_half_a_world(world, decisions),
         *_despite_a_breaker(world, decisions),
+        *_out_of_series(world, decisions),
         *(
             Violation(
                 invariant="I10", subject=str(d.subject), what=f"{d.reason} without a sentence"
@@ -352,6 +355,20 @@ def _despite_a_breaker(world: World, decisions: Iterable[Decision]) -> Iterator[
                 subject=str(decision.subject),
                 what=f"{type(decision).__name__} ({decision.cause}) was decided while "
                 f"{', '.join(sorted(shown))} is open",
+            )
+
+
+def _out_of_series(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
+    """I7. A job becomes ready after those before it in its series, or says why not."""
+    backlog = world.backlog.jobs if world.backlog is not None else ()
+    held = {each.job.id: each.before.id for each in backlog if each.before is not None}
+    configured = (d for d in decisions if held and isinstance(d, Configure))
+    for job in chain.from_iterable(decision.jobs for decision in configured):
+        if job.job_id in held and job.wait is None and not job.config.get("order"):
+            yield Violation(
+                invariant="I7",
+                subject=f"job:{job.job_id}",
+                what=f"is to be ready though job {held[job.job_id]} before it is open",
             )
 
 

@@ -44,7 +44,7 @@ RECONCILERS: tuple[Reconciler, ...] = (
         name="configuration",
         decide=configuration.decide,
         sources=frozenset({Source.STORE, Source.BACKLOG}),
-        settings_of=lambda settings: settings,
+        settings_of=lambda settings: settings.configuration,
         sightings=frozenset(),
     ),
     Reconciler(

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from models.breakers import Breaker
 from models.changes import Change
-from models.configuration import Backlogs
+from models.configuration import Backlogs, Wait
 from models.listing import JobFilter, JobKey, JobSort, Span
 from models.manifest import Manifest
 from models.outside import Cloud, Dispatch, ImageOrder, Orchestrator, ServerOrder, StopSignal
@@ -296,7 +296,7 @@ class Operations(Protocol):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobStory:
     """Everything known about one job; a manifest for each run that was processed, oldest first;
-    `config` is what configuration found out, None until then.
+    `config` is what configuration found out, None until then, `wait` what the job waits for.
     """
 
     job: Job
@@ -305,6 +305,7 @@ class JobStory:
     runs: tuple[Run, ...]
     manifests: tuple[Manifest, ...] = ()
     config: Mapping[str, Any] | None = None
+    wait: Wait | None = None
 
 
 class Reader(Protocol):

@@ -16,6 +16,7 @@ from typing import Any
 
 from models.errors import ConfigurationError
 from models.settings_composition import CompositionSettings
+from models.settings_configuration import ConfigurationSettings
 from models.settings_creation import CreationSettings
 from models.settings_expected import ExpectedSettings
 from models.settings_fields import number, wait
@@ -266,6 +267,7 @@ class Settings:
     creation: CreationSettings = field(default_factory=CreationSettings)
     composition: CompositionSettings = field(default_factory=CompositionSettings)
     expected: ExpectedSettings = field(default_factory=ExpectedSettings)
+    configuration: ConfigurationSettings = field(default_factory=ConfigurationSettings)
     execution: ExecutionSettings = field(default_factory=ExecutionSettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)

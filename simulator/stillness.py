@@ -22,9 +22,10 @@ from models.records import Backoff, Intent, IntentState, Job, Pause, Run, Worker
 from models.settings import Settings
 from models.world import Source
 from simulator.store.rows import Rows
+from simulator.store.waits import Waiting
 from simulator.systems import Systems
 
-Row: TypeAlias = Job | Run | Worker | Intent | Backoff | Pause | Kept
+Row: TypeAlias = Job | Run | Worker | Intent | Backoff | Pause | Kept | Waiting
 Stamp: TypeAlias = tuple[int, ...]
 
 LONGEST = timedelta(seconds=30)
@@ -48,6 +49,8 @@ def moments(row: Row, settings: Settings, registry: Registry) -> Iterator[dateti
             yield row.until
         case Pause() if row.until is not None:
             yield row.until
+        case Waiting():
+            yield row.wait.until
         case Kept() if row.expires_at is not None:
             yield row.expires_at
 
@@ -164,7 +167,7 @@ class Stillness:
         self._systems = systems
         self._settings = settings
         t, registry = systems.store.tables, systems.store.tables.registry
-        anybodys = (t.jobs, t.intents, t.backoffs, t.parameters, t.pauses)
+        anybodys = (t.jobs, t.waits, t.intents, t.backoffs, t.parameters, t.pauses)
         self._anybodys = Alarms(settings, registry, anybodys)
         self._runs = Alarms(settings, registry, (t.runs,))
         self._workers = Alarms(settings, registry, (t.workers,))

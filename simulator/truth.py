@@ -22,7 +22,7 @@ from models.settings import PoolSettings, Settings, settings_kept
 from simulator.cloud.servers import CloudServer
 from simulator.store.tables import Tables, is_open
 from simulator.systems import Systems
-from simulator.witness import A_MINUTE, Intents, Losses, Words
+from simulator.witness import A_MINUTE, Intents, Losses, Order, Words
 
 RESTS = FINAL | {Status.PROCESSED}
 """Where a job may stay for ever: publication, which takes on from processed, is yet to come."""
@@ -113,6 +113,7 @@ class Truth:
         tables.workers.watch(Touched[Worker, int](lambda worker: worker.id, self._workers))
         tables.ledger.watch(self._reasons)
         tables.intents.watch(Intents(tables, self._tell, lambda: self._pass_began))
+        tables.jobs.watch(Order(tables, self._tell))
         tables.workers.watch(self)
         tables.workers.watch(Losses(self._tell, self._server, self._serves))
 
@@ -163,6 +164,7 @@ class Truth:
             if job is not None:
                 yield from _lost(job, tables)
                 yield from _false_row(job, tables)
+                yield from _waits_for_nothing(job, tables)
                 yield from _unexplained_runs(tables.runs_by_job.of(job_id), self._reasons)
         self._jobs.clear()
 
@@ -304,6 +306,14 @@ def _wrong_with(job: Job, run: Run | None) -> tuple[str, str] | None:
     if job.status in ON_WORKER and run.claim < 1:
         return "I2", f"{job.status} without a claim"
     return None
+
+
+def _waits_for_nothing(job: Job, tables: Tables) -> Iterator[Breach]:
+    """I10: a configured job waits for another one, and not for ever."""
+    waiting = tables.waits.get(job.id)
+    if (job.status is Status.CONFIGURED) != (waiting is not None):
+        what = f"{job.status}, and it {'waits' if waiting else 'waits for nothing'}"
+        yield Breach(invariant="I10", subject=f"job:{job.id}", what=what)
 
 
 def _false_row(job: Job, tables: Tables) -> Iterator[Breach]:

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from models.configuration import IN_SERIES
 from models.lifecycle import Status
 from models.pauses import pause_of_loop
 from models.ports import Claim, Placement, RunReports, RunResult
-from models.records import Intent, RetireCause, Worker
+from models.records import Intent, Job, RetireCause, Worker
 from simulator.cloud.servers import CloudServer
 from simulator.store.tables import Tables
+from simulator.store.waits import Place
 
 Tell = Callable[[str, str, str], None]
 """Is told of a breach: which invariant, of what, and how."""
@@ -126,3 +128,30 @@ class Words:
     def _judge(self, run_id: UUID, claim: int, status: Status, *, entitled: bool) -> None:
         if not entitled:
             self._tell("I2", f"run:{run_id}", f"claim {claim} said {status} and was believed")
+
+
+class Order:
+    """I7: jobs of a series become ready in its order, or say why not. Watches the job table."""
+
+    def __init__(self, tables: Tables, tell: Tell) -> None:
+        self._tables, self._tell = tables, tell
+
+    def moved(self, before: Job | None, after: Job | None) -> None:
+        """See `simulator.store.rows.Watcher`."""
+        was = before.status if before is not None else None
+        if after is None or (was, after.status) != (Status.CONFIGURED, Status.READY):
+            return
+        config = self._tables.configs.get(after.id) or {}
+        early = self._before(after.id)
+        if early is not None and not config.get("order"):
+            what = f"is ready though job {early.job_id} before it in its series is open"
+            self._tell("I7", f"job:{after.id}", what)
+
+    def _before(self, job_id: int) -> Place | None:
+        """An open job before this one in its series."""
+        place = self._tables.series.get(job_id)
+        if place is None or place.type not in IN_SERIES:
+            return None
+        others = self._tables.series_of.of((place.type, place.tile))
+        early = (each for each in others if each.is_open and each.sensing_at < place.sensing_at)
+        return next(early, None)

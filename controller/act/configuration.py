@@ -9,4 +9,4 @@ from models.configuration import ConfigureJobs
 
 def configure(action: Configure, acting: Acting) -> None:
     """Write down what became of these jobs: all of it or nothing."""
-    acting.commit(ConfigureJobs(at=acting.at, jobs=action.jobs))
+    acting.commit(ConfigureJobs(at=acting.at, jobs=action.jobs, unfit=action.unfit))

@@ -14,6 +14,7 @@ from controller.cli.output import EXIT_FAILED, complain, print_json, print_table
 from controller.cli.session import AsJson, examples, people, settings
 from controller.clock import SystemClock
 from models.causes import about_flavor, about_job, about_worker, parent_of, who_leads
+from models.configuration import Wait
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import OWNER
 from models.ports import JobStory, Reader
@@ -52,11 +53,21 @@ def _standing(story: JobStory) -> str:
     found = story.job
     newest = story.history[-1]
     told = ": ".join(part for part in (newest.subtype, newest.message) if part)
+    waits = "" if story.wait is None else f". {_waits(story.wait)}"
     rests = ", quarantined until a person relaunches it" if found.quarantined else ""
     return (
         f"Job {found.id} ({found.type}, {found.name}) is {found.status} since "
         f"{found.status_at:%Y-%m-%d %H:%M:%S}, attempt {found.attempt}{rests}"
         + (f". {told}" if told else "")
+        + waits
+    )
+
+
+def _waits(wait: Wait) -> str:
+    """What a configured job waits for."""
+    return (
+        f"Since {wait.since:%Y-%m-%d %H:%M:%S} {wait.why}; at {wait.until:%Y-%m-%d %H:%M:%S} it "
+        f"goes on all the same. What holds that one up: hrsi why job {wait.for_job}"
     )
 
 

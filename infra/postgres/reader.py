@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, any_, literal, select, text
 
 from infra.postgres import manifests, view
+from infra.postgres.configuration import wait_of
 from infra.postgres.ledger import DECISIONS
 from infra.postgres.listing import query_of
 from infra.postgres.pool import SERVERS_CREATED, SERVERS_DELETED
@@ -239,6 +240,7 @@ def _story(connection: Connection, reference: str) -> JobStory:
         job=job,
         input=row[-2],
         config=row[-1],
+        wait=wait_of(connection, job.id),
         history=tuple(map(change_from, connection.execute(history.order_by(status_changes.c.seq)))),
         runs=tuple(map(run_from, connection.execute(made.order_by(runs.c.attempt)))),
         manifests=manifests.of_job(connection, job.id),

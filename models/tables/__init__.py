@@ -39,6 +39,7 @@ from models.tables.columns import time_now as _time_now
 from models.tables.columns import times as _times
 from models.tables.columns import uuid as _uuid
 from models.tables.publications import parked_messages, publications
+from models.tables.series import acquisitions, series, waits
 
 __all__ = [
     "acquisitions",
@@ -68,9 +69,11 @@ __all__ = [
     "publications",
     "rejects",
     "runs",
+    "series",
     "status_changes",
     "status_transitions",
     "tokens",
+    "waits",
     "worker_orders",
     "workers",
 ]
@@ -343,15 +346,6 @@ catalogue_cursors = Table(
     metadata,
     *_keys("source", "collection", "type"),
     *_times("until", "deep_at"),
-)
-
-acquisitions = Table(
-    "acquisitions",
-    metadata,
-    *_keys("type"),
-    Column("sensing_at", DateTime(timezone=True), primary_key=True),
-    *_keys("key"),
-    *_texts("tile", nullable=True),
 )
 
 _PART = (*_keys("place", "type", "name"), *_texts("unit"), *_times("sensing_at", "published_at"))

@@ -1,6 +1,9 @@
 """Configuration: every job that is handed in gets what its processing needs, and becomes ready.
 
-One action a pass and type: what became of all jobs of that type that a pass looked at.
+One action a pass and type: what became of all jobs of that type that a pass looked at. Each of them
+is judged by itself, by what the world shows of its neighbours; one that makes no sense is put
+aside, and the others go on. What a job waits for is settled at last, or its patience is: then it
+goes on, and says so.
 """
 
 from __future__ import annotations
@@ -10,24 +13,26 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from models.actions import Configure
-from models.configuration import Configured, Unready
+from models.configuration import Unfit, Unready, Wait
 from models.lifecycle import UNREADY
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
+from models.settings_configuration import ConfigurationSettings
 from models.wording import counted
 from models.world import Source, World
+from reconcilers.configuration.judgement import Outcome, judge
 
 __all__ = ["decide"]
 
 
-def decide(world: World, settings: object, now: datetime) -> list[Decision]:
+def decide(world: World, settings: ConfigurationSettings, now: datetime) -> list[Decision]:
     """What becomes of the jobs that are not ready. Computes only: reads no clock, calls no one."""
-    del settings, now
     if world.backlog is None:
         return _blind(world)
     by_type: defaultdict[str, list[Unready]] = defaultdict(list)
     for unready in world.backlog.jobs:
         by_type[unready.job.type].append(unready)
-    return [*_unknown_types(world), *(_of_type(name, jobs) for name, jobs in by_type.items())]
+    found = (_of_type(name, judge(jobs, settings, now)) for name, jobs in by_type.items())
+    return [*_unknown_types(world), *found]
 
 
 def _blind(world: World) -> list[Decision]:
@@ -62,22 +67,24 @@ def _unknown_types(world: World) -> list[Decision]:
     ]
 
 
-def _of_type(name: str, jobs: Sequence[Unready]) -> Decision:
+def _of_type(name: str, outcome: Outcome) -> Decision:
+    waits = [each.wait for each in outcome.jobs if each.wait is not None]
+    ready = len(outcome.jobs) - len(waits)
     return Configure(
         subject=Subject(SubjectKind.TYPE, name),
         reason=Reason.CONFIGURED,
-        because=f"{counted(len(jobs), 'new job')} configured, all ready",
-        facts=(("jobs", len(jobs)),),
-        jobs=tuple(map(_configured, jobs)),
+        because=_because(ready, waits, outcome.unfit),
+        facts=(("ready", ready), ("waiting", len(waits)), ("unfit", len(outcome.unfit))),
+        jobs=tuple(outcome.jobs),
+        unfit=tuple(outcome.unfit),
     )
 
 
-def _configured(unready: Unready) -> Configured:
-    job = unready.job
-    return Configured(
-        job_id=job.id,
-        expected_seq=job.seq,
-        priority=job.priority,
-        deadline=job.deadline,
-        config={},
-    )
+def _because(ready: int, waits: Sequence[Wait], unfit: Sequence[Unfit]) -> str:
+    """What became of the jobs, in one sentence."""
+    parts = [f"{counted(ready, 'job')} ready"]
+    if waits:
+        parts.append(f"{len(waits)} configured; of the first: {waits[0].why}")
+    if unfit:
+        parts.append(f"{len(unfit)} put aside; job {unfit[0].job_id}: {unfit[0].why}")
+    return "; ".join(parts)

@@ -18,6 +18,7 @@ from models.creation import Area
 from models.product_names import ProductType
 from models.records import NewJob, Priority
 from models.settings_composition import CompositionSettings
+from models.urgency import TURNAROUND
 from reconcilers.creation.composition import (
     DAY,
     Bench,
@@ -28,7 +29,6 @@ from reconcilers.creation.composition import (
     told,
     urgency,
 )
-from reconcilers.creation.rules import TURNAROUND
 
 NAME = "gfsc"
 DAYS = 7

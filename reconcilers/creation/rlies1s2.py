@@ -15,6 +15,7 @@ from models.creation import Area
 from models.product_names import ProductType
 from models.records import NewJob, Priority
 from models.settings_composition import CompositionSettings
+from models.urgency import TURNAROUND
 from models.wording import counted
 from reconcilers.creation.composition import (
     DAY,
@@ -25,7 +26,6 @@ from reconcilers.creation.composition import (
     newest_versions,
     told,
 )
-from reconcilers.creation.rules import TURNAROUND
 
 NAME = "rlies1s2"
 MAKERS = ("fsc_rlie", "rlies1")

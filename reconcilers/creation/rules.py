@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+from models import urgency
 from models.areas import tiles_under
 from models.catalogue import CatalogueProduct
 from models.creation import Area, acquisition_of
 from models.records import NewJob, Priority
-
-NRT_FROM_SENSING = timedelta(hours=24)
-NRT_FROM_ORIGIN = timedelta(hours=3)
-TURNAROUND = timedelta(hours=3)
-"""After which the products of an image are due, from when it was available to us."""
+from models.urgency import TURNAROUND
 
 TOO_EARLY = "measured before the operation began: it is a matter of reprocessing"
 """What the history of a job says that is cancelled for that."""
@@ -53,15 +50,8 @@ class Rule:
 
 
 def priority_of(product: CatalogueProduct) -> Priority:
-    """Nrt while the image came to its origin within a day and from there within three hours.
-
-    Delayed is also what nobody knows the origin's time of.
-    """
-    if product.origin_at is None:
-        return Priority.DELAYED
-    fresh = product.origin_at - product.sensing.start < NRT_FROM_SENSING
-    quick = product.published_at - product.origin_at < NRT_FROM_ORIGIN
-    return Priority.NRT if fresh and quick else Priority.DELAYED
+    """That of the work on a product; see `models.urgency`."""
+    return urgency.priority_of(product.sensing.start, product.origin_at, product.published_at)
 
 
 def _of_its_tile(product: CatalogueProduct, area: Area) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from models.product_names import ProductType
 from models.records import NewJob, Priority
 from models.settings_composition import CompositionSettings
 from models.slices import crosses, overlap_km2
+from models.urgency import TURNAROUND
 from models.wording import wait
 from reconcilers.creation.composition import (
     DAY,
@@ -30,7 +31,6 @@ from reconcilers.creation.composition import (
     newest_versions,
     told,
 )
-from reconcilers.creation.rules import TURNAROUND
 
 NAME = "sws_wds"
 LEAST_KM2 = 10.0

@@ -2,46 +2,167 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from models.configuration import MOST_AT_ONCE, Backlog, ConfigureJobs, Unready
-from models.lifecycle import Status
+from models.configuration import (
+    BACKWARD_IMAGES,
+    IN_SERIES,
+    MASTER,
+    MOST_AT_ONCE,
+    NOTHING_MADE,
+    REFERENCE_AGE,
+    UNFIT,
+    Backlog,
+    Configured,
+    ConfigureJobs,
+    Neighbour,
+    Unready,
+)
+from models.job_configs import checked
+from models.lifecycle import UNREADY, Status
 from models.ports import Receipt
-from models.records import Lease
+from models.records import Job, Lease
 from simulator.store.tables import Note, Tables
+from simulator.store.waits import Place, Waiting, is_settled
+
+# ---- reading -------------------------------------------------------------------------------------
 
 
-def backlog(tables: Tables, types: Collection[str]) -> Backlog:
+def backlog(tables: Tables, types: Collection[str], now: datetime) -> Backlog:
     """See `models.configuration.Backlogs.backlog`."""
-    new = tables.jobs_by_status.of((Status.INITIALIZED, False))
-    wanted = sorted((job for job in new if job.type in types), key=lambda job: job.id)
-    return Backlog(
-        jobs=tuple(
-            Unready(job=job, input=tables.inputs[job.id], sensing_at=_sensing_at(tables, job.id))
-            for job in wanted[:MOST_AT_ONCE]
-        )
+    new = sorted(tables.jobs_by_status.of((Status.INITIALIZED, False)), key=lambda job: job.id)
+    over = {each.job_id: each for each in tables.waits_over.of(True)}
+    over |= {each.job_id: each for each in tables.waits.values() if each.wait.until <= now}
+    woken = [tables.jobs[job_id] for job_id in sorted(over)]
+    wanted = [job for job in (*new, *woken) if job.type in types][:MOST_AT_ONCE]
+    return Backlog(jobs=tuple(_unready(tables, job) for job in wanted))
+
+
+def _unready(tables: Tables, job: Job) -> Unready:
+    known, waiting = tables.acquired.get((job.type, job.key)), tables.waits.get(job.id)
+    found = Unready(
+        job=job,
+        input=tables.inputs[job.id],
+        sensing_at=known.acquisition.sensing_at if known else None,
+        wait=waiting.wait if waiting else None,
+    )
+    name = found.input.get(MASTER)
+    master = tables.jobs_by_key.one((job.type, name)) if isinstance(name, str) else None
+    if master is not None:
+        found = replace(found, master=_neighbour(tables, master))
+    place = tables.series.get(job.id)
+    return found if place is None or job.type not in IN_SERIES else _in_series(tables, found, place)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Member:
+    """One of a series, with its job."""
+
+    place: Place
+    made: Neighbour
+
+
+def _in_series(tables: Tables, found: Unready, place: Place) -> Unready:
+    members = [
+        _Member(place=each, made=_neighbour(tables, tables.jobs[each.job_id]))
+        for each in tables.series_of.of((place.type, place.tile))
+    ]
+    members.sort(key=lambda each: (each.place.sensing_at, each.place.job_id))
+    earlier = [each for each in members if each.place.sensing_at < place.sensing_at]
+    later = [each for each in members if each.place.sensing_at > place.sensing_at]
+    reference = _reference(earlier, place.sensing_at - REFERENCE_AGE)
+    after = [each.made for each in later if _made_l2a(each.made)]
+    return replace(
+        found,
+        before=_last([each.made for each in earlier if each.place.is_open]),
+        reference=reference.made if reference else None,
+        between=len(list(_between(earlier, reference))) if reference else 0,
+        after=tuple(after[: BACKWARD_IMAGES - 1]),
     )
 
 
-def _sensing_at(tables: Tables, job_id: int) -> datetime | None:
-    job = tables.jobs[job_id]
+def _reference(earlier: Sequence[_Member], since: datetime) -> _Member | None:
+    young = (each for each in reversed(earlier) if each.place.sensing_at >= since)
+    return next((each for each in young if _made_l2a(each.made)), None)
+
+
+def _last(found: Sequence[Neighbour]) -> Neighbour | None:
+    return found[-1] if found else None
+
+
+def _between(earlier: Sequence[_Member], reference: _Member) -> Iterator[Neighbour]:
+    for each in earlier:
+        if each.place.sensing_at > reference.place.sensing_at and each.made.is_made:
+            yield each.made
+
+
+def _made_l2a(one: Neighbour) -> bool:
+    return one.is_made and "l2a_path_out" in one.config and one.exit_code not in NOTHING_MADE
+
+
+def _neighbour(tables: Tables, job: Job) -> Neighbour:
+    run = tables.runs_by_attempt.one((job.id, job.attempt))
     known = tables.acquired.get((job.type, job.key))
-    return known.acquisition.sensing_at if known else None
+    return Neighbour(
+        id=job.id,
+        key=job.key,
+        status=job.status,
+        quarantined=job.quarantined,
+        sensing_at=known.acquisition.sensing_at if known else None,
+        exit_code=run.exit_code if run else None,
+        input=tables.inputs[job.id],
+        config=tables.configs.get(job.id) or {},
+    )
+
+
+# ---- writing -------------------------------------------------------------------------------------
 
 
 def configure_jobs(tables: Tables, fence: Lease, change: ConfigureJobs) -> Receipt:
     """See `models.configuration.ConfigureJobs`."""
     note = Note(at=change.at, actor=fence.name)
-    done = 0
-    for each in change.jobs:
-        job = tables.jobs.get(each.job_id)
-        if job is None or job.seq != each.expected_seq or job.status is not Status.INITIALIZED:
-            continue
-        tables.configs.put(job.id, dict(each.config))
-        filled = replace(job, priority=each.priority, deadline=each.deadline)
-        configured = tables.move(filled, Status.CONFIGURED, note)
-        tables.move(configured, Status.READY, note, resume_status=Status.READY)
-        done += 1
-    return Receipt(created=done)
+    chosen = [
+        each
+        for each in change.jobs
+        if _stands(tables, each.job_id, each.expected_seq)
+        and not _held_up(tables, each)
+        and (each.wait is None or each.wait.for_job in tables.jobs)
+    ]
+    for each in chosen:
+        _configure(tables, each, note)
+    unfit = [each for each in change.unfit if _stands(tables, each.job_id, each.expected_seq)]
+    for refused in unfit:
+        told = replace(note, subtype=UNFIT, message=refused.why)
+        job = tables.jobs[refused.job_id]
+        tables.move(job, Status.INTERNAL_ERROR, told, quarantined=True)
+    return Receipt(created=len(chosen) + len(unfit))
+
+
+def _stands(tables: Tables, job_id: int, seq: int) -> bool:
+    job = tables.jobs.get(job_id)
+    return job is not None and job.seq == seq and job.status in UNREADY
+
+
+def _held_up(tables: Tables, each: Configured) -> bool:
+    """It is to be ready, and an earlier one of its series is open by now."""
+    place = tables.series.get(each.job_id)
+    if each.wait is not None or each.overtakes or place is None or place.type not in IN_SERIES:
+        return False
+    others = tables.series_of.of((place.type, place.tile))
+    return any(other.is_open and other.sensing_at < place.sensing_at for other in others)
+
+
+def _configure(tables: Tables, each: Configured, note: Note) -> None:
+    job = tables.jobs[each.job_id]
+    tables.configs.put(job.id, checked(job.type, each.config))
+    job = replace(job, priority=each.priority, deadline=each.deadline)
+    tables.put_job(job)
+    if job.status is Status.INITIALIZED:
+        job = tables.move(job, Status.CONFIGURED, note)
+    if each.wait is None:
+        tables.move(job, Status.READY, note, resume_status=Status.READY)
+        return
+    is_over = is_settled(tables.jobs[each.wait.for_job])
+    tables.waits.put(job.id, Waiting(job_id=job.id, wait=each.wait, is_over=is_over))

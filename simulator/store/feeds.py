@@ -28,6 +28,7 @@ from models.ports import Receipt
 from models.records import Job, Lease, NewJob
 from simulator.store import composing
 from simulator.store.tables import Note, Tables
+from simulator.store.waits import Place
 
 
 def add_job(
@@ -59,6 +60,15 @@ def add_job(
     if new.sensing_at is not None:
         seen = Acquisition(job_type=new.type, sensing_at=new.sensing_at, tile=new.tile)
         tables.acquired.put((new.type, new.key), KnownJob(key=new.key, acquisition=seen))
+    if new.tile is not None and new.sensing_at is not None:
+        place = Place(
+            job_id=job.id,
+            type=new.type,
+            tile=new.tile,
+            sensing_at=new.sensing_at,
+            is_open=status is not Status.CANCELLED,
+        )
+        tables.series.put(job.id, place)
     return tables.write(job, None, note)
 
 

@@ -69,8 +69,6 @@ from simulator.store.tables import Note, Tables
 
 T = TypeVar("T")
 
-_LATER = timedelta(seconds=1)
-
 
 class MemoryHints:
     """Wake-ups of one loop. Virtual time waits elsewhere, so `wait` only tells what is pending."""
@@ -132,7 +130,8 @@ class MemoryStore:
 
     def backlog(self, types: Collection[str]) -> Backlog:
         """See `models.configuration.Backlogs.backlog`."""
-        return self._read("backlog", lambda: configuration.backlog(self.tables, types))
+        look = configuration.backlog
+        return self._read("backlog", lambda: look(self.tables, types, self._clock.now()))
 
     def commit(self, fence: Lease, change: Change) -> Receipt:
         """See `models.ports.JobStore.commit`."""

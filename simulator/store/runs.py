@@ -128,7 +128,7 @@ def go_on(tables: Tables, job: Job, rest: Rest, note: Note) -> Job:
         return through_check(tables, job, note, not_before=rest.until)
     quarantined = rest.then is Next.QUARANTINE
     job = replace(job, not_before=rest.until, quarantined=quarantined)
-    tables.jobs.put(job.id, job)
+    tables.put_job(job)
     return job
 
 

@@ -48,6 +48,7 @@ from models.records import (
 )
 from simulator.store.queues import EndedRuns, Flights, OpenCounts, ReadyQueue
 from simulator.store.rows import Index, Journal, Rows
+from simulator.store.waits import Followers, Place, Waiting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +88,11 @@ class Tables:
         self.jobs_by_uuid = Index(self.jobs, lambda j: j.unique_id, lambda j: j.id)
         self.runs_by_attempt = Index(self.runs, lambda r: (r.job_id, r.attempt), lambda r: r.id)
         self.runs_by_job = Index(self.runs, lambda r: r.job_id, lambda r: r.id)
+        self.series: Rows[int, Place] = Rows(self.journal)
+        self.series_of = Index(self.series, lambda p: (p.type, p.tile), lambda p: p.job_id)
+        self.waits: Rows[int, Waiting] = Rows(self.journal)
+        self.waits_over = Index(self.waits, lambda w: w.is_over or None, lambda w: w.job_id)
+        self._followers = Followers(self.series, self.waits)
         self.acquired: Rows[tuple[str, str], KnownJob] = Rows(self.journal)
         self.jobs_by_acquisition = Index(
             self.acquired,
@@ -239,8 +245,14 @@ class Tables:
             attempt=job.attempt,
         )
         self.history.put(job.id, (*(self.history.get(job.id) or ()), row))
-        self.jobs.put(job.id, job)
+        self.put_job(job)
         return job
+
+    def put_job(self, job: Job) -> None:
+        """Store a job's row, and what follows from it."""
+        before = self.jobs.get(job.id)
+        self.jobs.put(job.id, job)
+        self._followers.wrote(before, job)
 
     def open_intent(self, intent: Intent, fence: Lease) -> Intent:
         """Store an intent under the lease. Raises `Superseded` when its id is there already."""

@@ -169,11 +169,13 @@ def story(tables: Tables, reference: str) -> JobStory:
     job = _referred(tables, reference)
     if job is None:
         raise NotFound(f"there is no job {reference!r}: give an id, a unique id or TYPE/KEY")
+    waiting = tables.waits.get(job.id)
     runs = tuple(sorted(tables.runs_by_job.of(job.id), key=lambda run: run.attempt))
     return JobStory(
         job=job,
         input=tables.inputs[job.id],
         config=tables.configs.get(job.id),
+        wait=waiting.wait if waiting is not None else None,
         history=tables.history[job.id],
         runs=runs,
         manifests=tuple(tables.manifests[run.id] for run in runs if run.id in tables.manifests),

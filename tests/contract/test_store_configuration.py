@@ -7,7 +7,7 @@ from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import Status
 from models.records import Priority
 from simulator.examples import LONG_AGO, a_new_job, some_new_jobs
-from tests.plugins.readiness import configured
+from tests.plugins.readiness import a_config, configured
 from tests.plugins.stores import ASKED, NOBODY, Desk
 
 TYPES = DEFAULT_REGISTRY.types
@@ -38,7 +38,7 @@ def test_jobs_of_other_types_are_not_in_the_backlog(desk: Desk) -> None:
 def test_a_configured_job_is_ready_with_what_was_found_out(desk: Desk) -> None:
     (job_id,) = handed_in(desk)
     change = configured(
-        desk.job(job_id), priority=Priority.NRT, deadline=LONG_AGO, config={"a": [1, None]}
+        desk.job(job_id), priority=Priority.NRT, deadline=LONG_AGO, config=a_config("fsc_rlie")
     )
     receipt = desk.do(ConfigureJobs(at=desk.now(), jobs=(change,)))
     assert receipt.created == 1
@@ -50,7 +50,8 @@ def test_a_configured_job_is_ready_with_what_was_found_out(desk: Desk) -> None:
         Status.READY,
     ]
     assert {row.actor for row in story.history[1:]} == {desk.lease.name}
-    assert (job.priority, job.deadline, story.config) == (Priority.NRT, LONG_AGO, {"a": [1, None]})
+    assert (job.priority, job.deadline) == (Priority.NRT, LONG_AGO)
+    assert (story.config, story.wait) == (a_config("fsc_rlie"), None)
     assert job.resume_status is Status.READY
     assert waiting(desk) == []
 

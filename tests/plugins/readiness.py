@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from models.configuration import Configured, ConfigureJobs
 from models.job_types import DEFAULT_REGISTRY
 from models.ports import JobStore
 from models.records import Job, Lease
+from simulator.examples import LONG_AGO
 from simulator.store import MemoryStore
 from simulator.store.configuration import backlog, configure_jobs
 
@@ -24,14 +25,21 @@ def configured(job: Job, **changes: Any) -> Configured:
         expected_seq=job.seq,
         priority=job.priority,
         deadline=job.deadline,
-        config={},
+        config=a_config(job.type),
     )
     return replace(default, **changes)
 
 
+def a_config(job_type: str, **changes: Any) -> dict[str, Any]:
+    """The least that fits the schema of a type."""
+    series = {"maja_mode": "init", "l2a_path_out": "32TLR/L2A/reference/x/init"}
+    least = {"output": "work/jobs/x", "order": TEST, **(series if job_type == "fsc_rlie" else {})}
+    return {**least, **changes}
+
+
 def configuration_of(jobs: Iterable[Job], at: datetime) -> ConfigureJobs:
     """The change that makes these jobs ready."""
-    return ConfigureJobs(at=at, jobs=tuple(configured(job) for job in jobs))
+    return ConfigureJobs(at=at, jobs=tuple(configured(job, overtakes=True) for job in jobs))
 
 
 def make_ready(store: JobStore, at: datetime) -> None:
@@ -46,8 +54,8 @@ def make_ready(store: JobStore, at: datetime) -> None:
 def ready_at_once(store: MemoryStore) -> None:
     """Make every job ready that was handed in, past all faults and without a call."""
     tables = store.tables
-    jobs = [unready.job for unready in backlog(tables, tables.registry.types).jobs]
-    at = max((job.status_at for job in jobs), default=datetime.min.replace(tzinfo=UTC))
+    jobs = [unready.job for unready in backlog(tables, tables.registry.types, LONG_AGO).jobs]
+    at = max((job.status_at for job in jobs), default=LONG_AGO)
     nobody = Lease(name="configuration", holder=TEST, epoch=0, renewed_at=at, expires_at=at)
     with tables.journal:
         configure_jobs(tables, nobody, configuration_of(jobs, at))

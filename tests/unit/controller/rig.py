@@ -33,7 +33,7 @@ from tests.plugins.readiness import make_ready
 EVERYTHING = frozenset({Source.NOMAD, Source.CLOUD, Source.BACKLOG})
 SOMEBODY = Asked(actor="test@rig")
 REAL: dict[str, tuple[Callable[..., list[Decision]], Callable[[Any], object]]] = {
-    "configuration": (configuration.decide, lambda s: s),
+    "configuration": (configuration.decide, lambda s: s.configuration),
     "execution": (execution.decide, lambda s: s.execution),
     "monitor": (monitor.decide, lambda s: s.monitor),
     "worker-pool": (pool.decide, lambda s: s.pool),

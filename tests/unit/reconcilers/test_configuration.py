@@ -9,10 +9,12 @@ from models.configuration import Backlog, Unready
 from models.lifecycle import Status
 from models.plan import Decision, Held, Reason
 from models.records import Priority
-from models.settings import DEFAULT_SETTINGS
+from models.settings_configuration import ConfigurationSettings
 from models.world import JobCount, Source, World
 from reconcilers import configuration
 from simulator.examples import LONG_AGO, NOW, a_job, a_world
+
+SETTINGS = ConfigurationSettings()
 
 
 def new(number: int, job_type: str = "test", **changes: object) -> Unready:
@@ -22,7 +24,7 @@ def new(number: int, job_type: str = "test", **changes: object) -> Unready:
 
 
 def decided(world: World) -> list[Decision]:
-    return configuration.decide(world, DEFAULT_SETTINGS, NOW)
+    return configuration.decide(world, SETTINGS, NOW)
 
 
 def seen(*jobs: Unready) -> World:

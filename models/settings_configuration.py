@@ -1,0 +1,19 @@
+"""The live parameters of configuration; `models.settings` says what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from models.settings_fields import wait
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfigurationSettings:
+    """How jobs wait for one another before they are ready."""
+
+    wait_most: timedelta = wait(2 * 86_400, 60, 60 * 86_400)
+    """How long a configured job waits for others at most, whatever becomes of them; then it goes on
+    and says so. An outage of a day must not tear series apart. Shorter makes images begin without
+    the one before them, with less exact snow; longer lets one job that never ends hold up its tile.
+    """

@@ -1,0 +1,131 @@
+"""What becomes of one job: ready, waiting for another, or put aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from models.configuration import IN_SERIES, Configured, Neighbour, Unfit, Unready, Wait
+from models.job_configs import JobConfig, SwsWdsConfig, plain
+from models.settings_configuration import ConfigurationSettings
+from reconcilers.configuration import series
+from reconcilers.configuration.given import Given, UnfitInput, deadline, given, priority
+
+NO_ASSEMBLY = 1
+"""The bit of the exit code of a run that says that its assembly shows nothing."""
+
+ASSEMBLY_CODES = range(0xD0, 0xD8)
+
+
+@dataclass(kw_only=True, slots=True)
+class Outcome:
+    """What became of the jobs of one type."""
+
+    jobs: list[Configured] = field(default_factory=list)
+    unfit: list[Unfit] = field(default_factory=list)
+
+
+def judge(jobs: Iterable[Unready], settings: ConfigurationSettings, now: datetime) -> Outcome:
+    """Each job by itself: one that makes no sense stops no other."""
+    outcome = Outcome()
+    for unready in jobs:
+        try:
+            outcome.jobs.append(_configured(unready, settings, now))
+        except UnfitInput as error:
+            job = unready.job
+            outcome.unfit.append(Unfit(job_id=job.id, expected_seq=job.seq, why=str(error)))
+    return outcome
+
+
+def _configured(unready: Unready, settings: ConfigurationSettings, now: datetime) -> Configured:
+    read = given(unready)
+    job, urgency = unready.job, priority(unready, read)
+    blocker = _blocker(unready, read)
+    wait = None if blocker is None else _wait(unready, blocker, settings, now)
+    overtakes = blocker is not None and wait is None
+    return Configured(
+        job_id=job.id,
+        expected_seq=job.seq,
+        priority=urgency,
+        deadline=deadline(unready, read, urgency),
+        config=plain(_fields(unready, read, blocker if overtakes else None)),
+        wait=wait,
+        overtakes=overtakes,
+    )
+
+
+def _blocker(unready: Unready, read: Given) -> Neighbour | None:
+    """The job that must be settled first."""
+    if unready.job.type in IN_SERIES and unready.before is not None:
+        return unready.before
+    master = _master(unready, read)
+    return master if master is not None and not (master.is_made or master.is_given_up) else None
+
+
+def _master(unready: Unready, read: Given) -> Neighbour | None:
+    """The other job that makes the assembly of this one; None when it makes it itself."""
+    return unready.master if read.master != unready.job.key else None
+
+
+def _wait(
+    unready: Unready, blocker: Neighbour, settings: ConfigurationSettings, now: datetime
+) -> Wait | None:
+    """None when this job has waited for long enough, for whatever it was."""
+    since = unready.wait.since if unready.wait is not None else now
+    until = since + settings.wait_most
+    if until <= now:
+        return None
+    what = _what(unready, blocker)
+    return Wait(for_job=blocker.id, since=since, until=until, why=f"it waits for {what}")
+
+
+def _what(unready: Unready, blocker: Neighbour) -> str:
+    """A job that this one waits for, and what it is to it."""
+    if blocker is unready.before:
+        return f"job {blocker.id}, which is earlier in the series of {unready.job.tile}"
+    return f"job {blocker.id}, which makes the assembly that it needs"
+
+
+# ---- what is stored ------------------------------------------------------------------------------
+
+
+def _fields(unready: Unready, read: Given, overtaken: Neighbour | None) -> JobConfig:
+    output = f"work/jobs/{unready.job.unique_id}"
+    late = f"did not wait any longer for {_what(unready, overtaken)}" if overtaken else ""
+    if unready.job.type in IN_SERIES:
+        return series.fields(unready, read, output, late or _out_of_series(unready))
+    if read.master is None:
+        return JobConfig(output=output)
+    master = _master(unready, read)
+    relied_on = master if master is not overtaken and _may_be_relied_on(master) else None
+    return SwsWdsConfig(
+        output=output,
+        order=late or _without(read.master, master, relied_on, own=read.master == unready.job.key),
+        makes_assembly=relied_on is None,
+        master_job=relied_on.id if relied_on is not None else None,
+    )
+
+
+def _out_of_series(unready: Unready) -> str:
+    if not unready.after:
+        return ""
+    later = unready.after[0].id
+    return f"out of series: it came when job {later}, which is later in it, was made already"
+
+
+def _may_be_relied_on(master: Neighbour | None) -> bool:
+    """Whether it left an assembly that shows something, or is about to."""
+    if master is None or master.is_given_up:
+        return False
+    code = master.exit_code
+    return not (code in ASSEMBLY_CODES and code is not None and code & NO_ASSEMBLY)
+
+
+def _without(name: str, master: Neighbour | None, relied_on: Neighbour | None, *, own: bool) -> str:
+    """Why a job that has a master makes its assembly itself."""
+    if own or relied_on is not None:
+        return ""
+    if master is None:
+        return f"its master {name} is not there: it makes the assembly itself"
+    return f"job {master.id}, its master, left no assembly: it makes one itself"

@@ -1,0 +1,65 @@
+"""Places in series and waits for other jobs, which follow the jobs by themselves.
+
+In PostgreSQL triggers do this. Here it is done wherever a job's row is written: in the same
+transaction, and taken back with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from models.configuration import MADE, Wait
+from models.lifecycle import Status
+from models.records import Job
+from simulator.store.rows import Index, Rows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A job's place in its series."""
+
+    job_id: int
+    type: str
+    tile: str
+    sensing_at: datetime
+    is_open: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """What a configured job waits for, and whether that is settled."""
+
+    job_id: int
+    wait: Wait
+    is_over: bool
+
+
+def is_settled(job: Job) -> bool:
+    """Nobody waits for it any longer."""
+    return job.quarantined or job.status is Status.CANCELLED or job.status in MADE
+
+
+class Followers:
+    """Marks what is settled and ends waits."""
+
+    def __init__(self, series: Rows[int, Place], waits: Rows[int, Waiting]) -> None:
+        self._series, self._waits = series, waits
+        self._waits_for = Index(waits, lambda w: w.wait.for_job, lambda w: w.job_id)
+
+    def wrote(self, before: Job | None, after: Job) -> None:
+        """A job's row was written."""
+        if before is None:
+            return
+        if before.status is Status.CONFIGURED and after.status is not Status.CONFIGURED:
+            self._waits.drop(after.id)
+        if is_settled(after) and not is_settled(before):
+            self._settle(after.id)
+
+    def _settle(self, job_id: int) -> None:
+        place = self._series.get(job_id)
+        if place is not None and place.is_open:
+            self._series.put(job_id, replace(place, is_open=False))
+        for waiting in self._waits_for.of(job_id):
+            if not waiting.is_over:
+                self._waits.put(waiting.job_id, replace(waiting, is_over=True))

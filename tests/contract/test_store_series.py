@@ -1,0 +1,221 @@
+"""Series, and waits for other jobs: the same on both stores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from models.configuration import MADE, UNFIT, Configured, ConfigureJobs, Unfit, Unready, Wait
+from models.errors import Malformed
+from models.job_types import DEFAULT_REGISTRY
+from models.lifecycle import Status
+from models.records import NewJob
+from simulator.examples import NOW
+from tests.plugins.readiness import a_config, configured
+from tests.plugins.stores import ASKED, HOUR, Desk
+
+TYPES = DEFAULT_REGISTRY.types
+DAY = timedelta(days=1)
+
+
+def handed_in(desk: Desk, *days: float, job_type: str = "fsc_rlie", **given: Any) -> list[int]:
+    """Jobs of one tile, measured on these days."""
+    jobs = [
+        NewJob(
+            type=job_type,
+            key=f"image-{next(desk.numbers)}",
+            name="32TLR",
+            tile="32TLR",
+            sensing_at=NOW + day * DAY,
+            input={"path": f"/eodata/{day}", **given},
+        )
+        for day in days
+    ]
+    return list(desk.doors.operations.submit(jobs, ASKED).added)
+
+
+def seen(desk: Desk) -> dict[int, Unready]:
+    return {each.job.id: each for each in desk.doors.jobs.backlog(TYPES).jobs}
+
+
+def become(desk: Desk, *jobs: Configured, unfit: Sequence[Unfit] = ()) -> int:
+    change = ConfigureJobs(at=desk.now(), jobs=jobs, unfit=tuple(unfit))
+    return desk.do(change).created
+
+
+def a_wait(desk: Desk, for_job: int, lasts: timedelta = 2 * DAY) -> Wait:
+    now = desk.now().replace(microsecond=0)
+    return Wait(for_job=for_job, since=now, until=now + lasts, why=f"it waits for job {for_job}")
+
+
+def ready(desk: Desk, job_id: int, **config: Any) -> None:
+    job = desk.job(job_id)
+    assert become(desk, configured(job, config=a_config(job.type, **config), overtakes=True)) == 1
+
+
+def waits(desk: Desk, job_id: int, for_job: int, lasts: timedelta = 2 * DAY) -> None:
+    assert become(desk, configured(desk.job(job_id), wait=a_wait(desk, for_job, lasts))) == 1
+
+
+def processed(desk: Desk, job_id: int, exit_code: int = 0) -> None:
+    run = desk.claimed(job_id)
+    desk.advanced(run, Status.POST_PROCESSING)
+    desk.end(run, Status.PROCESSED, exit_code=exit_code)
+
+
+def test_a_job_sees_the_nearest_open_one_before_it(desk: Desk) -> None:
+    late, first, middle, same = handed_in(desk, 9, 1, 5, 5)
+    handed_in(desk, 8, job_type="gfsc")
+    found = seen(desk)
+    assert found[first].before is None
+    assert [found[each].before.id for each in (middle, same)] == [first, first]  # type: ignore[union-attr]
+    nearest = found[late].before
+    assert nearest is not None
+    assert (nearest.id, nearest.key) == (same, desk.job(same).key)
+    assert nearest.sensing_at == NOW + 5 * DAY
+
+
+def test_a_job_begins_with_the_nearest_l2a_before_it(desk: Desk) -> None:
+    old, good, cloudy, broken, late = handed_in(desk, -70, 1, 2, 3, 4)
+    for each, code in ((old, 0), (good, 0), (cloudy, 200)):
+        ready(desk, each, l2a_path_out=f"l2a/{each}")
+        processed(desk, each, code)
+    desk.doors.operations.cancel([broken], ASKED)
+    found = seen(desk)[late]
+    assert found.before is None
+    assert found.reference is not None
+    assert (found.reference.id, found.between) == (good, 1)
+    assert found.reference.config["l2a_path_out"] == f"l2a/{good}"
+    assert found.reference.status in MADE
+
+
+def test_a_job_sees_the_images_after_it_that_made_an_l2a(desk: Desk) -> None:
+    first, *later = handed_in(desk, *range(10))
+    for each in later:
+        ready(desk, each)
+        processed(desk, each)
+    found = seen(desk)[first]
+    assert [each.id for each in found.after] == later[:7]
+    assert found.after[0].input["path"] == "/eodata/1"
+
+
+def test_a_job_sees_the_master_that_it_names(desk: Desk) -> None:
+    (master,) = handed_in(desk, 1, job_type="sws_wds")
+    (slave,) = handed_in(desk, 1, job_type="sws_wds", master=desk.job(master).key)
+    found = seen(desk)
+    assert found[master].master is None
+    named = found[slave].master
+    assert named is not None
+    assert named.id == master
+
+
+def test_a_job_that_waits_costs_nothing_until_the_other_one_is_settled(desk: Desk) -> None:
+    first, second = handed_in(desk, 1, 2)
+    waits(desk, second, first)
+    ready(desk, first)
+    story = desk.story(second)
+    assert (story.job.status, story.job.resume_status) == (Status.CONFIGURED, Status.INITIALIZED)
+    assert story.wait is not None
+    assert story.wait.for_job == first
+    assert seen(desk) == {}
+    processed(desk, first)
+    woken = seen(desk)[second]
+    assert woken.wait == story.wait
+    assert woken.before is None
+    ready(desk, second)
+    assert (desk.job(second).status, desk.story(second).wait) == (Status.READY, None)
+
+
+def cancelled(desk: Desk, job_id: int) -> None:
+    desk.doors.operations.cancel([job_id], ASKED)
+
+
+def put_aside(desk: Desk, job_id: int) -> None:
+    unfit = Unfit(job_id=job_id, expected_seq=desk.job(job_id).seq, why="input: no")
+    become(desk, unfit=[unfit])
+
+
+@pytest.mark.parametrize("settle", [cancelled, put_aside], ids=["cancelled", "quarantined"])
+def test_what_can_never_finish_does_not_block(desk: Desk, settle: Any) -> None:
+    first, second = handed_in(desk, 1, 2)
+    waits(desk, second, first)
+    settle(desk, first)
+    assert seen(desk)[second].before is None
+
+
+def test_a_wait_for_what_was_settled_meanwhile_is_over_at_once(desk: Desk) -> None:
+    first, second = handed_in(desk, 1, 2)
+    change = configured(desk.job(second), wait=a_wait(desk, first))
+    cancelled(desk, first)
+    assert become(desk, change) == 1
+    assert second in seen(desk)
+
+
+def test_a_wait_that_lasted_too_long_is_looked_at(desk: Desk) -> None:
+    first, second = handed_in(desk, 1, 2)
+    waits(desk, second, first, lasts=timedelta(0))
+    desk.doors.pass_time(timedelta(seconds=1.1))
+    found = seen(desk)[second]
+    assert found.before is not None
+    assert found.before.id == first
+
+
+def test_a_wait_that_goes_on_for_another_job_keeps_its_status(desk: Desk) -> None:
+    first, second, third = handed_in(desk, 1, 2, 3)
+    waits(desk, third, second)
+    cancelled(desk, second)
+    before = desk.job(third)
+    waits(desk, third, first)
+    assert desk.job(third).seq == before.seq
+    wait = desk.story(third).wait
+    assert wait is not None
+    assert wait.for_job == first
+    assert seen(desk).keys() == {first}
+
+
+def test_an_earlier_job_that_came_meanwhile_holds_a_job_up(desk: Desk) -> None:
+    (late,) = handed_in(desk, 2)
+    change = configured(desk.job(late))
+    handed_in(desk, 1)
+    with desk.nothing_written():
+        assert become(desk, change) == 0
+    assert become(desk, configured(desk.job(late), overtakes=True)) == 1
+
+
+def test_a_cancelled_job_waits_for_nothing_any_more(desk: Desk) -> None:
+    first, second = handed_in(desk, 1, 2)
+    waits(desk, second, first)
+    cancelled(desk, second)
+    assert desk.story(second).wait is None
+    cancelled(desk, first)
+    assert seen(desk) == {}
+
+
+def test_a_job_that_makes_no_sense_rests_and_says_why(desk: Desk) -> None:
+    (job_id,) = handed_in(desk, 1)
+    unfit = Unfit(job_id=job_id, expected_seq=desk.job(job_id).seq, why="input: $.path is no text")
+    assert become(desk, unfit=[unfit]) == 1
+    story = desk.story(job_id)
+    assert (story.job.status, story.job.quarantined) == (Status.INTERNAL_ERROR, True)
+    assert (story.job.error_subtype, story.history[-1].message) == (UNFIT, unfit.why)
+    desk.doors.operations.relaunch([job_id], ASKED)
+    assert desk.job(job_id).status is Status.INITIALIZED
+
+
+def test_a_configuration_that_does_not_fit_its_schema_is_refused_by_its_field(desk: Desk) -> None:
+    (job_id,) = handed_in(desk, 1)
+    wrong = configured(desk.job(job_id), config=a_config("fsc_rlie", maja_mode="sideways"))
+    with desk.nothing_written(), pytest.raises(Malformed, match="maja_mode"):
+        desk.doors.jobs.commit(desk.lease, ConfigureJobs(at=desk.now(), jobs=(wrong,)))
+
+
+def test_a_job_that_was_processed_once_never_blocks_again(desk: Desk) -> None:
+    first, second = handed_in(desk, 1, 2)
+    ready(desk, first)
+    processed(desk, first)
+    desk.doors.operations.relaunch([first], ASKED)
+    desk.doors.pass_time(HOUR * 0)
+    assert seen(desk)[second].before is None
