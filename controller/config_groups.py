@@ -132,11 +132,28 @@ class WebConfig:
     """The HTTP API."""
 
     address: Address = _setting(values.address, Address("127.0.0.1", 8080))
-    """Where `hrsi web` listens. It speaks plain HTTP: what comes from other machines comes through
-    a proxy on this one that speaks TLS."""
+    """Where `hrsi web` listens. Without a certificate it speaks plain HTTP: then what comes from
+    other machines comes through a proxy on this one that speaks TLS."""
+
+    certificate: str | None = _setting(values.existing_file)
+    """The certificate that it shows, with those between it and its root, as PEM. With it the API
+    speaks TLS itself, and nothing else. Read at the start: a new one needs a restart."""
+
+    certificate_key: str | None = _setting(values.existing_file)
+    """The key of the certificate, as PEM without a passphrase."""
 
     url: str | None = _setting(values.web_address, env="HRSI_URL")
     """How programs on workers and people reach the API; Nomad hands it to every run."""
+
+    nomad_ui: str | None = _setting(values.web_address)
+    """How people reach Nomad's own pages, for links; without it that of `nomad.address`."""
+
+    bucket_ui: str | None = _setting(values.text)
+    """A page of the cloud's dashboard that shows a folder of a bucket, for links, with {bucket} and
+    {folder} in their places. Without it there are no such links."""
+
+    rclone_remote: str = _setting(values.text, "hrsi")
+    """What people call the object store in their rclone.conf, for lines that they can paste."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from models.errors import Malformed
 from web import (
     control,
     jobs,
+    links,
     logs,
     parameters,
     pool,
@@ -110,7 +111,7 @@ def create_app(desk: Desk) -> FastAPI:
     problems.install(app)
     app.add_middleware(BoundedBody)
     app.include_router(_health)
-    for group in (runs, jobs, logs, pool, services, control, parameters, sources, tokens):
+    for group in (runs, jobs, links, logs, pool, services, control, parameters, sources, tokens):
         app.include_router(group.router, prefix=ROOT)
     return app
 

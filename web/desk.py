@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from models.access import Tokens
 from models.feeds import Feeds
 from models.job_types import DEFAULT_REGISTRY, Registry
+from models.log_reading import LiveLogs
 from models.ports import Clock, Operations, Reader, RunReports
+from models.publication import Outbox
 from web.log_reader import LogReader
+from web.places import NOWHERE, Places
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +29,9 @@ class Desk:
     tokens: Tokens
     feeds: Feeds
     clock: Clock
+    outbox: Outbox
     token_key: bytes = field(repr=False)
+    live: LiveLogs | None = None
+    places: Places = NOWHERE
     logs: LogReader = field(default_factory=lambda: LogReader(None, None))
     registry: Registry = DEFAULT_REGISTRY

@@ -17,6 +17,7 @@ from models.lifecycle import Status
 from models.listing import JobFilter, JobKey, JobSort, key_of
 from models.manifest import Manifest
 from models.ports import JobStory, Submitted, Verdict
+from models.publication import Publication
 from models.records import Job, LedgerRow, NewJob, Priority, Run, StatusChange
 from models.submission import Line, job_of
 from web.access import AtDesk, Operator, Viewer
@@ -111,15 +112,18 @@ class JobPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WholeJob:
-    """Everything known about one job: `manifests` say what each processed run has made, decisions
-    are newest first.
+    """Everything known about one job: `config` is what configuration found out, `manifests` say
+    what each processed run has made, `publications` how each product is announced; decisions are
+    newest first.
     """
 
     job: Job
     input: Mapping[str, Any]
+    config: Mapping[str, Any] | None
     history: tuple[StatusChange, ...]
     runs: tuple[Run, ...]
     manifests: tuple[Manifest, ...]
+    publications: tuple[Publication, ...]
     decisions: tuple[LedgerRow, ...]
 
 
@@ -241,9 +245,11 @@ def _whole(desk: Desk, story: JobStory) -> WholeJob:
     return WholeJob(
         job=story.job,
         input=story.input,
+        config=story.config,
         history=story.history,
         runs=story.runs,
         manifests=story.manifests,
+        publications=tuple(each.publication for each in desk.outbox.outgoing(story.job.id)),
         decisions=_decisions(desk, story, MOST_DECISIONS),
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import threading
+from dataclasses import dataclass
 
 import uvicorn
 
@@ -18,15 +20,28 @@ STOP_SECONDS = 10
 WATCH_SECONDS = 1.0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """What the API shows to speak TLS: paths of a certificate and of its key, as PEM."""
+
+    certificate: str
+    key: str
+
+
 class WebServer:
     """The API, listening. `run` serves until a signal, `start` until `stop`."""
 
-    def __init__(self, desk: Desk, host: str, port: int) -> None:
-        """Listen. Raises `ConfigurationError` when the address is taken or is not ours."""
+    def __init__(self, desk: Desk, host: str, port: int, identity: Identity | None = None) -> None:
+        """Listen. Raises `ConfigurationError` when the address is taken or is not ours, or when
+        the certificate and its key are none or do not belong together.
+        """
         self.app = create_app(desk)
+        self._scheme = "https" if identity else "http"
         self._socket = listening_on(host, port)
         config = uvicorn.Config(
             self.app,
+            ssl_certfile=identity.certificate if identity else None,
+            ssl_keyfile=identity.key if identity else None,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=STOP_SECONDS,
@@ -34,6 +49,14 @@ class WebServer:
             proxy_headers=True,
             server_header=False,
         )
+        try:
+            config.load()
+        except ssl.SSLError as error:
+            self._socket.close()
+            raise ConfigurationError(
+                f"web.certificate, web.certificate_key: they cannot be used: {error.reason}; both "
+                "are PEM, without a passphrase, and belong together"
+            ) from error
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
 
@@ -41,7 +64,7 @@ class WebServer:
     def url(self) -> str:
         """Where it is reached."""
         host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{self._scheme}://" + (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
     def run(self) -> None:
         """Serve until SIGTERM, SIGINT or SIGHUP; for the main thread."""

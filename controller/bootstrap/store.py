@@ -24,6 +24,7 @@ from models.ports import (
 )
 from web.desk import Desk
 from web.log_reader import LogReader, Shelf
+from web.places import Places
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +95,8 @@ def desk(config: Config) -> Iterator[Desk]:
     require_for_web(config)
     with ExitStack() as opened:
         database = open_database(config, opened)
+        live = nomad.connect_files(nomad_access(config))
+        opened.callback(live.close)
         yield Desk(
             deployment=config.deployment,
             loops=tuple(each.name for each in RECONCILERS),
@@ -103,21 +106,32 @@ def desk(config: Config) -> Iterator[Desk]:
             tokens=database.tokens,
             feeds=database.feeds,
             clock=SystemClock(),
+            outbox=database.outbox,
             token_key=token_key(config),
-            logs=log_reader(config, opened),
+            live=live,
+            places=_places(config),
+            logs=LogReader(live, _shelf(config, opened)),
         )
 
 
-def log_reader(config: Config, opened: ExitStack) -> LogReader:
-    """Who reads logs: through Nomad, and, where one is set, in the results bucket."""
-    live = nomad.connect_files(nomad_access(config))
-    opened.callback(live.close)
+def _shelf(config: Config, opened: ExitStack) -> Shelf | None:
+    """The results bucket, where one is set."""
     if config.s3.endpoint is None or config.s3.results is None:
-        return LogReader(live, None)
+        return None
     opens, bucket = access(config)
     store = s3.connect(opens)
     opened.callback(store.close)
-    return LogReader(live, Shelf(store=store, bucket=bucket))
+    return Shelf(store=store, bucket=bucket)
+
+
+def _places(config: Config) -> Places:
+    """What links are made of."""
+    return Places(
+        nomad_ui=config.web.nomad_ui or config.nomad.address,
+        bucket_ui=config.web.bucket_ui,
+        bucket=config.s3.results,
+        rclone_remote=config.web.rclone_remote,
+    )
 
 
 def token_key(config: Config) -> bytes:

@@ -21,6 +21,7 @@ from controller.cli.session import (
     settings,
 )
 from models.access import Role
+from models.errors import ConfigurationError
 from web.mint import make
 
 app = typer.Typer()
@@ -36,12 +37,18 @@ def web(
 
     Several may run at once; each works on the database alone. Programs on workers speak to it.
     """
-    from web.serve import WebServer  # noqa: PLC0415  what serves is in the extra `web`
+    from web.serve import Identity, WebServer  # noqa: PLC0415  what serves is in the extra `web`
 
     log.configure(verbose=verbose)
     config = settings(context)
+    certificate, key = config.web.certificate, config.web.certificate_key
+    if (certificate is None) != (key is None):
+        raise ConfigurationError(
+            "web.certificate and web.certificate_key: only one of them is set; set both or none"
+        )
+    identity = Identity(certificate=certificate, key=key) if certificate and key else None
     with bootstrap.desk(config) as desk:
-        server = WebServer(desk, config.web.address.host, config.web.address.port)
+        server = WebServer(desk, config.web.address.host, config.web.address.port, identity)
         say(f"The API listens on {server.url}; it is described at {server.url}/api/v1/openapi.json")
         server.run()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from simulator.timeline import Timeline
 from tests.plugins.stores import Desk, postgres_doors
 from tests.plugins.web import Api, serving
 from web.log_reader import LogReader, Shelf
+from web.places import Places
 
 pytestmark = pytest.mark.integration
 
@@ -133,7 +135,13 @@ def scene(
             closing(connect_files(NomadAccess(address=served.url, deployment="test")))
         )
         reader = LogReader(live, Shelf(store=buckets, bucket=bucket))
-        api = opened.enter_context(serving(own_database, logs=reader))
+        places = Places(
+            nomad_ui="https://nomad.example",
+            bucket_ui="https://cloud.example/{bucket}?folder={folder}",
+            bucket=bucket,
+            rclone_remote="hrsi",
+        )
+        api = opened.enter_context(serving(own_database, logs=reader, live=live, places=places))
         yield Scene(
             api=api,
             desk=desk,
@@ -204,3 +212,28 @@ def test_a_log_is_followed_until_its_run_is_over(scene: Scene) -> None:
     scene.desk.end(scene.run, Status.EXTERNAL_ERROR)
     assert answer.read() == b""
     answer.release_conn()
+
+
+def test_links_lead_to_what_there_is_and_say_what_is_forgotten(scene: Scene) -> None:
+    ask = partial(scene.api.ask, "GET", f"/jobs/{scene.run.job_id}/links", scene.token)
+    found = ask().body
+    assert found["allocation"] == {
+        "allocation_id": scene.allocation,
+        "attempt": 1,
+        "url": f"https://nomad.example/ui/allocations/{scene.allocation}",
+        "because": None,
+    }
+    folder = f"work/jobs/{scene.job.unique_id}/"
+    assert found["folder"] == {
+        "url": f"https://cloud.example/{scene.bucket}?folder={folder}",
+        "s3": f"s3://{scene.bucket}/{folder}",
+        "rclone": f"rclone copy hrsi:{scene.bucket}/{folder} {scene.job.unique_id}/",
+    }
+    with scene.cluster.lock:
+        [row] = scene.cluster.state.allocs.by_creation()
+        scene.cluster.jobs.stop(row.job_id)
+        scene.cluster.timeline.advance(timedelta(minutes=1))
+        scene.cluster.gc.collect_all()
+    forgotten = ask().body["allocation"]
+    assert forgotten["url"] is None
+    assert forgotten["because"].startswith("forgotten by Nomad")

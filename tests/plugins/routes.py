@@ -18,6 +18,7 @@ NEEDS: dict[tuple[str, str], str | Role] = {
     ("GET", "/api/v1/jobs/{reference}/history"): Role.VIEWER,
     ("GET", "/api/v1/jobs/{reference}/runs"): Role.VIEWER,
     ("GET", "/api/v1/jobs/{reference}/decisions"): Role.VIEWER,
+    ("GET", "/api/v1/jobs/{reference}/links"): Role.VIEWER,
     ("GET", "/api/v1/jobs/{reference}/logs"): Role.VIEWER,
     ("GET", "/api/v1/jobs/{reference}/logs/{allocation_id}/{stream}"): Role.VIEWER,
     ("GET", "/api/v1/jobs/{reference}/logs/{allocation_id}/{stream}/follow"): Role.VIEWER,

@@ -20,9 +20,8 @@ from models.lifecycle import Status
 from models.payload import run_token
 from models.ports import Asked, Claim, Placement, RunResult
 from web.desk import Desk as Behind
-from web.log_reader import LogReader
 from web.mint import make
-from web.serve import WebServer
+from web.serve import Identity, WebServer
 
 KEY = b"0123456789abcdef0123456789abcdef"
 ASKED = Asked(actor="ada@desk", reason="a test")
@@ -108,9 +107,11 @@ class ReportsByApi:
 
 
 @contextmanager
-def serving(database: Postgres, key: bytes = KEY, logs: LogReader | None = None) -> Iterator[Api]:
-    """The API over this database, for the length of a block."""
-    behind = Behind(
+def serving(
+    database: Postgres, key: bytes = KEY, *, identity: Identity | None = None, **behind: Any
+) -> Iterator[Api]:
+    """The API over this database, for the length of a block; `behind` is what else its desk has."""
+    desk = Behind(
         deployment="test",
         loops=("creation", "execution", "monitor", "worker-pool"),
         reader=database.reader,
@@ -120,9 +121,10 @@ def serving(database: Postgres, key: bytes = KEY, logs: LogReader | None = None)
         feeds=database.feeds,
         clock=SystemClock(),
         token_key=key,
-        logs=logs or LogReader(None, None),
+        outbox=database.outbox,
+        **behind,
     )
-    server = WebServer(behind, "127.0.0.1", 0)
+    server = WebServer(desk, "127.0.0.1", 0, identity)
     server.start()
     api = Api(server, database)
     yield api
