@@ -26,8 +26,9 @@ from models.configuration import Backlog
 from models.creation import Harvest
 from models.errors import ConfigurationError, PortError, Unavailable
 from models.job_types import Registry
+from models.outbox import Outbox
 from models.ports import Clock, Cloud, JobStore, Orchestrator, ViewLimits
-from models.publication import Outbox, Publishing
+from models.publication import Publishing
 from models.settings import DEFAULT_SETTINGS, Settings, settings_kept
 from models.world import CloudSnapshot, NomadSnapshot, Site, Source, StoreView, World
 

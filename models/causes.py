@@ -21,7 +21,8 @@ from models.records import Heartbeat, Job, Lease, LedgerRow
 from models.world import Source
 
 _WAITING = frozenset({Status.INITIALIZED, Status.CONFIGURED, Status.READY, Status.QUEUED}) | ERRORS
-_WATCHED = _WAITING | ON_WORKER
+_PUBLISHED = frozenset({Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED})
+_WATCHED = _WAITING | ON_WORKER | _PUBLISHED
 """Where a job may be held back by its groups, and where by a system that does not answer."""
 
 

@@ -12,12 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Protocol
 from uuid import UUID
 
 from models.broker import Fate
 from models.changes import Change
-from models.manifest import Manifest
 from models.records import Job
 
 FAILED_ENDPOINT = "Endpoint Publication Failure"
@@ -123,25 +121,6 @@ class Parked:
     first_at: datetime
     last_at: datetime
     count: int = 1
-
-
-class Outbox(Protocol):
-    """What the store keeps of publications; the rules of `models.ports` hold."""
-
-    def pending(self, limit: int) -> tuple[Publishing, ...]:
-        """Jobs in processed, start_publication and published, most urgent first, then by when they
-        came there; at most `limit`. Those of start_publication alone have their publications, by
-        id. A fixed number of queries.
-        """
-
-    def manifest(self, job_id: int) -> Manifest | None:
-        """What the newest run of a job made, if it said so."""
-
-    def outgoing(self, job_id: int) -> tuple[Outgoing, ...]:
-        """All publications of a job, by id, with their messages."""
-
-    def parked(self, limit: int = 100) -> tuple[Parked, ...]:
-        """Messages that nobody could match, newest `last_at` first, then by id."""
 
 
 # ---- changes: the rules of `models.changes` hold -------------------------------------------------

@@ -19,7 +19,8 @@ from models.broker import Broker
 from models.errors import Malformed, NotFound, Refused
 from models.manifest import Manifest, Product, ProductFile
 from models.objects import BucketNotFound, ObjectStore, Place, Stored
-from models.publication import Draft, Outbox
+from models.outbox import Outbox
+from models.publication import Draft
 
 READ_AT_ONCE = 1 << 20
 

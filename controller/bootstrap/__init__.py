@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from controller.bootstrap.buckets import results
     from controller.bootstrap.catalogues import area, catalogue
     from controller.bootstrap.checkup import patients
+    from controller.bootstrap.publication import post
     from controller.bootstrap.store import People, desk, migrate, people
     from controller.bootstrap.whole import Ports, connect, controller, observer, reconcilers
 
@@ -29,6 +30,7 @@ __all__ = [
     "observer",
     "patients",
     "people",
+    "post",
     "reconcilers",
     "results",
     "site",
@@ -39,6 +41,7 @@ _PARTS = {
     "buckets": ("results",),
     "catalogues": ("area", "catalogue"),
     "checkup": ("patients",),
+    "publication": ("post",),
     "store": ("People", "desk", "migrate", "people"),
     "whole": ("Ports", "connect", "controller", "observer", "reconcilers"),
 }

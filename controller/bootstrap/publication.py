@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from controller.act.press import Press
 from controller.bootstrap.buckets import access
+from controller.clock import SystemClock
 from controller.config import Config
 from controller.observe import Parameters
 from infra import s3
@@ -16,8 +18,10 @@ from infra.rabbitmq import RabbitAccess, RabbitBroker, Topology
 from infra.spool import Spool
 from models.announcement import Shop
 from models.broker import Broker
+from models.errors import ConfigurationError
+from models.outbox import Outbox
 from models.ports import Clock
-from models.publication import Outbox
+from models.settings import DEFAULT_SETTINGS
 
 
 def press(
@@ -74,3 +78,21 @@ def rabbit(config: Config, call_deadline: Callable[[], timedelta]) -> Broker:
 def spool(config: Config, clock: Clock) -> Spool:
     """The folder of the settings."""
     return Spool(Path(config.publication.spool), clock.now)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Post:
+    """The folder of messages that wait, and the broker that they wait for."""
+
+    spool: Spool
+    broker: Broker
+
+
+@contextmanager
+def post(config: Config) -> Iterator[Post]:
+    """Both, for the length of a block. Raises `ConfigurationError` when no broker is set."""
+    if not rabbit_urls(config):
+        raise ConfigurationError("AMQP_URL is not set: there is no broker to send messages to")
+    broker = rabbit(config, lambda: DEFAULT_SETTINGS.passes.call_deadline)
+    with closing(broker):
+        yield Post(spool=spool(config, SystemClock()), broker=broker)

@@ -18,6 +18,7 @@ from infra.postgres import embedded
 from models.access import Tokens
 from models.campaigning import Campaigns
 from models.feeds import Feeds
+from models.outbox import Outbox
 from models.ports import (
     Operations,
     Reader,
@@ -36,6 +37,7 @@ class People:
     tokens: Tokens
     feeds: Feeds
     campaigns: Campaigns
+    outbox: Outbox
 
 
 @contextmanager
@@ -54,6 +56,7 @@ def people_of(database: postgres.Postgres) -> People:
         tokens=database.tokens,
         feeds=database.feeds,
         campaigns=database.campaigns,
+        outbox=database.outbox,
     )
 
 

@@ -96,6 +96,9 @@ PLACES: Mapping[str, Place] = {
     "bench": _group("bench", "Measure what the controller costs on this machine."),
     "job": _group("jobs", "Jobs: submit, list, show, fetch, cancel, relaunch."),
     "worker": _group("workers", "Workers: list, drain, delete, create."),
+    "publication": _group(
+        "publication", "Send messages that wait in files, and see refusals of nobody."
+    ),
     "source": _group("source", "See how far the catalogues were read, and read them again."),
     "campaign": _group(
         "campaign", "Campaigns: process again what was measured in a window of time."

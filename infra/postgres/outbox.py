@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from infra.postgres import trail
 from infra.postgres.jobs import Note, locked_job, move
 from infra.postgres.rows import JOB, Row, job_from
 from infra.postgres.sessions import Sessions
@@ -18,7 +19,7 @@ from infra.postgres.statements import statement
 from models.errors import Superseded
 from models.lifecycle import Status
 from models.manifest import Manifest
-from models.ports import Receipt
+from models.ports import Asked, Receipt
 from models.publication import (
     ANNOUNCED,
     FAILED_ENDPOINT,
@@ -66,13 +67,13 @@ STATEMENTS = (_PENDING,)
 
 
 class PostgresOutbox:
-    """`models.publication.Outbox` in PostgreSQL."""
+    """`models.outbox.Outbox` in PostgreSQL."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
     def pending(self, limit: int) -> tuple[Publishing, ...]:
-        """See `models.publication.Outbox.pending`."""
+        """See `models.outbox.Outbox.pending`."""
         with self._sessions.read("look at the outbox") as connection:
             rows = connection.execute(_PENDING, {"most": limit}).cursor.fetchall()
             found = [(job_from(row), row[_JOB_WIDTH]) for row in rows]
@@ -84,12 +85,12 @@ class PostgresOutbox:
         )
 
     def manifest(self, job_id: int) -> Manifest | None:
-        """See `models.publication.Outbox.manifest`."""
+        """See `models.outbox.Outbox.manifest`."""
         with self._sessions.read("read what a run made") as connection:
             return _manifest(connection, job_id)
 
     def outgoing(self, job_id: int) -> tuple[Outgoing, ...]:
-        """See `models.publication.Outbox.outgoing`."""
+        """See `models.outbox.Outbox.outgoing`."""
         query = (
             select(*_COLUMNS, publications.c.body)
             .where(publications.c.job_id == job_id)
@@ -102,7 +103,7 @@ class PostgresOutbox:
         )
 
     def parked(self, limit: int = 100) -> tuple[Parked, ...]:
-        """See `models.publication.Outbox.parked`."""
+        """See `models.outbox.Outbox.parked`."""
         columns = parked_messages.c
         query = (
             select(
@@ -122,6 +123,29 @@ class PostgresOutbox:
             Parked(id=key, body=bytes(body), why=why, first_at=first, last_at=last, count=count)
             for key, body, why, first, last, count in rows
         )
+
+    def confirm_spooled(self, message_ids: Sequence[str], asked: Asked) -> int:
+        """See `models.outbox.Outbox.confirm_spooled`."""
+        columns = publications.c
+        whole = func.concat(columns.product, ":", columns.digest, ":", columns.send)
+        # The name alone has an index.
+        names = [message_id.partition(":")[0] for message_id in message_ids]
+        with self._sessions.write("confirm spooled messages") as connection:
+            found = connection.execute(
+                update(publications)
+                .where(columns.product == func.any(names), whole == func.any([*message_ids]))
+                .where(columns.state == PublicationState.SPOOLED)
+                .values(
+                    state=PublicationState.CONFIRMED,
+                    changed_at=func.now(),
+                    confirmed_at=func.now(),
+                    note=None,
+                )
+                .returning(columns.product)
+            ).scalars()
+            subjects = [f"product:{name}" for name in found]
+            trail.note(connection, "send-spool", asked, sorted(subjects))
+            return len(subjects)
 
 
 def _by_job(found: Iterable[Publication]) -> defaultdict[int, list[Publication]]:

@@ -5,7 +5,13 @@ on a thread of its own. A line lets batches (batch.py) leave by one channel (con
 what the endpoint refused by another (failures.py).
 """
 
+import logging
+
 from infra.rabbitmq.access import RabbitAccess, Topology
 from infra.rabbitmq.broker import RabbitBroker
 
 __all__ = ["RabbitAccess", "RabbitBroker", "Topology"]
+
+# What pika tells is told by the errors of this adapter, once and in our words; its own log repeats
+# each of them several times with its stack.
+logging.getLogger("pika").setLevel(logging.CRITICAL)

@@ -66,6 +66,11 @@ class Spool:
         except OSError as error:
             raise Unavailable(f"spool {self._folder}: {error.strerror}") from error
 
+    def remove(self, message: Message) -> None:
+        """Take the file of a message away; one that is gone is no error."""
+        for path in self._folder.glob(f"*-{_digest(message)}{SUFFIX}"):
+            path.unlink(missing_ok=True)
+
     def _read(self, path: Path) -> SpooledFile:
         try:
             message = msgspec.json.decode(path.read_bytes(), type=Message)
@@ -74,7 +79,7 @@ class Spool:
         return SpooledFile(path=path, message=message)
 
     def _write(self, message: Message) -> None:
-        digest = hashlib.sha256(message.id.encode()).hexdigest()[:32]
+        digest = _digest(message)
         if any(self._folder.glob(f"*-{digest}{SUFFIX}")):
             return
         target = self._folder / f"{self._now():%Y%m%dT%H%M%S%f}-{digest}{SUFFIX}"
@@ -93,3 +98,7 @@ class Spool:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _digest(message: Message) -> str:
+    return hashlib.sha256(message.id.encode()).hexdigest()[:32]

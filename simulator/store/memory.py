@@ -20,7 +20,6 @@ from models.creation import Arrivals, Cursor, Feed, Known, Met, Reject
 from models.errors import Throttled, Unavailable, Unknown
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.lifecycle import Status
-from models.manifest import Manifest
 from models.plan import Decision
 from models.ports import (
     Asked,
@@ -38,7 +37,6 @@ from models.ports import (
     Verdict,
     ViewLimits,
 )
-from models.publication import Outgoing, Parked, Publishing
 from models.records import (
     Heartbeat,
     Job,
@@ -59,11 +57,11 @@ from simulator.store import (
     configuration,
     feeds,
     ledger,
-    outbox,
     people,
     reports,
     views,
 )
+from simulator.store.outbox_port import MemoryOutbox
 from simulator.store.people import Asking
 from simulator.store.tables import Note, Tables
 
@@ -87,7 +85,7 @@ class MemoryHints:
         self.pending = True
 
 
-class MemoryStore:
+class MemoryStore(MemoryOutbox):
     """The job store in memory: `JobStore`, `RunReports`, `Operations` and `Reader` in one."""
 
     def __init__(
@@ -298,24 +296,6 @@ class MemoryStore:
     def rewind(self, feed: Feed, to: datetime, asked: Asked) -> Verdict:
         """See `models.feeds.Feeds.rewind`."""
         return self._write("rewind", lambda: people.rewind(self._asking(asked), feed, to))
-
-    # ---- Outbox ----------------------------------------------------------------------------------
-
-    def pending(self, limit: int) -> tuple[Publishing, ...]:
-        """See `models.publication.Outbox.pending`."""
-        return self._read("pending", lambda: outbox.pending(self.tables, limit))
-
-    def manifest(self, job_id: int) -> Manifest | None:
-        """See `models.publication.Outbox.manifest`."""
-        return self._read("manifest", lambda: outbox.manifest(self.tables, job_id))
-
-    def outgoing(self, job_id: int) -> tuple[Outgoing, ...]:
-        """See `models.publication.Outbox.outgoing`."""
-        return self._read("outgoing", lambda: outbox.outgoing(self.tables, job_id))
-
-    def parked(self, limit: int = 100) -> tuple[Parked, ...]:
-        """See `models.publication.Outbox.parked`."""
-        return self._read("parked", lambda: outbox.parked(self.tables, limit))
 
     # ---- Campaigns -------------------------------------------------------------------------------
 

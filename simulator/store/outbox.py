@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from models.errors import Superseded
@@ -31,13 +32,14 @@ from models.publication import (
     may_be_sent,
 )
 from models.records import Job, Lease
+from simulator.store.people import Asking
 from simulator.store.tables import Note, Tables
 
 _HERE = (Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED)
 
 
 def pending(tables: Tables, limit: int) -> tuple[Publishing, ...]:
-    """See `models.publication.Outbox.pending`."""
+    """See `models.outbox.Outbox.pending`."""
     jobs = tables.jobs_by_status.of(*((status, flag) for status in _HERE for flag in (False, True)))
     jobs = sorted(jobs, key=lambda job: (job.priority.rank, job.status_at, job.id))
     return tuple(_publishing(tables, job) for job in jobs[:limit])
@@ -54,21 +56,21 @@ def _publishing(tables: Tables, job: Job) -> Publishing:
 
 
 def manifest(tables: Tables, job_id: int) -> Manifest | None:
-    """See `models.publication.Outbox.manifest`."""
+    """See `models.outbox.Outbox.manifest`."""
     job = tables.jobs[job_id]
     run = tables.runs_by_attempt.one((job.id, job.attempt))
     return tables.manifests.get(run.id) if run is not None else None
 
 
 def outgoing(tables: Tables, job_id: int) -> tuple[Outgoing, ...]:
-    """See `models.publication.Outbox.outgoing`."""
+    """See `models.outbox.Outbox.outgoing`."""
     return tuple(
         Outgoing(publication=each, body=tables.bodies[each.id]) for each in of_job(tables, job_id)
     )
 
 
 def parked(tables: Tables, limit: int) -> tuple[Parked, ...]:
-    """See `models.publication.Outbox.parked`."""
+    """See `models.outbox.Outbox.parked`."""
     found = sorted(tables.parked.values(), key=lambda each: each.id)
     return tuple(sorted(found, key=lambda each: each.last_at, reverse=True)[:limit])
 
@@ -76,6 +78,24 @@ def parked(tables: Tables, limit: int) -> tuple[Parked, ...]:
 def of_job(tables: Tables, job_id: int) -> list[Publication]:
     """The publications of a job, by id."""
     return sorted(tables.publications_by_job.of(job_id), key=lambda each: each.id)
+
+
+def confirm_spooled(asking: Asking, message_ids: Sequence[str]) -> int:
+    """See `models.outbox.Outbox.confirm_spooled`."""
+    wanted, tables = set(message_ids), asking.tables
+    names = {message_id.partition(":")[0] for message_id in message_ids}
+    found = [
+        each
+        for each in tables.publications_by_product.of(*sorted(names))
+        if each.message_id in wanted and each.state is PublicationState.SPOOLED
+    ]
+    for each in found:
+        kept = replace(each, state=PublicationState.CONFIRMED, changed_at=asking.now, note=None)
+        tables.publications.put(each.id, kept)
+    subjects = sorted(f"product:{each.product}" for each in found)
+    if subjects:
+        asking.audit("send-spool", subjects)
+    return len(subjects)
 
 
 # ---- changes -------------------------------------------------------------------------------------

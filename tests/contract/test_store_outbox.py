@@ -235,3 +235,17 @@ def test_nobody_sends_for_a_job_that_moved_on(desk: Desk) -> None:
     desk.doors.operations.cancel([job.id], ASKED)
     change = NoteSending(at=desk.now(), job_id=job.id, expected_seq=job.seq, publication_ids=(1, 2))
     desk.refuses(change, Superseded)
+
+
+def test_messages_that_were_sent_from_their_files_are_confirmed(desk: Desk) -> None:
+    job = sending(desk)
+    desk.do(hear(desk, job, Fate.SPOOLED, Fate.SPOOLED))
+    first, second = publications(desk, job)
+    outbox = desk.doors.outbox
+    assert outbox.confirm_spooled([first.message_id, "another:digest:1", "nonsense"], ASKED) == 1
+    assert states(desk, job.id) == [PublicationState.CONFIRMED, PublicationState.SPOOLED]
+    assert desk.audit()[-1:] == [(ASKED.actor, f"product:{first.product}")]
+    with desk.nothing_written():
+        assert outbox.confirm_spooled([first.message_id], ASKED) == 0
+        assert outbox.confirm_spooled([], ASKED) == 0
+    assert outbox.confirm_spooled([second.message_id], ASKED) == 1

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from controller.cli.app import app
+from controller.spooling import Sent, send_spool
 from infra.postgres import Postgres
 from infra.s3 import Buckets
 from infra.spool import Spool
@@ -26,6 +29,7 @@ from models.publication import (
     REFUSED_BY_ENDPOINT,
     PublicationState,
 )
+from simulator.broker import MemoryBroker
 from simulator.buckets import ServedBuckets
 from simulator.examples import NOW
 from tests.plugins.brokers import OnRabbit
@@ -228,3 +232,63 @@ def test_a_file_that_is_no_message_is_named(tmp_path: Path) -> None:
     (tmp_path / "20220101T000000000000-x.json").write_text("nonsense")
     with pytest.raises(Malformed, match="20220101T000000000000-x"):
         Spool(tmp_path, lambda: NOW).files()
+
+
+def spooled(tmp_path: Path) -> tuple[InMemory, Spool]:
+    """A world in which two products were announced to files."""
+    world, spool = InMemory(), Spool(tmp_path / "spool", lambda: NOW)
+    world.room.parts.broker = lambda: spool
+    world.room.parts.announced = lambda: [(f.message.id, f.message.body) for f in spool.files()]
+    world.room.begin()
+    world.room.until_done(world.room.made(*names(0)))
+    return world, spool
+
+
+def test_once_there_is_a_broker_the_files_are_sent_and_gone(tmp_path: Path) -> None:
+    world, spool = spooled(tmp_path)
+    ids = [each.message.id for each in spool.files()]
+    broker = MemoryBroker(world.broker)
+    assert send_spool(spool, broker, world.store, ASKED) == Sent(confirmed=2, kept=())
+    assert [each.id for each in world.broker.announced] == ids
+    assert spool.files() == ()
+    states = {row.publication.state for row in world.store.outgoing(1)}
+    assert states == {PublicationState.CONFIRMED}
+    assert send_spool(spool, broker, world.store, ASKED) == Sent(confirmed=0, kept=())
+
+
+def test_what_is_not_confirmed_stays_in_its_file(tmp_path: Path) -> None:
+    world, spool = spooled(tmp_path)
+    world.broker.bound = False
+    sent = send_spool(spool, MemoryBroker(world.broker), world.store, ASKED)
+    assert (sent.confirmed, len(sent.kept), len(spool.files())) == (0, 2, 2)
+    assert "no queue is bound" in sent.kept[0]
+
+
+@rabbit_group
+def test_people_send_what_waits_in_files_to_a_real_broker(
+    real_broker: OnRabbit, own_database_url: str, tmp_path: Path
+) -> None:
+    sent = [Message(id=f"a:b:{number}", body=b"{}") for number in range(3)]
+    Spool(tmp_path, lambda: NOW).publish(sent)
+    names_ = real_broker.names
+    environment = {
+        "DATABASE_URL": own_database_url,
+        "HRSI_PUBLICATION_SPOOL": str(tmp_path),
+        "HRSI_RABBITMQ_EXCHANGE": names_.exchange,
+        "HRSI_RABBITMQ_QUEUE": names_.queue,
+        "HRSI_RABBITMQ_FAILURES_EXCHANGE": names_.failures_exchange,
+        "HRSI_RABBITMQ_FAILURES_QUEUE": names_.failures_queue,
+    }
+    words = ["publication", "send-spool", "--reason", "a test"]
+    without = CliRunner().invoke(app, words, env={**environment, "AMQP_URL": ""})
+    assert "AMQP_URL is not set" in str(without.exception)
+    environment["AMQP_URL"] = real_broker.rabbit.url
+    before = CliRunner().invoke(app, [*words, "--dry-run"], env=environment)
+    assert before.stdout == "3 messages would be sent\n"
+    done = CliRunner().invoke(app, words, env=environment)
+    assert done.exit_code == 0, done.exception
+    assert done.stdout == "3 messages sent and confirmed\n"
+    assert sorted(real_broker.announced(), key=lambda each: each.id) == sent
+    assert list(tmp_path.iterdir()) == []
+    listed = CliRunner().invoke(app, ["publication", "parked", "--json"], env=environment)
+    assert json.loads(listed.stdout) == []

@@ -40,6 +40,7 @@ from models.changes import (
 )
 from models.feeds import Feeds
 from models.lifecycle import Status
+from models.outbox import Outbox
 from models.plan import Next
 from models.ports import (
     Asked,
@@ -55,7 +56,6 @@ from models.ports import (
     RunResult,
     ViewLimits,
 )
-from models.publication import Outbox
 from models.records import (
     Intent,
     IntentKind,
