@@ -11,8 +11,8 @@ from models.access import Tokens
 from models.feeds import Feeds
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.log_reading import LiveLogs
+from models.outbox import Outbox
 from models.ports import Clock, Operations, Reader, RunReports
-from models.publication import Outbox
 from web.log_reader import LogReader
 from web.places import NOWHERE, Places
 
