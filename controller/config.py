@@ -8,7 +8,6 @@ is wrong is said at once.
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 
 from controller.config_groups import Config
 from models.errors import ConfigurationError
+from models.wording import nearest
 
 __all__ = ["Config", "Key", "keys", "load", "require_for_controller", "require_for_web"]
 
@@ -114,7 +114,7 @@ def _from_file(path: Path | None, known: Mapping[str, Key]) -> tuple[Given, list
         if name in known:
             given.append((where, known[name], value))
         else:
-            wrong.append(f"{where}: there is no such key{_nearest(name, known)}")
+            wrong.append(f"{where}: there is no such key{nearest(name, known)}")
     return given, wrong
 
 
@@ -135,16 +135,11 @@ def _from_environment(
     ours = {name: value for name, value in environment.items() if value}
     given = [(name, key, ours[name]) for name, key in variables.items() if name in ours]
     wrong = [
-        f"{name}: there is no such variable{_nearest(name, variables)}"
+        f"{name}: there is no such variable{nearest(name, variables)}"
         for name in ours
         if name.startswith(PREFIX) and name not in variables and name not in OTHERS
     ]
     return given, wrong
-
-
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {found[0]}?" if found else f"; there are: {', '.join(sorted(known))}"
 
 
 NEEDED_BY_WEB = (

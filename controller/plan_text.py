@@ -6,6 +6,7 @@ its phrases from here. A new action needs a row in `PHRASES`; a test misses it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from types import MappingProxyType
 
 from controller.text import visible
 from models import actions
-from models.plan import Action, Decision, Reason
+from models.plan import Action, Decision, Held, Reason
 from models.wording import counted
 
 MAKES, ENDS, CHANGES, HOLDS = "+", "-", "~", "!"
@@ -80,6 +81,9 @@ PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
 
 _SIGNS = {action.__name__: phrase.sign for action, phrase in PHRASES.items()}
 
+HELD_BACK = "held back"
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
 COUNTED = ("create", "delete", "dispatch")
 
 
@@ -114,6 +118,11 @@ def _plainly(decision: Decision) -> str:
 def sign_of(action: str) -> str:
     """The sign of a recorded decision, whose ledger row names its action class."""
     return _SIGNS.get(action, HOLDS)
+
+
+def action_in_words(action: str) -> str:
+    """What a ledger row names by its class, as people say it: `CreateServer` is `create server`."""
+    return HELD_BACK if action == Held.__name__ else _CAPITAL.sub(" ", action).lower()
 
 
 def plan_lines(plan: Mapping[str, Iterable[Decision]]) -> Iterator[str]:

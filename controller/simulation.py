@@ -271,6 +271,13 @@ class Simulation:
         head = f"seed {seed}, step {self.steps}, {self.crashes} crashes, {now:%Y-%m-%d %H:%M:%S}"
         return "\n".join([head, *lines])
 
+    def story_at(self, step: int) -> str:
+        """What had happened at a step, once it was gone to; where none is so late, at the end."""
+        if self.steps >= step:
+            return self.story()
+        head = f"There is no step {step}: all was over after step {self.steps}. What happened last:"
+        return f"{head}\n{self.story()}"
+
     def broken(self, found: str) -> InvariantBroken:
         """The report of what was found: that, what led to it, and how to see it again."""
         command, seed = self.plan.command, self.plan.scenario.seed

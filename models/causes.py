@@ -15,9 +15,9 @@ from models.breakers import BreakerName
 from models.errors import System
 from models.job_types import Registry, parent_id
 from models.lifecycle import ERRORS, ON_WORKER, Status
-from models.plan import REPEAT_AFTER, Subject, SubjectKind
+from models.plan import REPEAT_AFTER, Reason, Subject, SubjectKind
 from models.ports import JobStory, Reader, Span
-from models.records import Heartbeat, Job, Lease, LedgerRow
+from models.records import Heartbeat, Job, Lease, LedgerRow, Priority, Worker
 from models.world import Source
 
 _WAITING = frozenset({Status.INITIALIZED, Status.CONFIGURED, Status.READY, Status.QUEUED}) | ERRORS
@@ -51,10 +51,16 @@ def about_job(
         groups.append(Subject(SubjectKind.PARENT, parent))
     rows = (
         reader.ledger([*map(str, own)], limit),
-        reader.ledger([*map(str, groups)], limit, _span(story, _WAITING)),
+        _of_its_priority(reader.ledger([*map(str, groups)], limit, _span(story, _WAITING)), job),
         reader.ledger(systems(), limit, _span(story, _WATCHED)),
     )
     return _newest(chain.from_iterable(rows), limit)
+
+
+def _of_its_priority(rows: Iterable[LedgerRow], job: Job) -> list[LedgerRow]:
+    """Rows about a flavor that can hold this job back: the share of reprocessing binds no other."""
+    shared = job.priority is Priority.REPROCESSING
+    return [row for row in rows if shared or row.reason != Reason.REPROCESSING_SHARE]
 
 
 def parent_of(job: Job, registry: Registry, deployment: str) -> str | None:
@@ -84,19 +90,31 @@ def _left_at(story: JobStory, statuses: frozenset[Status]) -> datetime | None:
 
 
 def about_worker(reader: Reader, name: str, limit: int) -> tuple[LedgerRow, ...]:
-    """The newest decisions about the workers of a name, their servers and nodes, and, in the time
-    of the newest, about systems that did not answer.
+    """The newest decisions about the newest worker of a name, its server and node, and, in its
+    time, about systems that did not answer. A name is given again; what was decided about those
+    that had it before is left out.
     """
-    subjects = [Subject(SubjectKind.WORKER, name)]
-    workers = [row for row in reader.workers(closed=True) if row.name == name]
-    for worker in workers:
-        subjects += [Subject(SubjectKind.SERVER, worker.server_id)] if worker.server_id else []
-        subjects += [Subject(SubjectKind.NODE, worker.node_id)] if worker.node_id else []
-    rows = list(reader.ledger([*map(str, subjects)], limit))
-    if workers:
-        newest = max(workers, key=lambda worker: worker.id)
-        rows += reader.ledger(systems(), limit, _from(newest.created_at, newest.gone_at))
-    return _newest(rows, limit)
+    workers = sorted(
+        (row for row in reader.workers(closed=True) if row.name == name), key=lambda w: w.id
+    )
+    if not workers:
+        return reader.ledger([str(Subject(SubjectKind.WORKER, name))], limit)
+    *earlier, worker = workers
+    during = _from(worker.created_at, worker.gone_at)
+    freed = max((former.gone_at or former.created_at for former in earlier), default=during.began)
+    since = Span(began=max(during.began, freed), over=None)
+    rows = (
+        reader.ledger(_subjects_of(worker), limit, since),
+        reader.ledger(systems(), limit, during),
+    )
+    return _newest(chain.from_iterable(rows), limit)
+
+
+def _subjects_of(worker: Worker) -> list[str]:
+    found = [Subject(SubjectKind.WORKER, worker.name)]
+    found += [Subject(SubjectKind.SERVER, worker.server_id)] if worker.server_id else []
+    found += [Subject(SubjectKind.NODE, worker.node_id)] if worker.node_id else []
+    return list(map(str, found))
 
 
 def about_flavor(reader: Reader, name: str, limit: int) -> tuple[LedgerRow, ...]:

@@ -22,6 +22,7 @@ from models.errors import ConfigurationError
 from models.parameters import newest_by_key, standing
 from models.records import ParameterChange
 from models.settings import DEFAULT_SETTINGS, Settings, parameter_value
+from models.wording import nearest
 
 DEFAULT = "default"
 """What people write for the value that nobody has changed."""
@@ -140,8 +141,7 @@ def parameter(key: str) -> Parameter:
     """One parameter. Raises `ConfigurationError` when there is none of this key."""
     found = parameters().get(key)
     if found is None:
-        known = ", ".join(parameters())
-        raise ConfigurationError(f"parameter {key!r} does not exist; there are: {known}")
+        raise ConfigurationError(f"parameter {key!r} does not exist{nearest(key, parameters())}")
     return found
 
 

@@ -91,6 +91,11 @@ def in_words(pause: Pause) -> str:
     return f"{pause.target.replace(':', ' ')} is paused {_how(pause)}"
 
 
+def made_in_words(pause: Pause) -> str:
+    """What becomes of a wish to pause something: `by ada until 12:00:00: bad input`."""
+    return _how(pause)
+
+
 def ended_in_words(pause: Pause) -> str:
     """What was resumed: `it was paused by ada until 12:00:00: bad input`."""
     return f"it was paused {_how(pause)}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
+from difflib import get_close_matches
 
 from models.plan import Subject, SubjectKind
 from models.records import Job
@@ -21,6 +23,13 @@ def named(job: Job) -> str:
 def seconds(wait: timedelta) -> str:
     """A wait in whole seconds: `90 s`."""
     return f"{wait.total_seconds():.0f} s"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: which one is like it, or else all there are."""
+    names = list(known)
+    found = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; did you mean {found[0]}?" if found else f"; there are: {', '.join(sorted(names))}"
 
 
 def counted(number: int, what: str) -> str:

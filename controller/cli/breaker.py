@@ -8,7 +8,7 @@ import typer
 
 from controller.cli.jobs import tell_verdicts
 from controller.cli.output import print_json, print_table, say
-from controller.cli.session import AsJson, DryRun, asked, examples, people, required
+from controller.cli.session import AsJson, Because, DryRun, asked_why, examples, people
 from models.breakers import Breaker, BreakerName
 
 app = typer.Typer(
@@ -63,7 +63,7 @@ def _named(breaker: Breaker) -> str:
 def close(
     context: typer.Context,
     name: Name,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail.")],
+    reason: Because = "",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -73,6 +73,6 @@ def close(
     by id, what failed is deleted. They count for no breaker until they are well again.
     """
     with people(context) as desk:
-        asking = asked(required(reason), dry_run=dry_run)
+        asking = asked_why(reason, dry_run=dry_run)
         verdicts = desk.operations.close_breaker([name], asking)
     tell_verdicts("closed", verdicts, as_json=as_json, dry_run=dry_run)

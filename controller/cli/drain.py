@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
 
 import typer
 
 from controller.cli.jobs import tell_verdicts
 from controller.cli.output import say
-from controller.cli.session import AsJson, DryRun, asked, examples, people, required
+from controller.cli.session import AsJson, Because, DryRun, asked_why, examples, people
 from models.records import RetireCause, Worker, WorkerState
 
 app = typer.Typer()
@@ -18,13 +17,13 @@ app = typer.Typer()
 @app.command(
     "drain-all",
     epilog=examples(
-        "hrsi drain-all --reason try --dry-run",
+        "hrsi drain-all --dry-run",
         'hrsi drain-all --reason "all of them boot from the wrong image"',
     ),
 )
 def drain_all(
     context: typer.Context,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail.")],
+    reason: Because = "",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -35,7 +34,7 @@ def drain_all(
     """
     with people(context) as desk:
         names = to_drain(desk.reader.workers())
-        asking = asked(required(reason), dry_run=dry_run)
+        asking = asked_why(reason, dry_run=dry_run)
         verdicts = desk.operations.retire(names, asking, forced=False) if names else ()
     if not verdicts and not as_json:
         say("There is no worker to drain.")

@@ -10,7 +10,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
+from controller.cli.output import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    complain,
+    complain_at_length,
+    print_json,
+    print_table,
+    say,
+)
 from controller.simulate.lives import Life
 from controller.simulate.many import SHOWN, Tally, live_through
 from models.errors import ConfigurationError
@@ -48,14 +56,25 @@ def through_lives(seeds: str, replay_at: str | None, *, as_json: bool) -> None:
         seed, step = place_of(replay_at)
         life = Life(seed)
         broken = life.live(step).broken
-        for line in (broken or life.story()).splitlines():
+        for line in (broken or life.story_at(step)).splitlines():
             say(line)
         return
-    tally = _watched(seeds_of(seeds))
+    wanted = seeds_of(seeds)
+    conclude(_watched(wanted), wanted, as_json=as_json)
+
+
+def conclude(tally: Tally, wanted: range, *, as_json: bool) -> None:
+    """Tell what lives came to. Exits with status 1 when an invariant was broken, with that of
+    Ctrl-C when these are not all that were wanted.
+    """
     _tell(tally, as_json=as_json)
+    for lived in tally.broken[:SHOWN]:
+        complain_at_length(f"{lived.broken}")
+    if tally.interrupted:
+        rest = f"{tally.upto}..{wanted.stop}"
+        complain(f"Only the seeds below {tally.upto} were lived: go on with --lives {rest}")
+        raise typer.Exit(EXIT_INTERRUPTED)
     if tally.broken:
-        for lived in tally.broken[:SHOWN]:
-            complain(f"{lived.broken}")
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -146,6 +146,12 @@ def complain(sentence: str) -> None:
     sys.stderr.write(visible(sentence) + "\n")
 
 
+def complain_at_length(story: str) -> None:
+    """Print a story of several lines about what went wrong, to standard error."""
+    for line in story.splitlines():
+        complain(line)
+
+
 def shown(value: object, today: date | None = None) -> str:
     """One value as a person wants it in a table cell; a time of `today` goes without its date."""
     if value is None:

@@ -10,13 +10,14 @@ import typer
 from controller.cli.output import print_json, print_table, say
 from controller.cli.session import (
     AsJson,
+    Because,
     DryRun,
     Lasts,
     asked,
+    asked_why,
     examples,
     lasting,
     people,
-    required,
 )
 from controller.cli.worlds import WorldFile, seen
 from controller.clock import SystemClock
@@ -129,7 +130,7 @@ def show(context: typer.Context, key: Key, as_json: AsJson = False) -> None:
 def set_parameter(
     context: typer.Context,
     pair: Pair,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the history.")],
+    reason: Because = "",
     lasts: Lasts = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -140,7 +141,7 @@ def set_parameter(
     for a while is over.
     """
     while_for = lasting(lasts)
-    asking = asked(required(reason), dry_run=dry_run)
+    asking = asked_why(reason, dry_run=dry_run)
     with people(context) as desk:
         key, _, text = pair.partition("=")
         if key in _forgotten(desk.reader) and text == DEFAULT:

@@ -10,14 +10,15 @@ from controller.cli.jobs import tell_verdicts
 from controller.cli.output import print_json, print_table
 from controller.cli.session import (
     AsJson,
+    Because,
     DryRun,
     Lasts,
     Why,
     asked,
+    asked_why,
     examples,
     lasting,
     people,
-    required,
 )
 from controller.reconcilers import RECONCILERS
 from models.pauses import EVERYTHING, loop_target, type_target
@@ -38,13 +39,13 @@ Type = Annotated[
 @app.command(
     epilog=examples(
         'hrsi pause --for 30m --reason "Nomad is upgraded"',
-        'hrsi pause worker-pool --reason "the cloud is upgraded" --dry-run',
+        "hrsi pause worker-pool --dry-run",
         'hrsi pause --type gfsc --reason "its inputs are wrong"',
     )
 )
 def pause(
     context: typer.Context,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail.")],
+    reason: Because = "",
     name: Name = None,
     job_type: Type = None,
     lasts: Lasts = None,
@@ -57,7 +58,7 @@ def pause(
     and no worker is created for it.
     """
     with people(context) as desk:
-        asking = asked(required(reason), dry_run=dry_run)
+        asking = asked_why(reason, dry_run=dry_run)
         target = _target(name, job_type)
         verdicts = desk.operations.pause([target], asking, lasts=lasting(lasts))
     tell_verdicts("paused", verdicts, as_json=as_json, dry_run=dry_run)

@@ -21,6 +21,10 @@ from models.ports import Asked
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
+Because = Annotated[
+    str,
+    typer.Option("--reason", help="Why, for whoever comes next. Needed, except with --dry-run."),
+]
 
 Lasts = Annotated[
     str | None,
@@ -54,11 +58,14 @@ def asked(reason: str = "", *, dry_run: bool = False) -> Asked:
     return Asked(actor=actor, reason=reason, dry_run=dry_run)
 
 
-def required(reason: str) -> str:
-    """A reason that may not be left out. Raises `ConfigurationError` when it is empty."""
-    if not reason.strip():
+def asked_why(reason: str, *, dry_run: bool) -> Asked:
+    """Who asks for what may be done for a stated reason alone; to look needs none.
+
+    Raises `ConfigurationError` when there is no reason.
+    """
+    if not dry_run and not reason.strip():
         raise ConfigurationError("--reason is empty; say why, whoever comes next will ask")
-    return reason
+    return asked(reason, dry_run=dry_run)
 
 
 def moment(option: str, text: str) -> datetime:

@@ -11,7 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controller.cli.lives import place_of, through_lives
-from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
+from controller.cli.output import (
+    EXIT_FAILED,
+    complain,
+    complain_at_length,
+    print_json,
+    print_table,
+    say,
+)
 from controller.cli.session import examples
 from controller.log import silence
 from controller.simulate.plot import draw
@@ -96,7 +103,7 @@ def simulate(
         plot.write_text(draw(options, outcome), encoding="utf-8")
     _tell(outcome, as_json=as_json)
     if outcome.broken is not None:
-        complain(outcome.broken)
+        complain_at_length(outcome.broken)
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -151,3 +158,5 @@ def _tell(outcome: Outcome, *, as_json: bool) -> None:
         print_json(report)
     else:
         print_table("Report", ("what", "how much"), report.items())
+    if not outcome.report.jobs_created:
+        complain("No job arrived, so this says nothing: give more --days or --jobs-per-day.")

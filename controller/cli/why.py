@@ -13,6 +13,7 @@ import typer
 from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
 from controller.cli.session import AsJson, examples, people, settings
 from controller.clock import SystemClock
+from controller.plan_text import action_in_words
 from models.causes import about_flavor, about_job, about_worker, parent_of, who_leads
 from models.configuration import Wait
 from models.job_types import DEFAULT_REGISTRY
@@ -120,5 +121,11 @@ def _tell(rows: tuple[LedgerRow, ...]) -> None:
     print_table(
         "Decisions, newest first",
         ("last", "first", "noted", "about", "action", "reason", "because"),
-        [(r.last_at, r.first_at, r.count, r.subject, r.action, r.reason, r.because) for r in rows],
+        [
+            (
+                *(r.last_at, r.first_at, r.count, r.subject),
+                *(action_in_words(r.action), r.reason, r.because),
+            )
+            for r in rows
+        ],
     )

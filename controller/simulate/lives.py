@@ -121,9 +121,9 @@ class Life:
             return self._lived(str(broken))
         return self._lived(None)
 
-    def story(self) -> str:
-        """What happened last."""
-        return self.sim.story()
+    def story_at(self, step: int) -> str:
+        """What had happened at a step that was lived to; where none is so late, at the end."""
+        return self.sim.story_at(step)
 
     # ---- its course ------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -21,9 +22,12 @@ SHOWN = 5
 
 @dataclass
 class Tally:
-    """What lives came to together. `upto` is the seed below which every life is lived."""
+    """What lives came to together. `upto` is the seed below which every life is lived;
+    `interrupted`: these are not all that were asked for.
+    """
 
     upto: int = 0
+    interrupted: bool = False
     lives: int = 0
     seconds: float = 0.0
     steps: int = 0
@@ -75,19 +79,28 @@ def live(seeds: Iterable[int]) -> list[Lived]:
         return [Life(seed).live() for seed in seeds]
 
 
+def _heed_no_interrupt() -> None:
+    """Ctrl-C reaches every process of a terminal: the first one alone says what becomes of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def live_through(
     seeds: range, processes: int, watch: Callable[[Tally], None] = lambda _: None
 ) -> Tally:
     """Live through all these seeds in so many processes; `watch` is told as the tally grows.
 
-    The lives are counted in the order of their seeds, whoever is done first.
+    The lives are counted in the order of their seeds, whoever is done first. Ctrl-C ends it with
+    what was lived by then; a process that has begun with a share of them comes to its end.
     """
     began, tally = time.monotonic(), Tally(upto=seeds.start)
-    for some in _lived(seeds, processes):
-        for lived in some:
-            tally.add(lived)
-        tally.seconds = time.monotonic() - began
-        watch(tally)
+    try:
+        for some in _lived(seeds, processes):
+            for lived in some:
+                tally.add(lived)
+            tally.seconds = time.monotonic() - began
+            watch(tally)
+    except KeyboardInterrupt:
+        tally.interrupted = True
     return tally
 
 
@@ -97,5 +110,6 @@ def _lived(seeds: range, processes: int) -> Iterator[list[Lived]]:
         yield from map(live, shares)
         return
     # Spawned, not forked: a fork of a process with threads may hang.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, spawning, initializer=_heed_no_interrupt) as pool:
         yield from pool.map(live, shares)

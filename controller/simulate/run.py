@@ -177,4 +177,4 @@ def replay(options: Options, step: int) -> str:
                 break
     except InvariantBroken as broken:
         return str(broken)
-    return run.sim.story()
+    return run.sim.story_at(step)

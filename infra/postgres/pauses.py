@@ -15,7 +15,7 @@ from infra.postgres.view import pauses
 from infra.postgres.wishes import Wish
 from models import tables
 from models.job_types import Registry
-from models.pauses import end_of, ended_in_words, in_words, why_not_pausable
+from models.pauses import end_of, ended_in_words, made_in_words, why_not_pausable
 from models.ports import Verdict
 from models.records import Pause
 
@@ -35,7 +35,7 @@ def pause(
         made = _pause(target, wish, until)
         if refusal is None and not wish.asked.dry_run:
             _write(connection, made)
-        because = refusal or in_words(made)
+        because = refusal or made_in_words(made)
         verdicts.append(Verdict(subject=target, done=refusal is None, because=because))
     return tuple(verdicts)
 

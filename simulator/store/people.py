@@ -13,7 +13,7 @@ from models.errors import Malformed
 from models.feeds import judged
 from models.lifecycle import Status
 from models.parameters import UNSET, admit
-from models.pauses import end_of, ended_in_words, in_words, why_not_pausable
+from models.pauses import end_of, ended_in_words, made_in_words, why_not_pausable
 from models.ports import Asked, AuditLine, Ids, Submitted, Verdict
 from models.records import (
     Job,
@@ -247,7 +247,7 @@ def _paused(asking: Asking, target: str, until: datetime | None) -> Verdict:
     def do() -> None:
         asking.tables.pauses.put(target, made)
 
-    return asking.decided(target, in_words(made), do)
+    return asking.decided(target, made_in_words(made), do)
 
 
 def resume(asking: Asking, targets: Sequence[str]) -> tuple[Verdict, ...]:

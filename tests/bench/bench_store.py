@@ -211,4 +211,8 @@ def test_a_long_past_costs_nothing(figures: Figures) -> None:
         f"wall time of a view's queries, {grown}",
         f"{sum(few.wall.values()):.1f} → {sum(many.wall.values()):.1f} ms",
     )
-    assert max(dearer.values()) <= SAME, dearer
+    # A plan that the planner's sample of a million rows tips over may touch a page more.
+    assert all(
+        many.buffers[name] <= max(SAME * few.buffers[name], 1 + few.buffers[name])
+        for name in dearer
+    ), dearer

@@ -211,11 +211,11 @@ def test_without_a_database_an_embedded_one_is_set_up_and_stopped_again(
 
 
 def test_something_is_paused_looked_at_and_resumed(hrsi: Run) -> None:
-    tried = hrsi("pause", "--type", "gfsc", "--reason", "try", "--dry-run")
+    tried = hrsi("pause", "--type", "gfsc", "--dry-run")
     assert "type:gfsc: would be paused" in tried.stdout, tried.stderr
     assert json.loads(hrsi("paused", "--json").stdout) == []
     done = hrsi("pause", "worker-pool", "--for", "30m", "--reason", "an upgrade")
-    assert "loop worker-pool is paused by" in done.stdout, done.stderr
+    assert "loop:worker-pool: paused: by " in done.stdout, done.stderr
     (pause,) = json.loads(hrsi("paused", "--json").stdout)
     assert (pause["target"], pause["reason"]) == ("loop:worker-pool", "an upgrade")
     assert pause["until"] is not None

@@ -35,7 +35,7 @@ def test_an_open_breaker_is_listed_tried_closed_and_looked_up_later(
     assert (shown["name"], shown["suspects"], shown["closed_at"]) == ("servers", SUSPECTS, None)
 
     with desk.nothing_written():
-        tried = installation.type("breaker", "close", "servers", "--reason", "x", "--dry-run")
+        tried = installation.type("breaker", "close", "servers", "--dry-run")
     assert "breaker:servers: would be closed" in tried.out
     assert "os-worker-010" in tried.out
     done = installation.type("breaker", "close", "servers", "--reason", "a rack burnt")

@@ -16,7 +16,7 @@ def test_every_worker_goes_once_and_each_refusal_is_told(installation: Installat
     wanted = {made[place].name for place in PLACES if place not in LEAVING_FOR_GOOD}
 
     with desk.nothing_written():
-        tried = installation.type("drain-all", "--reason", "a test", "--dry-run", "--json")
+        tried = installation.type("drain-all", "--dry-run", "--json")
     told = installation.type("drain-all", "--reason", "a test", "--json")
 
     assert tried.json == told.json
@@ -42,3 +42,4 @@ def test_where_there_is_no_worker_nothing_is_done(installation: Installation) ->
     assert (told.status, told.out) == (0, "There is no worker to drain.\n")
     assert installation.type("drain-all", "--reason", "a test", "--json").json == []
     assert "--reason is empty" in installation.type("drain-all", "--reason", " ").refused
+    assert "--reason is empty" in installation.type("drain-all").refused

@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import typer
 
-from controller.cli.lives import place_of, seeds_of
+from controller.cli.lives import conclude, place_of, seeds_of
+from controller.cli.output import EXIT_INTERRUPTED
 from controller.simulate.lives import KINDS, Life, settling_time
-from controller.simulate.many import live_through
+from controller.simulate.many import Tally, live_through
 from controller.simulate.mishaps import LEVELS, SOME, TROUBLES, Wear
 from controller.simulate.scenario import FaultLevel
 from controller.simulation import RECENT
@@ -29,7 +31,39 @@ def test_a_life_may_be_lived_up_to_a_step() -> None:
     life = Life(5)
     life.live(until=100)
     assert life.sim.steps == 100
-    assert life.story().startswith("seed 5, step 100, ")
+    assert life.story_at(100).startswith("seed 5, step 100, ")
+
+
+def test_a_story_of_a_step_that_never_came_says_so() -> None:
+    life = Life(5)
+    steps = life.live(10**6).steps
+    head, first, *_ = life.story_at(10**6).splitlines()
+    assert head.startswith(f"There is no step 1000000: all was over after step {steps}.")
+    assert first.startswith(f"seed 5, step {steps}, ")
+
+
+def test_ctrl_c_leaves_what_was_lived_by_then() -> None:
+    def stop(tally: Tally) -> None:
+        if tally.upto >= 10:
+            raise KeyboardInterrupt
+
+    tally = live_through(range(20), 1, stop)
+    assert (tally.interrupted, tally.upto, tally.lives) == (True, 10, 10)
+
+
+def test_a_command_that_is_interrupted_says_what_broke_and_where_to_go_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    broken = replace(Life(3).live(until=1), broken="I1: made up\nseed 3, step 1")
+    tally = Tally(upto=10, interrupted=True, broken=[broken])
+    with pytest.raises(typer.Exit) as ended:
+        conclude(tally, range(40), as_json=False)
+    assert ended.value.exit_code == EXIT_INTERRUPTED
+    assert capsys.readouterr().err.splitlines() == [
+        "I1: made up",
+        "seed 3, step 1",
+        "Only the seeds below 10 were lived: go on with --lives 10..40",
+    ]
 
 
 def test_every_level_and_the_storms_draw_from_everything_that_can_go_wrong() -> None:

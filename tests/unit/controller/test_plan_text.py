@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from controller.cli.output import plain
-from controller.plan_text import PHRASES, counts, line_of, plan_as_json, plan_lines, summary
+from controller.plan_text import (
+    PHRASES,
+    action_in_words,
+    counts,
+    line_of,
+    plan_as_json,
+    plan_lines,
+    summary,
+)
 from models import actions
 from models.lifecycle import Status
 from models.plan import Action, Decision, Held, Next, Reason, Subject, SubjectKind
@@ -166,3 +174,15 @@ def test_the_json_says_the_same_as_the_lines() -> None:
         "because": "3 jobs wait for hm.medium, 1 worker is free or coming",
         "facts": {"waiting": 3, "coming": 1},
     }
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        pytest.param("CreateServer", "create server", id="an-action"),
+        pytest.param("Held", "held back", id="a-refusal"),
+        pytest.param("OfAnOlderProgram", "of an older program", id="one-that-is-no-more"),
+    ],
+)
+def test_a_recorded_action_is_told_in_words(action: str, words: str) -> None:
+    assert action_in_words(action) == words

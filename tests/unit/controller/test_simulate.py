@@ -210,6 +210,15 @@ def test_a_broken_invariant_ends_it_and_tells_where() -> None:
     assert outcome.steps == 501
 
 
+def test_a_replay_of_a_step_that_never_came_says_so() -> None:
+    options = Options(days=0.01, jobs_per_day=100, seed=1)
+    steps = Run(options).until_quiet().steps
+    head, first, *_ = replay(options, steps + 1).splitlines()
+    assert head.startswith(f"There is no step {steps + 1}: all was over after step {steps}.")
+    assert first.startswith(f"seed 1, step {steps}, ")
+    assert replay(options, steps).startswith(f"seed 1, step {steps}, ")
+
+
 def test_a_replay_tells_what_had_been_decided_at_that_step() -> None:
     story = replay(SMALL, 600)
     head, *decisions = story.splitlines()
@@ -244,6 +253,14 @@ def test_a_simulation_without_a_job_can_be_drawn() -> None:
     assert outcome.report.jobs_created == 0
     assert outcome.report.turnaround_p50_s is None
     assert ET.fromstring(draw(options, outcome)) is not None  # noqa: S314 - drawn a moment ago
+
+
+def test_the_command_says_that_no_job_arrived() -> None:
+    result = CliRunner().invoke(
+        app, ["simulate", "--days", "0.01", "--jobs-per-day", "1", "--json"]
+    )
+    assert (result.exit_code, json.loads(result.stdout)["jobs_created"]) == (0, 0)
+    assert result.stderr.startswith("No job arrived")
 
 
 def test_the_command_prints_one_json_object_and_draws(tmp_path: Path) -> None:

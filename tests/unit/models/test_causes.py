@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from models.causes import about_flavor, about_job, about_worker, parent_of, who_leads
+from models.changes import CancelCreate
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import Status
 from models.plan import Held, Reason, Subject, SubjectKind
 from models.ports import Asked, Placement, RunResult
-from models.records import Heartbeat, Lease
-from simulator.examples import DEPLOYMENT, NOW, a_new_job, a_parent_id, queue_run
+from models.records import Heartbeat, IntentState, Lease, Priority
+from simulator.examples import DEPLOYMENT, NOW, a_new_job, a_parent_id, an_id, queue_run
 from simulator.examples.changes import reserve_worker
 from simulator.ids import SeededIds
 from simulator.store import MemoryStore
@@ -101,6 +103,13 @@ def test_what_a_group_waits_for_concerns_a_job_in_its_own_time(
     assert bench.told() == ([str(subject)] if told else [])
 
 
+def test_the_share_of_reprocessing_holds_no_other_job_back() -> None:
+    bench = Bench()
+    assert bench.store.story(str(bench.job)).job.priority is not Priority.REPROCESSING
+    bench.held(FLAVOR, HOUR, Reason.REPROCESSING_SHARE)
+    assert bench.told() == []
+
+
 def test_younger_rows_of_a_group_do_not_push_those_of_the_jobs_time_out() -> None:
     bench = Bench()
     bench.held(FLAVOR, timedelta(minutes=1))
@@ -121,6 +130,26 @@ def test_a_worker_and_a_flavor_are_explained_by_a_system_that_does_not_answer() 
     ):
         assert [row.reason for row in rows] == ["SOURCE_UNKNOWN"]
     assert about_worker(bench.store, "os-worker-999", 5) == ()
+
+
+def test_what_was_decided_about_an_earlier_worker_of_a_name_does_not_explain_the_newest() -> None:
+    bench, pool = Bench(), Subject(SubjectKind.WORKER, "os-worker-001")
+    lease = bench.lease("worker-pool")
+    old = bench.store.commit(lease, reserve_worker()).worker
+    assert old is not None
+    bench.held(pool, timedelta(minutes=1), Reason.MAX_WORKERS)
+    bench.timeline.advance(timedelta(minutes=2))
+    over = CancelCreate(
+        at=bench.timeline.now(), worker_id=old.id, state=IntentState.REFUTED, note="no host"
+    )
+    bench.store.commit(lease, over)
+    assert [row.reason for row in about_worker(bench.store, old.name, 5)] == ["MAX_WORKERS"]
+    again = reserve_worker(at=NOW + HOUR)
+    intent = replace(again.intent, id=an_id("create", "again"))
+    bench.store.commit(lease, replace(again, intent=intent))
+    assert about_worker(bench.store, old.name, 5) == ()
+    bench.held(pool, HOUR, Reason.NO_SLOT)
+    assert [row.reason for row in about_worker(bench.store, old.name, 5)] == ["NO_SLOT"]
 
 
 def beat(at: datetime) -> Heartbeat:

@@ -73,6 +73,11 @@ def test_every_default_and_bound_can_be_written_as_it_is_shown(key: str) -> None
     [
         pytest.param("pool.max_workers", "is not KEY=VALUE", id="no-value"),
         pytest.param("pool.most=5", "'pool.most' does not exist", id="no-such-key"),
+        pytest.param(
+            "pool.idle_four=5",
+            r"'pool.idle_four' does not exist; did you mean pool.idle_for\?",
+            id="a-slip",
+        ),
         pytest.param("pool.max_workers=many", "'many' is not a whole number", id="no-number"),
         pytest.param("pool.max_workers=1.5", "1.5 is not a number", id="not-whole"),
         pytest.param("pool.max_workers=5m", "'5m' is not a whole number", id="a-wait-for-a-number"),

@@ -16,6 +16,7 @@ from models.pauses import (
     heeding,
     in_words,
     loop_target,
+    made_in_words,
     pause_of_loop,
     pause_of_type,
     paused_types,
@@ -85,7 +86,8 @@ def test_what_is_not_done_is_said_with_who_forbade_it_and_why() -> None:
 )
 def test_a_pause_is_told_in_words(pause: Pause, words: str) -> None:
     assert in_words(pause) == words
-    assert ended_in_words(pause) == f"it was paused {words.partition(' is paused ')[2]}"
+    assert made_in_words(pause) == words.partition(" is paused ")[2]
+    assert ended_in_words(pause) == f"it was paused {made_in_words(pause)}"
 
 
 def test_the_pause_of_everything_is_named_before_that_of_the_loop() -> None:
