@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.simulation import Plan, Simulation
+from models.campaigns import CampaignOrder, CampaignState
 from models.creation import acquisition_of
+from models.ports import Asked
 from models.product_names import ProductType
 from models.settings_creation import CreationSettings
 from simulator.catalogues.listing import Disorder
@@ -29,6 +31,9 @@ RATES = {
     Fault.CRASH: 0.03,
     Fault.CRASH_AFTER: 0.03,
 }
+PEOPLES = frozenset({"store.set_parameter", "store.begin_campaign"})
+"""What the test does itself: nothing of it goes wrong."""
+
 JOB_TYPE = {ProductType.L1C: "fsc_rlie", ProductType.GRDH: "rlies1"}
 
 
@@ -39,7 +44,7 @@ def a_life(seed: int) -> Simulation:
     )
     plan = Plan(
         scenario=Scenario(seed=seed, catalogue=catalogue),
-        faults=lambda: Faults(rates=RATES, seed=seed, spared=frozenset({"store.set_parameter"})),
+        faults=lambda: Faults(rates=RATES, seed=seed, spared=PEOPLES),
         parameters={"creation.page": 2, "creation.pages": 3},
         controllers=2,
     )
@@ -73,4 +78,48 @@ def test_every_accepted_product_has_its_job_once_and_every_image_one(seed: int) 
     assert seen == {acquisition_of(product, JOB_TYPE[product.type]) for product in listed}
     strange = {e.title for e in sim.systems.catalogue.entries() if strangeness(e) is not None}
     assert {reject.entry.entry for reject in tables.rejects.values()} == strange
+    assert not sim.truth.violations
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=2)
+def test_a_campaign_does_every_image_of_its_window_once_more_and_none_twice(seed: int) -> None:
+    chance, sim = Random(seed), a_life(seed)
+    store, catalogue = sim.systems.store, sim.systems.catalogue
+    assert catalogue is not None
+    sim.pass_time(7 * DAYS)
+    live(sim, 7.2 * DAYS, chance)
+    order = CampaignOrder(
+        job_type="fsc_rlie",
+        source=catalogue.name,
+        since=EPOCH,
+        until=EPOCH + 3 * DAYS,
+        tiles=("32TLR", "32TMS"),
+        again=True,
+    )
+    campaign = store.begin_campaign(order, Asked(actor="ada"))
+    live(sim, 7.7 * DAYS, chance)
+    sim.systems.faults.clear()
+    live(sim, 8 * DAYS, chance)
+    ended = store.campaign(campaign.id)
+    assert ended.state is CampaignState.DONE
+    tables = store.tables
+    mine = [job_id for which, job_id in tables.campaign_jobs if which == campaign.id]
+    keys = {tables.jobs[job_id].key for job_id in mine}
+    done = [k.acquisition for k in tables.acquired.values() if k.key in keys]
+    now = sim.systems.timeline.now()
+    images = {
+        acquisition_of(entry.product, "fsc_rlie")
+        for entry in catalogue.entries()
+        if entry.product.type is ProductType.L1C
+        and strangeness(entry) is None
+        and entry.visible_at <= now
+        and order.since <= entry.product.sensing.start < order.until
+    }
+    assert images
+    assert len(done) == len(set(done)) == ended.tally.created
+    assert set(done) <= images
+    # What creation itself has added in the very same pass is there, and not done once more.
+    assert ended.tally.created + ended.tally.existing == len(images)
+    assert images <= {known.acquisition for known in tables.acquired.values()}
     assert not sim.truth.violations
