@@ -186,6 +186,16 @@ class CreationConfig:
     resto: tuple[tuple[str, str], ...] = _setting(values.web_addresses, ())
     """Catalogues that speak resto, as NAME = "https://…/resto" (what comes before /api)."""
 
+    products: tuple[tuple[str, str], ...] = _setting(values.web_addresses, ())
+    """The HR-S&I catalogue, which lists what we made ourselves and speaks resto, as NAME =
+    "https://…/resto". Without it no jobs are made of our own products: rlies1s2, sws_wds, gfsc."""
+
+    mountains: str | None = _setting(values.existing_file)
+    """A file with the tiles of which SWS are made, one per line. None: of none."""
+
+    without_rlie: str | None = _setting(values.existing_file)
+    """A file with the tiles that have no river or lake to see, one per line. None: all have."""
+
     area: str | None = _setting(values.existing_file)
     """A file with the area of interest: GeoJSON polygons, or one tile per line."""
 

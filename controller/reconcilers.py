@@ -7,6 +7,7 @@ from datetime import datetime
 
 from controller.config import Config
 from controller.loop import Reconciler
+from controller.sweeps import feeds_wanted
 from models.plan import Decision
 from models.settings import Settings
 from models.sightings import SightingKind
@@ -99,6 +100,6 @@ def working(
 
 def loops_of(config: Config) -> tuple[str, ...]:
     """The loops that a controller of these settings runs."""
-    reads = bool(config.creation.odata or config.creation.resto)
+    reads = bool(feeds_wanted(config.creation))
     shop = bool(config.publication.bucket)
     return tuple(each.name for each in working(RECONCILERS, catalogues=reads, shop=shop))

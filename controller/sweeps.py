@@ -7,10 +7,11 @@ that begins anew reads a little more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from controller.config_groups import CreationConfig
 from controller.metrics import Metrics
 from models.catalogue import (
     Catalogue,
@@ -57,6 +58,22 @@ OWN = tuple(
 """What is read of a catalogue of our own products."""
 
 
+def feeds_wanted(wanted: CreationConfig) -> tuple[Feed, ...]:
+    """The feeds that are read of the catalogues of the settings."""
+    images = (feeds_of(name, INPUTS) for name, _ in (*wanted.odata, *wanted.resto))
+    own = (feeds_of(name, OWN) for name, _ in wanted.products)
+    return tuple(feed for feeds in (*images, *own) for feed in feeds)
+
+
+NARROWEST = timedelta(seconds=10)
+"""The least that is asked for at once of a catalogue without an order."""
+
+
+def feeds_of(source: str, wanted: Iterable[tuple[Collection, ProductType]]) -> tuple[Feed, ...]:
+    """The feeds of a catalogue of that name."""
+    return tuple(Feed(source=source, collection=c, type=t) for c, t in wanted)
+
+
 DAY = timedelta(days=1)
 ARRIVALS_SECONDS = 60.0
 """How long what arrived is not asked for again."""
@@ -74,13 +91,15 @@ class Subscriptions:
 @dataclass(kw_only=True, slots=True)
 class _Memory:
     """What one process remembers of a feed. `again` is when it is its turn (monotonic seconds),
-    `unknown` why its last look ended early, if it did, `behind` whether that left something over.
+    `unknown` why its last look ended early, if it did, `behind` whether that left something over,
+    `width` how much is asked for at once, where all that there was up to now was too much.
     """
 
     again: float = float("-inf")
     failures: int = 0
     unknown: str = ""
     behind: bool = False
+    width: timedelta | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -100,6 +119,10 @@ class _Haul:
         self.rejected += page.rejected
         self.reached = page.reached
         self.complete = page.complete
+
+    def moved_on(self, since: datetime) -> bool:
+        """Something is known to have been given for good."""
+        return self.reached is not None and self.reached > since
 
     def fail(self, error: PortError) -> None:
         """The next page did not come."""
@@ -197,9 +220,11 @@ class Sweeper:
         """
         memory, now = self._memories[feed], self._clock.now()
         since = _since(cursor, settings, now, behind=memory.behind)
+        until = now if memory.width is None else min(now, since + memory.width)
         haul = _Haul()
-        self._read(self._query(feed, since, now, settings), feed, haul, settings, ends)
-        reached, complete, deep = haul.reached or since, haul.complete, False
+        self._read(self._query(feed, since, until, settings), feed, haul, settings, ends)
+        reached, complete, deep = haul.reached or since, haul.complete and until == now, False
+        memory.width = _width(memory.width, haul, since, until, whole=until == now)
         if cursor is not None and complete and now - cursor.deep_at >= settings.deep_every:
             far = self._query(feed, cursor.until - settings.deep_overlap, since, settings)
             self._read(far, feed, haul, settings, ends)
@@ -318,3 +343,17 @@ def _since(
     if cursor is None:
         return now - settings.first_window
     return cursor.until if behind else cursor.until - settings.overlap
+
+
+def _width(
+    former: timedelta | None, haul: _Haul, since: datetime, until: datetime, *, whole: bool
+) -> timedelta | None:
+    """How much to ask for the next time; None: all there is.
+
+    A catalogue without an order has given nothing for good until it has given everything: where
+    that does not come to its end in one pass, half as much is asked for.
+    """
+    if haul.complete:
+        return None if whole else 2 * (until - since)
+    moves = haul.unknown or haul.moved_on(since)
+    return former if moves else max((until - since) / 2, NARROWEST)

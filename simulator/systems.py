@@ -15,7 +15,7 @@ from models.job_types import DEFAULT_REGISTRY
 from models.ports import Clock
 from simulator.behaviour import Behaviour, ScriptedTasks
 from simulator.catalogues.memory import MemoryCatalogue
-from simulator.catalogues.options import CatalogueOptions, catalogue_of
+from simulator.catalogues.options import CatalogueOptions, catalogue_of, products_of
 from simulator.catalogues.state import SimulatedCatalogue
 from simulator.cloud.options import CloudOptions
 from simulator.cloud.state import SimulatedCloud
@@ -27,6 +27,7 @@ from simulator.nomad.cluster import NomadCluster
 from simulator.nomad.rows import Options
 from simulator.nomad.tasks import TaskDriver
 from simulator.store import MemoryStore
+from simulator.store.processed import Processed
 from simulator.timeline import MachineClock, Timeline
 
 
@@ -86,6 +87,8 @@ class Systems:
     store_clock: MachineClock
     lens: Lens = field(default_factory=Lens)
     catalogue: SimulatedCatalogue | None = None
+    products: SimulatedCatalogue | None = None
+    """Where what jobs made is listed."""
 
     @property
     def timeline(self) -> Timeline:
@@ -106,9 +109,15 @@ class Systems:
             clock=clock,
         )
 
-    def catalogue_port(self) -> MemoryCatalogue | None:
-        """The catalogue as a controller sees it, if there is one."""
-        return MemoryCatalogue(self.catalogue, self.faults) if self.catalogue else None
+    def catalogue_ports(self) -> tuple[MemoryCatalogue | None, MemoryCatalogue | None]:
+        """The catalogues of images and of our own products as a controller sees them, as far as
+        they are there.
+        """
+        images, products = (
+            MemoryCatalogue(found, self.faults) if found else None
+            for found in (self.catalogue, self.products)
+        )
+        return images, products
 
 
 def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) -> Systems:
@@ -125,5 +134,8 @@ def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) ->
         faults=faults,
         ids=ids,
         catalogue=catalogue_of(scenario.catalogue, timeline, scenario.seed),
+        products=products_of(
+            scenario.catalogue, timeline, scenario.seed, Processed(store.tables, timeline)
+        ),
         store_clock=store_clock,
     )

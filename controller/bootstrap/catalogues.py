@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from controller.config import Config
 from controller.config_groups import CreationConfig
 from controller.metrics import Metrics
 from controller.observe import SWEEP_SHARE, Parameters
-from controller.sweeps import INPUTS, Subscriptions
+from controller.sweeps import Subscriptions, feeds_wanted
 from infra.catalogues import CatalogueAccess, ODataCatalogue, RestoCatalogue
 from models.areas import area_of_tiles, read_area
 from models.catalogue import Catalogue
-from models.creation import Area, Feed
+from models.creation import Area
 from models.errors import ConfigurationError, System
 from models.ports import Clock
 
@@ -29,7 +30,7 @@ def subscriptions(
     Raises `ConfigurationError` for an area that cannot be, naming file and feature.
     """
     wanted = config.creation
-    if not wanted.odata and not wanted.resto:
+    if not feeds_wanted(wanted):
         return None
 
     catalogues = _opened(
@@ -41,11 +42,7 @@ def subscriptions(
     )
     return Subscriptions(
         catalogues=catalogues,
-        feeds=tuple(
-            Feed(source=name, collection=collection, type=kind)
-            for name in catalogues
-            for collection, kind in INPUTS
-        ),
+        feeds=feeds_wanted(wanted),
         area=area(wanted),
     )
 
@@ -72,7 +69,22 @@ def _opened(
 
 
 def area(wanted: CreationConfig) -> Area:
-    """The area of interest. Raises `ConfigurationError` when there is none, or two."""
+    """The area of interest, with which of its tiles are in the mountains and which have no ice.
+
+    Raises `ConfigurationError` when there is none, or two.
+    """
+    return replace(
+        _tiles(wanted),
+        mountains=_listed(wanted.mountains),
+        without_rlie=_listed(wanted.without_rlie),
+    )
+
+
+def _listed(path: str | None) -> frozenset[str]:
+    return frozenset(read_area(Path(path).read_bytes(), path).tiles if path else ())
+
+
+def _tiles(wanted: CreationConfig) -> Area:
     if (wanted.area is None) == (not wanted.tiles):
         raise ConfigurationError(
             "creation.area and creation.tiles: set one of them: a file with GeoJSON or a tile per "
@@ -88,7 +100,7 @@ def area(wanted: CreationConfig) -> Area:
 
 def _distinct(wanted: CreationConfig) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
-    for name, address in (*wanted.odata, *wanted.resto):
+    for name, address in (*wanted.odata, *wanted.resto, *wanted.products):
         if name in seen:
             raise ConfigurationError(f"creation: two catalogues are called {name!r}; rename one")
         seen.add(name)

@@ -21,8 +21,7 @@ from controller.cli.session import (
     people,
     settings,
 )
-from controller.config import Config
-from controller.sweeps import INPUTS
+from controller.sweeps import feeds_wanted
 from models.creation import JOB_TYPES_OF, Cursor, Feed
 from models.errors import ConfigurationError
 from models.parameter_text import standings
@@ -46,7 +45,7 @@ def list_feeds(context: typer.Context, as_json: AsJson = False) -> None:
     """
     with people(context) as desk:
         cursors = {cursor.feed: cursor for cursor in desk.feeds.cursors()}
-    feeds = sorted({*cursors, *_wanted(settings(context))})
+    feeds = sorted({*cursors, *feeds_wanted(settings(context).creation)})
     if as_json:
         print_json([_plain(feed, cursors.get(feed)) for feed in feeds])
         return
@@ -194,11 +193,6 @@ def rewind(
     with people(context) as desk:
         verdict = desk.feeds.rewind(moved, back, asked(reason, dry_run=dry_run))
     tell_verdicts("rewound", (verdict,), as_json=as_json, dry_run=dry_run)
-
-
-def _wanted(config: Config) -> list[Feed]:
-    names = [name for name, _ in (*config.creation.odata, *config.creation.resto)]
-    return [Feed(source=n, collection=c, type=t) for n in names for c, t in INPUTS]
 
 
 def _row(feed: Feed, cursor: Cursor | None) -> tuple[object, ...]:

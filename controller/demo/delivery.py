@@ -66,6 +66,17 @@ class DemoBuckets:
         listed = self._store.objects(self.shop, "CLMS/")
         return len({each.place.key.rpartition("/")[0] for each in listed})
 
+    def provide_product(self, product: CatalogueProduct) -> None:
+        """Put one of our own products there, for the runs that are made of several."""
+        self._provide(
+            "gfsc", product.tile, {"fsc": [{"product": product.name, "path": product.path}]}
+        )
+
+    def provide_tiles(self, tiles: Iterable[str]) -> None:
+        """Put there what runs about snow want of these tiles besides images."""
+        for tile in tiles:
+            self._provide("sws_wds", tile, {"path": "/eodata/no/image"})
+
     def delivered(self) -> int:
         """How many products the manifests in the results bucket name."""
         listed = self._store.objects(_name("results"), "work/jobs/")

@@ -66,10 +66,12 @@ class Watcher:
     def look(self) -> Scene:
         """This moment. Raises what the store raises."""
         view = self._house.store.view(self._limits)
+        stages = stages_of(self._house.reader.totals())
         scene = Scene(
             elapsed=timedelta(seconds=self._house.clock.monotonic() - self._began),
-            submitted=self.submitted,
-            jobs=stages_of(self._house.reader.totals()),
+            # Products of jobs make further jobs, where they are listed.
+            submitted=max(self.submitted, sum(stages.values())),
+            jobs=stages,
             quarantined=sum(row.quarantined for row in view.counts),
             workers=duties_of(view, DEFAULT_REGISTRY.flavors),
             decisions=self._house.reader.ledger((), DECISIONS_SHOWN),

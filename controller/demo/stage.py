@@ -44,8 +44,8 @@ from models.job_types import DEFAULT_REGISTRY
 from models.ports import Asked, Operations
 from models.submission import parse_submission
 from simulator.acquisitions import acquisitions
-from simulator.catalogues.options import NAME
-from simulator.catalogues.showing import showing
+from simulator.catalogues.options import NAME, PRODUCTS, area_around
+from simulator.catalogues.showing import showing, showing_products
 from simulator.cloud.options import CloudOptions
 from simulator.served import Served, serve
 from simulator.systems import Scenario
@@ -56,6 +56,11 @@ DEMO = Asked(actor="demo", reason="demo")
 PARAMETERS = {
     "passes.resync": 1,
     "creation.period": 1,
+    "composition.look_again": 2,
+    "composition.rlie_wait": 0,
+    "composition.rlie_wait_most": 20,
+    "composition.radar_wait": 5,
+    "composition.slice_wait": 5,
     "passes.call_deadline": 10,
     "passes.lease": 30,
     "pool.max_workers": 16,
@@ -105,13 +110,10 @@ def stage(play: Play) -> Iterator[Watcher]:
         outside = stack.enter_context(serve(_scenario(play), {}, folder / "nomad"))
         buckets = stack.enter_context(delivery.buckets())
         config = _config(server.url, outside, buckets)
-        shown = None
-        if play.from_catalogue:
-            shown = stack.enter_context(showing(play.jobs, play.seed, SystemClock()))
-            creation = CreationConfig(odata=((NAME, shown.url),), tiles=shown.tiles)
-            config = replace(config, creation=creation)
-            buckets.provide_images(shown.images)
         bootstrap.migrate(config)
+        shown = _shown(config, play, buckets, stack) if play.from_catalogue else None
+        if shown is not None:
+            config = replace(config, creation=shown.creation)
         config = replace(config, web=WebConfig(url=stack.enter_context(_api(config))))
         ports = bootstrap.connect(config, outside.environment())
         stack.callback(ports.close)
@@ -131,7 +133,7 @@ def stage(play: Play) -> Iterator[Watcher]:
         )
         watcher = Watcher(house, notes)
         watcher.submitted = (
-            len(shown.images) if shown else _submit(ports.people.operations, play, buckets)
+            shown.images if shown else _submit(ports.people.operations, play, buckets)
         )
         yield watcher
 
@@ -146,6 +148,35 @@ def _products(buckets: delivery.DemoBuckets, behind: endpoint.DemoEndpoint) -> P
     return Products(
         made=buckets.delivered(), in_bucket=buckets.in_shop(), published=behind.published()
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Shown:
+    """How the catalogues of a demo are read, and how many images they list."""
+
+    creation: CreationConfig
+    images: int
+
+
+def _shown(config: Config, play: Play, buckets: delivery.DemoBuckets, stack: ExitStack) -> _Shown:
+    """Serve a catalogue of images, and one of what the jobs of this database make of them."""
+    people, clock = stack.enter_context(bootstrap.people(config)), SystemClock()
+    images = stack.enter_context(showing(play.jobs, play.seed, clock))
+    products = stack.enter_context(
+        showing_products(people.reader, play.seed, clock, buckets.provide_product)
+    )
+    buckets.provide_images(images.images)
+    buckets.provide_tiles(images.tiles)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hrsi-demo-")))
+    mountains = folder / "mountains"
+    mountains.write_text("\n".join(sorted(area_around(images.tiles).mountains)))
+    creation = CreationConfig(
+        odata=((NAME, images.url),),
+        products=((PRODUCTS, products),),
+        tiles=images.tiles,
+        mountains=str(mountains),
+    )
+    return _Shown(creation=creation, images=len(images.images))
 
 
 @contextmanager

@@ -21,15 +21,14 @@ from controller.loop import Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Sources
 from controller.reconcilers import RECONCILERS, working
-from controller.sweeps import INPUTS, Subscriptions, Sweeper
-from models.areas import area_of_tiles
-from models.creation import Feed
+from controller.sweeps import INPUTS, OWN, Subscriptions, Sweeper, feeds_of
 from models.errors import System
 from models.job_types import DEFAULT_REGISTRY, TaskCommand
 from models.plan import Decision
 from models.records import Lease
 from models.settings import PoolSettings
 from models.world import Site, Source, World
+from simulator.catalogues.options import area_around
 from simulator.systems import Scenario, Systems
 from simulator.timeline import MachineClock
 
@@ -104,19 +103,25 @@ class SimulatedProcess:
 
 
 def _sweeper(systems: Systems, metrics: Metrics) -> Sweeper | None:
-    """Eyes for the catalogue of a world that has one; each process has its own."""
-    port, options = systems.catalogue_port(), systems.scenario.catalogue
-    if port is None or options is None:
+    """Eyes for the catalogues of a world that has some; each process has its own."""
+    options = systems.scenario.catalogue
+    if options is None:
         return None
-    feeds = tuple(Feed(source=port.name, collection=c, type=t) for c, t in INPUTS)
+    ports = [
+        (port, wanted)
+        for port, wanted in zip(systems.catalogue_ports(), (INPUTS, OWN), strict=True)
+        if port is not None
+    ]
     subscriptions = Subscriptions(
-        catalogues={port.name: port}, feeds=feeds, area=area_of_tiles(options.tiles)
+        catalogues={port.name: port for port, _ in ports},
+        feeds=tuple(feed for port, wanted in ports for feed in feeds_of(port.name, wanted)),
+        area=area_around(options.tiles),
     )
     return Sweeper(subscriptions, systems.store, systems.timeline, metrics)
 
 
 def _campaigner(systems: Systems) -> Campaigner | None:
-    port = systems.catalogue_port()
+    port, _ = systems.catalogue_ports()
     if port is None:
         return None
     store = systems.store

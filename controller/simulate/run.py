@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from controller.simulate.inputs import listed_by
+from controller.simulate.inputs import left_of, listed_by
 from controller.simulate.mishaps import LEVELS, Mishaps, behaviours_of, faults_of
 from controller.simulate.report import (
     PROCESSED,
@@ -69,6 +69,7 @@ class Run:
         self.meter = Meter()
         self.samples: list[Sample] = []
         self._listed: frozenset[Acquisition] | None = None
+        self._latest: datetime | None = None
         self.began = self.sim.systems.timeline.now()
         self.sim.systems.outside.cloud.on_gone.append(self.meter.ended)
         self.mishaps = Mishaps(self.sim, LEVELS[options.faults], options.span)
@@ -97,17 +98,33 @@ class Run:
     def turns(self) -> Iterator[None]:
         """Turn by turn until all is quiet. Raises `InvariantBroken`."""
         while self.elapsed < self.options.span or not self._is_over():
-            if self.elapsed > self.options.span + DRAIN:
-                hours = DRAIN / HOUR
-                left = len(self._without_job())
-                missing = f", {left} images of the catalogue without a job" if left else ""
-                message = f"I3, I5: not quiet {hours:g} h after the last arrival{missing}"
-                raise self.sim.broken(message)
+            if self.elapsed > self._last_arrival() + DRAIN:
+                raise self.sim.broken(
+                    f"I3, I5: not quiet {DRAIN / HOUR:g} h after the last arrival{self._missing()}"
+                )
             yield from self.sim.turns()
 
     def _is_over(self) -> bool:
-        """All is quiet, and all that the catalogue listed in time was met."""
-        return self.sim.is_quiet() and not self._without_job()
+        """All is quiet, and all that the catalogues listed in time was met and put together."""
+        return (
+            self.sim.is_quiet()
+            and not self._without_job()
+            and not left_of(self.sim.systems, self.began + self.options.span)
+        )
+
+    def _last_arrival(self) -> timedelta:
+        """When the last job is handed in, or the last image listed."""
+        if self.options.from_catalogue and self._latest is None:
+            catalogue = self.sim.systems.catalogue
+            entries = catalogue.entries() if catalogue else []
+            self._latest = max((entry.visible_at for entry in entries), default=self.began)
+        listed = self._latest - self.began if self._latest else timedelta(0)
+        return max(self.options.span, listed)
+
+    def _missing(self) -> str:
+        left = {"images of the catalogue without a job": len(self._without_job())}
+        left |= left_of(self.sim.systems, self.began + self.options.span)
+        return "".join(f", {count} {what}" for what, count in left.items() if count)
 
     def _without_job(self) -> frozenset[Acquisition]:
         catalogue = self.sim.systems.catalogue

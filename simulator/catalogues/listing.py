@@ -13,7 +13,7 @@ from random import Random
 
 from models.catalogue import CatalogueProduct, Collection, Orbit, Sensing
 from models.product_names import ProductType
-from simulator.catalogues.orbits import Image, optical, radar
+from simulator.catalogues.orbits import SLICES, Image, optical, radar
 
 DAY = timedelta(days=1)
 BASELINE, NEXT_BASELINE = "0511", "0512"
@@ -72,11 +72,11 @@ def _entries(image: Image, seed: int, disorder: Disorder) -> Iterator[Listed]:
     entry = Listed(product=first, title=f"{first.name}.SAFE", visible_at=first.published_at + lag)
     yield entry
     if chance.random() < disorder.doubled:
-        yield _again(entry, replace(first, id=_uuid(chance)), chance.uniform(0.01, 0.5))
+        yield _again(entry, replace(first, id=uuid_of(chance)), chance.uniform(0.01, 0.5))
     if chance.random() < disorder.renewed and first.type is ProductType.L1C:
         yield _again(entry, _renewed(first, chance), chance.choice((0.3, 12)))
     if chance.random() < disorder.nonsense:
-        strange = _again(entry, replace(first, id=_uuid(chance)), chance.uniform(0.01, 0.2))
+        strange = _again(entry, replace(first, id=uuid_of(chance)), chance.uniform(0.01, 0.2))
         yield replace(strange, title=f"{image.seen.unit}_OPER_{chance.randrange(10**6):06}.EOF")
 
 
@@ -96,7 +96,7 @@ def _optical(image: Image, made: datetime, chance: Random) -> CatalogueProduct:
         f"_T{image.tile}_{made:%Y%m%dT%H%M%S}"
     )
     return CatalogueProduct(
-        id=_uuid(chance),
+        id=uuid_of(chance),
         name=name,
         collection=Collection.SENTINEL_2,
         type=ProductType.L1C,
@@ -116,13 +116,14 @@ def _optical(image: Image, made: datetime, chance: Random) -> CatalogueProduct:
 
 def _radar(image: Image, chance: Random) -> CatalogueProduct:
     start, stop = _whole(image.start), _whole(image.stop)
-    take = 0x40000 + _absolute(image)
+    # An orbit is flown in both directions, and each has a data take of its own.
+    take = 0x40000 + 2 * _absolute(image) + image.mission.rising
     name = (
         f"{image.seen.unit}_IW_GRDH_1SDV_{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}"
         f"_{_absolute(image):06}_{take:06X}_{chance.randrange(0x10000):04X}"
     )
     return CatalogueProduct(
-        id=_uuid(chance),
+        id=uuid_of(chance),
         name=name,
         collection=Collection.SENTINEL_1,
         type=ProductType.GRDH,
@@ -137,7 +138,11 @@ def _radar(image: Image, chance: Random) -> CatalogueProduct:
             relative=image.orbit,
             direction="ASCENDING" if image.mission.rising else "DESCENDING",
         ),
-        attributes={"timeliness": "Fast-24h", "sliceNumber": image.number},
+        attributes={
+            "timeliness": "Fast-24h",
+            "sliceNumber": _number_in_take(image),
+            "totalSlices": len(SLICES),
+        },
     )
 
 
@@ -150,7 +155,7 @@ def _renewed(product: CatalogueProduct, chance: Random) -> CatalogueProduct:
     path = (product.path or "").replace(product.name, name)
     return replace(
         product,
-        id=_uuid(chance),
+        id=uuid_of(chance),
         name=name,
         path=path,
         baseline=NEXT_BASELINE,
@@ -165,6 +170,12 @@ def _again(entry: Listed, product: CatalogueProduct, days: float) -> Listed:
     return Listed(product=later, title=f"{product.name}.SAFE", visible_at=at)
 
 
+def _number_in_take(image: Image) -> int:
+    """From 1, in the order in which they are measured: downwards the northernmost is first."""
+    number = image.number or 0
+    return number - SLICES.start + 1 if image.mission.rising else SLICES.stop - number
+
+
 def _absolute(image: Image) -> int:
     return 50_000 + image.seen.turn * image.mission.orbits + image.orbit
 
@@ -173,6 +184,7 @@ def _whole(at: datetime) -> datetime:
     return at.replace(microsecond=0)
 
 
-def _uuid(chance: Random) -> str:
+def uuid_of(chance: Random) -> str:
+    """An id as catalogues give them."""
     digits = hashlib.sha256(chance.randbytes(16)).hexdigest()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))

@@ -74,7 +74,8 @@ class MemoryCatalogue:
                 products.append(entry.product)
             else:
                 rejected.append(self._reject(entry, why, query))
-        following = _next(shown, query, mark)
+        ordered = self._catalogue.ordered
+        following = _next(shown, query, mark) if ordered else _skipping(shown, query, mark)
         return CataloguePage(
             products=tuple(products),
             rejected=tuple(rejected),
@@ -101,6 +102,13 @@ def strangeness(entry: Listed) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def _skipping(shown: list[Listed], query: CatalogueQuery, mark: PageMark) -> PageMark | None:
+    """Without an order nothing is known of what is left out until all of it was given."""
+    if len(shown) < query.limit:
+        return None
+    return PageMark(since=query.since, skip=mark.skip + len(shown), last=shown[-1].product.id)
 
 
 def _next(shown: list[Listed], query: CatalogueQuery, mark: PageMark) -> PageMark | None:

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from shapely import Point
 from shapely.geometry import box
 
+from models.areas import area_of_tiles
+from models.catalogue import CatalogueProduct
+from models.creation import Area
 from models.ports import Clock
 from models.tiles import tile_polygon, tiles_in
-from simulator.catalogues.listing import ORDERLY, Disorder, listing
-from simulator.catalogues.state import SimulatedCatalogue, outages
+from simulator.catalogues.listing import ORDERLY, Disorder, Listed, listing
+from simulator.catalogues.products import Habits, ProcessedJob, entries_of
+from simulator.catalogues.state import Outage, SimulatedCatalogue, outages
 from simulator.timeline import EPOCH
 
 NAME = "simulated"
+PRODUCTS = "hrsi"
+"""What the simulated catalogues are called: that of images, and that of our own products."""
+
+MOUNTAINS = 165 / 1054
+"""The share of tiles of which SWS are made, as in the system that we replace."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CatalogueOptions:
     """What is measured of `tiles` from `since` on for `lasts`; `with_outages`: now and then nobody
-    answers for hours.
+    answers for hours. `with_products`: there is another one, which lists what jobs made.
     """
 
     tiles: tuple[str, ...]
@@ -29,11 +39,18 @@ class CatalogueOptions:
     lasts: timedelta = timedelta(days=365)
     disorder: Disorder = ORDERLY
     with_outages: bool = False
+    with_products: bool = False
 
 
 def nearest_tiles(count: int) -> tuple[str, ...]:
     """So many tiles around the Alps, at most those of Europe; nearer ones first."""
     return _around_the_alps()[:count]
+
+
+def area_around(tiles: tuple[str, ...]) -> Area:
+    """The area of these tiles; the nearest to the Alps are the mountains."""
+    mountains = tiles[: max(1, round(len(tiles) * MOUNTAINS))]
+    return replace(area_of_tiles(tiles), mountains=frozenset(mountains))
 
 
 @lru_cache(maxsize=1)
@@ -56,3 +73,39 @@ def catalogue_of(
         listing(options.tiles, options.since, until, seed=seed, disorder=options.disorder),
         outages=tuple(outages(seed, options.since, until)) if options.with_outages else (),
     )
+
+
+def products_of(
+    options: CatalogueOptions | None,
+    clock: Clock,
+    seed: int,
+    processed: Callable[[], Iterable[ProcessedJob]],
+) -> SimulatedCatalogue | None:
+    """The catalogue of what the jobs made that `processed` tells of, each once."""
+    if options is None or not options.with_products:
+        return None
+    until = options.since + options.lasts
+
+    away = tuple(outages(seed + 1, options.since, until)) if options.with_outages else ()
+    habits = Habits(seed=seed, disorder=options.disorder)
+    return listing_products(clock, processed, habits, away)
+
+
+def listing_products(
+    clock: Clock,
+    processed: Callable[[], Iterable[ProcessedJob]],
+    habits: Habits,
+    away: Sequence[Outage] = (),
+    provide: Callable[[CatalogueProduct], None] = lambda _: None,
+) -> SimulatedCatalogue:
+    """A catalogue that lists what the jobs made that `processed` tells of; `provide` hears of each
+    product before.
+    """
+
+    def news() -> Iterator[Listed]:
+        for job in processed():
+            for entry in entries_of(job, habits):
+                provide(entry.product)
+                yield entry
+
+    return SimulatedCatalogue(PRODUCTS, clock, outages=away, news=news, ordered=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -50,7 +50,11 @@ def outages(seed: int, since: datetime, until: datetime) -> Iterator[Outage]:
 
 
 class SimulatedCatalogue:
-    """The entries of one catalogue on a clock; reached by any number of threads."""
+    """The entries of one catalogue on a clock; reached by any number of threads.
+
+    `news` is asked for more entries before each answer. One that is not `ordered` gives what it
+    finds in an order of its own, in which new entries stand anywhere.
+    """
 
     def __init__(
         self,
@@ -60,12 +64,16 @@ class SimulatedCatalogue:
         *,
         outages: Sequence[Outage] = (),
         lock: threading.RLock | None = None,
+        news: Callable[[], Iterable[Listed]] = tuple,
+        ordered: bool = True,
     ) -> None:
         self.name = name
         self.outages = tuple(outages)
         self._clock = clock
         self._lock = lock or threading.RLock()
         self._entries = sorted(entries, key=_place)
+        self._news = news
+        self.ordered = ordered
 
     def publish(self, entry: Listed) -> None:
         """List one more."""
@@ -75,6 +83,7 @@ class SimulatedCatalogue:
     def entries(self) -> list[Listed]:
         """All that it lists, or will, for whoever judges a simulated world."""
         with self._lock:
+            self._hear()
             return list(self._entries)
 
     def now(self) -> datetime:
@@ -93,16 +102,22 @@ class SimulatedCatalogue:
             return time_of(entry.product, wanted.by)
 
         with self._lock:
+            self._hear()
             now, entries = self.now(), self._entries
             if wanted.by is not Times.PUBLICATION:
                 entries = sorted(entries, key=lambda entry: (time(entry), entry.product.id))
             first = bisect_left(entries, wanted.since, key=time) if wanted.since else 0
             last = bisect_left(entries, wanted.until, key=time) if wanted.until else len(entries)
-            return [
+            found = [
                 entry
                 for entry in entries[first:last]
                 if entry.visible_at <= now and _is_wanted(entry, wanted)
             ]
+        return found if self.ordered else sorted(found, key=lambda entry: entry.product.id)
+
+    def _hear(self) -> None:
+        for entry in self._news():
+            insort(self._entries, entry, key=_place)
 
 
 def _is_wanted(entry: Listed, wanted: Wanted) -> bool:

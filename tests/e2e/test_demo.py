@@ -50,7 +50,8 @@ def test_a_demo_may_begin_at_the_catalogue(hrsi: Run) -> None:
     ended = hrsi(*words, timeout=180)
     assert ended.returncode == 0, ended.stderr
     report = json.loads(ended.stdout)
-    assert report["jobs_submitted"] == report["jobs_done"] == 5
+    # What jobs make of the five images makes further jobs.
+    assert report["jobs_submitted"] == report["jobs_done"] >= 5
     assert (report["workers_left"], report["invariant_violations"]) == (0, 0)
 
 

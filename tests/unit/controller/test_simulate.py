@@ -299,7 +299,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_simulated(
 
 # ---- from the catalogue on -----------------------------------------------------------------------
 
-CATALOGUE = Options(days=0.4, jobs_per_day=40, workers=8, seed=3, from_catalogue=True)
+CATALOGUE = Options(days=0.4, jobs_per_day=120, workers=8, seed=3, from_catalogue=True)
 
 
 def test_every_image_that_a_catalogue_lists_is_processed() -> None:
@@ -311,7 +311,9 @@ def test_every_image_that_a_catalogue_lists_is_processed() -> None:
     tables = run.sim.systems.store.tables
     assert run.sim.systems.catalogue is not None
     listed = listed_by(run.sim.systems.catalogue, run.began + CATALOGUE.span)
-    assert listed == {known.acquisition for known in tables.acquired.values()}
+    seen = {known.acquisition for known in tables.acquired.values()}
+    assert listed <= seen
+    assert {other.job_type for other in seen - listed} <= {"rlies1s2", "sws_wds", "gfsc"}
     assert run._is_over()
     # An image without a job is not overlooked.
     tables.acquired.drop(next(iter(tables.acquired)))

@@ -58,11 +58,13 @@ class Noting:
 class Rig:
     """A sweeper over two feeds of one catalogue, on virtual time."""
 
-    def __init__(self, *entries: Listed, takes: timedelta = timedelta(0)) -> None:
+    def __init__(
+        self, *entries: Listed, takes: timedelta = timedelta(0), ordered: bool = True
+    ) -> None:
         self.time = Timeline(BEGINNING + DAYS)
         self.faults = Faults()
         self.store = MemoryStore(self.time, SeededIds())
-        simulated = SimulatedCatalogue("creodias", self.time, entries or LISTED)
+        simulated = SimulatedCatalogue("creodias", self.time, entries or LISTED, ordered=ordered)
         self.catalogue = Noting(MemoryCatalogue(simulated, self.faults), self.time, takes)
         self.feeds = tuple(Feed(source="creodias", collection=c, type=t) for c, t in INPUTS)
         self.metrics = Metrics(CollectorRegistry(), self.time)
@@ -177,6 +179,22 @@ def test_what_is_too_much_for_a_pass_goes_on_at_the_stored_cursor() -> None:
     assert given == wanted
     assert len(looks) > 1
     assert [later.since for later in looks[1:]] == [sooner.reached for sooner in looks[:-1]]
+
+
+def test_without_an_order_ever_less_is_asked_for_until_it_fits_into_a_pass() -> None:
+    rig = Rig(ordered=False)
+    rig.settings = replace(rig.settings, page=3, pages=2)
+    given: set[str] = set()
+    optical = rig.feeds[0]
+    looks: list[Sweep] = []
+    while not looks or not looks[-1].complete:
+        assert len(looks) < 60
+        looks.append(next(s for s in rig.sweep() if s.feed == optical))
+        given |= rig.names((looks[-1],))
+        rig.keep(optical, looks[-1].reached)
+    assert given == {e.product.name for e in LISTED if e.product.type is ProductType.L1C}
+    assert looks[0].reached == looks[0].since
+    assert looks[-1].reached == rig.time.now()
 
 
 def test_what_was_read_and_not_stored_is_read_again() -> None:
