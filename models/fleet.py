@@ -211,20 +211,22 @@ def _unfinished(children: Mapping[str, NomadJob]) -> Sequence[NomadJob]:
     return sorted((c for c in children.values() if not c.over), key=lambda c: c.id)
 
 
-def children_by_run(world: World) -> Mapping[str, list[NomadJob]]:
+def children_by_run(world: World) -> Mapping[str, Sequence[NomadJob]]:
     """Our children by the run uuid in their meta, the oldest first."""
     return _by_run(our_children(world))
 
 
 @remembered
-def _by_run(children: Mapping[str, NomadJob]) -> Mapping[str, list[NomadJob]]:
-    found: defaultdict[str, list[NomadJob]] = defaultdict(list)
-    for child in children.values():
-        found[child.meta.get(RUN_META, "")].append(child)
-    for group in found.values():
-        if len(group) > 1:
-            group.sort(key=lambda c: c.create_index)
-    return dict(found)
+def _by_run(children: Mapping[str, NomadJob]) -> Mapping[str, Sequence[NomadJob]]:
+    runs = [child.meta.get(RUN_META, "") for child in children.values()]
+    # Nearly always each run of the last hours has one child.
+    found: dict[str, Sequence[NomadJob]] = dict(zip(runs, zip(children.values()), strict=True))
+    if len(found) < len(runs):
+        groups: defaultdict[str, list[NomadJob]] = defaultdict(list)
+        for child in sorted(children.values(), key=lambda c: c.create_index):
+            groups[child.meta.get(RUN_META, "")].append(child)
+        found.update(groups)
+    return found
 
 
 def run_of(child: NomadJob) -> UUID | None:
@@ -249,8 +251,7 @@ class Live:
         """What may be running of a run: its listed children's, and, since a purged child leaves
         its allocations behind, that of its confirmed name and the one that claimed last.
         """
-        names = {child.id for child in children}
-        names.add(run.nomad_job_id or "")
+        names = {run.nomad_job_id or "", *[child.id for child in children]}
         found = [a for name in names for a in self.by_job.get(name, ())]
         claimed = self.by_id.get(run.allocation_id or "")
         if claimed is not None and claimed.job_id not in names:
@@ -301,7 +302,7 @@ def tracked(world: World, nomad: NomadSnapshot) -> tuple[Tracked, ...]:
 
 @remembered
 def _tracked(
-    flights: tuple[InFlight, ...], children: Mapping[str, list[NomadJob]], live: Live
+    flights: tuple[InFlight, ...], children: Mapping[str, Sequence[NomadJob]], live: Live
 ) -> tuple[Tracked, ...]:
     return tuple(
         _track(flight, children.get(str(flight.run.id), ()), live)
