@@ -21,16 +21,19 @@ from models.records import Heartbeat, Job, Lease, LedgerRow, Priority, Worker
 from models.world import Source
 
 _WAITING = frozenset({Status.INITIALIZED, Status.CONFIGURED, Status.READY, Status.QUEUED}) | ERRORS
-_PUBLISHED = frozenset({Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED})
-_WATCHED = _WAITING | ON_WORKER | _PUBLISHED
+_WATCHED = _WAITING | ON_WORKER
 """Where a job may be held back by its groups, and where by a system that does not answer."""
+
+_PUBLISHED = frozenset({Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED})
+_PRESS = (Source.OUTBOX, Source.BROKER, System.OBJECTS, System.BROKER)
+"""Where a job waits to be announced, and what it may wait for there."""
 
 
 def systems() -> list[str]:
-    """What rows about outside systems are about, by either of their names, and the breakers that
-    open when one of them shows too little.
+    """What rows about the systems that work is done with are about, by either of their names, and
+    the breakers that open when one of them shows too little.
     """
-    names = dict.fromkeys(name.value for name in (*Source, *System))
+    names = dict.fromkeys(name.value for name in (*Source, *System) if name not in _PRESS)
     found = [Subject(SubjectKind.SYSTEM, name) for name in names]
     found += [Subject(SubjectKind.BREAKER, name.value) for name in BreakerName]
     return list(map(str, found))
@@ -49,10 +52,12 @@ def about_job(
     groups = [Subject(SubjectKind.FLAVOR, job.flavor), Subject(SubjectKind.TYPE, job.type)]
     if parent is not None:
         groups.append(Subject(SubjectKind.PARENT, parent))
+    press = [str(Subject(SubjectKind.SYSTEM, name.value)) for name in _PRESS]
     rows = (
         reader.ledger([*map(str, own)], limit),
         _of_its_priority(reader.ledger([*map(str, groups)], limit, _span(story, _WAITING)), job),
         reader.ledger(systems(), limit, _span(story, _WATCHED)),
+        reader.ledger(press, limit, _span(story, _WATCHED | _PUBLISHED)),
     )
     return _newest(chain.from_iterable(rows), limit)
 

@@ -110,6 +110,14 @@ def test_the_share_of_reprocessing_holds_no_other_job_back() -> None:
     assert bench.told() == []
 
 
+@pytest.mark.parametrize("name", ["broker", "outbox"])
+def test_what_a_publication_waits_for_concerns_a_job_that_is_processed(name: str) -> None:
+    bench, subject = Bench(), Subject(SubjectKind.SYSTEM, name)
+    bench.processed_after(HOUR)
+    bench.held(subject, 2 * HOUR)
+    assert bench.told() == [str(subject)]
+
+
 def test_younger_rows_of_a_group_do_not_push_those_of_the_jobs_time_out() -> None:
     bench = Bench()
     bench.held(FLAVOR, timedelta(minutes=1))
