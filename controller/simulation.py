@@ -137,8 +137,7 @@ class Simulation:
         look = self._stillness.look(SOURCES[loop.name])
         self._looks.pop(loop, None)
         self.passes += 1
-        if len(self._within) == 1:
-            self.truth.a_pass_begins()
+        self.truth.a_pass_begins(within_another=len(self._within) > 1)
         report = loop.step()
         self._note(report)
         if report.is_still:

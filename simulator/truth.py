@@ -88,7 +88,7 @@ class Truth:
         self._pass_began = self._step_began = systems.timeline.now()
         self._index_then = 0
         self._deleting: dict[int, int] = {}
-        self._caps_then: PoolSettings | None = None
+        self._caps: list[PoolSettings] = []
         self._systems = systems
         self._deployment = deployment
         self._settings: tuple[Mapping[str, Any], Settings] | None = None
@@ -139,11 +139,14 @@ class Truth:
         if (*versions, pool) != self._capped:
             self._capped = (*versions, pool)
             self.violations += self._over_caps(tables)
-        self._caps_then = pool
+        self._caps = [pool]
         return self.violations
 
-    def a_pass_begins(self) -> None:
+    def a_pass_begins(self, *, within_another: bool = False) -> None:
         """A pass begins that sees the world as it is from now on."""
+        self._caps.append(self.settings().pool)
+        if within_another:
+            return
         self._pass_began = self._systems.store_clock.now()
         self._step_began = self._systems.timeline.now()
         self._index_then = self._systems.outside.nomad.state.index
@@ -224,10 +227,10 @@ class Truth:
 
     def _over_caps(self, tables: Tables) -> Iterator[Breach]:
         """I4: every server of ours, and every create that may still make one, counts. A pass goes
-        by the caps that it found: those of the look before count as well.
+        by the caps that it found: those of every pass since the look before count as well.
         """
         pool, servers = self.settings().pool, self.servers()
-        before = self._caps_then or pool
+        caps = [*self._caps, pool]
         intended = [
             w
             for w in tables.open_workers.of(True)
@@ -238,8 +241,8 @@ class Truth:
         vcpus = sum(s.flavor.vcpus for s in servers)
         vcpus += sum(flavors[w.flavor].vcpus for w in intended)
         for what, used, cap in (
-            ("servers", workers, max(pool.max_workers, before.max_workers)),
-            ("vCPUs", vcpus, max(pool.vcpu_budget, before.vcpu_budget)),
+            ("servers", workers, max(found.max_workers for found in caps)),
+            ("vCPUs", vcpus, max(found.vcpu_budget for found in caps)),
         ):
             # Above a cap that was lowered since they go one by one, and nothing may be added.
             if used > max(cap, self._used.get(what, 0)):

@@ -119,6 +119,31 @@ def test_looking_at_everything_finds_an_old_lie_once_more(
     assert len(sim.truth.violations) == 2 * len(first)
 
 
+@pytest.mark.parametrize(
+    ("pass_begins", "found"),
+    [
+        pytest.param(True, set[str](), id="a-pass-found-the-higher-cap"),
+        pytest.param(False, {"I4"}, id="no-pass-found-it"),
+    ],
+)
+def test_a_cap_that_was_higher_for_a_moment_allows_what_a_pass_did_then(
+    *, pass_begins: bool, found: set[str]
+) -> None:
+    sim = world_with_work_under_way()
+    store, tables = sim.systems.store, sim.systems.store.tables
+    worker = next(iter(tables.workers.values()))
+    store.set_parameter("pool.max_workers", len(tables.workers), ASKED)
+    assert sim.truth.check() == []
+    store.set_parameter("pool.max_workers", len(tables.workers) + 1, ASKED)
+    if pass_begins:
+        sim.truth.a_pass_begins(within_another=True)
+    wish = replace(worker, intent_id=UUID(int=1), server_id=None, state=WorkerState.CREATING)
+    tables.workers.put(worker.id, wish)
+    tables.workers.put(100, replace(worker, id=100))
+    store.set_parameter("pool.max_workers", len(tables.workers) - 1, ASKED)
+    assert {breach.invariant for breach in sim.truth.check() if breach.subject == "pool"} == found
+
+
 def test_what_was_clean_step_by_step_is_clean_as_a_whole() -> None:
     sim = world_with_work_under_way()
     assert sim.run_until(sim.is_quiet, timedelta(hours=6))
