@@ -27,7 +27,9 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """The right of one allocation to speak for a run, and what it needs to know of its job."""
+    """The right of one allocation to speak for a run, and what it needs to know of its job; `input`
+    is what it was handed in with and, over that, what configuration found out.
+    """
 
     run_id: UUID
     number: int

@@ -102,10 +102,12 @@ def run_of_job(connection: Connection, job_id: int, run_id: UUID) -> tuple[Job, 
 
 
 def input_of(connection: Connection, job: Job) -> dict[str, Any]:
-    """What a locked job is to work on."""
-    query = select(jobs.c.input).where(jobs.c.id == job.id, *_among(job))
-    found: dict[str, Any] = connection.execute(query).scalar_one()
-    return found
+    """What a locked job is to work on: what it was handed in with, and over that what configuration
+    found out.
+    """
+    query = select(jobs.c.input, jobs.c.config).where(jobs.c.id == job.id, *_among(job))
+    given, config = connection.execute(query).one()
+    return {**given, **(config or {})}
 
 
 def _most_likely(connection: Connection, query: Select[Any], is_open: TextClause) -> Row | None:

@@ -36,7 +36,7 @@ def claim(tables: Tables, run_id: UUID, placement: Placement, now: datetime) -> 
         number=run.claim,
         attempt=run.attempt,
         job=job,
-        input=tables.inputs[job.id],
+        input=tables.input_of(job),
     )
 
 

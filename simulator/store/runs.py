@@ -44,7 +44,7 @@ def queue_run(tables: Tables, fence: Lease, change: QueueRun) -> Receipt:
         sent_at=change.at,
     )
     tables.runs.put(run.id, run)
-    return Receipt(job=job, run=run, input=tables.inputs[job.id])
+    return Receipt(job=job, run=run, input=tables.input_of(job))
 
 
 def resend_run(tables: Tables, fence: Lease, change: ResendRun) -> Receipt:
@@ -63,7 +63,7 @@ def resend_run(tables: Tables, fence: Lease, change: ResendRun) -> Receipt:
             epoch=fence.epoch,
         ),
     )
-    return Receipt(job=job, run=run, input=tables.inputs[job.id])
+    return Receipt(job=job, run=run, input=tables.input_of(job))
 
 
 def confirm_run(tables: Tables, _fence: Lease, change: ConfirmRun) -> Receipt:

@@ -209,6 +209,12 @@ class Tables:
         run = self.runs_by_attempt.one((job.id, job.attempt))
         return run if run is not None and run.ended_at is None else None
 
+    def input_of(self, job: Job) -> Mapping[str, Any]:
+        """What a job is to work on: what it was handed in with, and over that what configuration
+        found out.
+        """
+        return {**self.inputs[job.id], **(self.configs.get(job.id) or {})}
+
     def nodes_of(self, worker: Worker) -> list[str]:
         """The nodes whose stored identity names this worker's server."""
         if worker.server_id is None:

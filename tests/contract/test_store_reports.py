@@ -42,7 +42,7 @@ def test_the_first_claim_starts_the_job_and_says_where_it_runs(desk: Desk) -> No
     after = desk.run(run)
     assert (claim.number, claim.attempt, claim.run_id) == (1, 1, run.id)
     assert claim.job == desk.job(run.job_id)
-    assert claim.input == desk.story(run.job_id).input
+    assert claim.input == desk.work_of(run.job_id)
     assert claim.job.status is Status.STARTED
     assert (after.claim, after.allocation_id, after.node_id) == (1, "allocation-1", "node-1")
     assert (after.node_name, after.address) == ("os-worker-001", "10.0.0.1")

@@ -77,7 +77,7 @@ def test_queueing_opens_an_attempt_a_run_and_an_intent_at_once(desk: Desk) -> No
     assert flight.run.id == change.intent.id
     assert (flight.run.attempt, flight.run.claim, flight.run.sent_at) == (1, 0, change.at)
     assert (intent.id, intent.state) == (change.intent.id, IntentState.OPEN)
-    assert receipt.input == desk.story(job_id).input
+    assert receipt.input == desk.work_of(job_id)
     assert desk.story(job_id).history[-1].actor == desk.lease.name
 
 
@@ -102,7 +102,7 @@ def test_resending_moves_the_time_of_sending_and_the_deadline_of_the_intent(desk
     assert (intent.id, intent.deadline) == (run.id, at + HOUR)
     assert receipt.job is not None
     assert receipt.run == desk.run(run)
-    assert receipt.input == desk.story(run.job_id).input
+    assert receipt.input == desk.work_of(run.job_id)
 
 
 def test_resending_opens_an_intent_again_that_was_closed(desk: Desk) -> None:

@@ -165,6 +165,11 @@ class Desk:
         """One job with history and runs."""
         return self.doors.reader.story(str(job_id))
 
+    def work_of(self, job_id: int) -> Mapping[str, Any]:
+        """What a run of a job is told: its input, and over that its configuration."""
+        story = self.story(job_id)
+        return {**story.input, **(story.config or {})}
+
     def job(self, job_id: int) -> Job:
         """One job."""
         return self.story(job_id).job
