@@ -104,7 +104,7 @@ _LEDGER_THEN = statement(
    order by last_at desc, id desc limit :most)
   union all
   (select * from (select $DECISION, id from decisions where subject = about and last_at > :over
-                  order by last_at limit 100) later where first_at <= :over)"""
+                  order by last_at limit 10) later where first_at <= :over)"""
 )
 
 
