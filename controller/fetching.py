@@ -15,7 +15,7 @@ from uuid import UUID
 
 from models.errors import Conflict, NotFound, Temporary, Unknown
 from models.manifest import folder_of
-from models.objects import ObjectStore, Stored
+from models.objects import ObjectStore, Shelf, Stored
 
 PRODUCTS = "runs/"
 """Where a job's place has what its runs delivered: large, and nothing that a replay needs."""
@@ -24,14 +24,6 @@ PART = ".part"
 ATTEMPTS = 5
 
 _SPOKEN = re.compile(r"[^\x00-\x1f\x7f\\]+")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shelf:
-    """One bucket."""
-
-    store: ObjectStore
-    bucket: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

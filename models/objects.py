@@ -100,3 +100,11 @@ class ObjectStore(Protocol):
 
     def delete(self, bucket: str, keys: Iterable[str]) -> None:
         """Delete objects; one that is not there is no error."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shelf:
+    """One bucket."""
+
+    store: ObjectStore
+    bucket: str

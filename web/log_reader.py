@@ -21,7 +21,7 @@ from models.log_reading import (
     stretches_of_files,
 )
 from models.logs import Stream, allocations_prefix, in_order, logs_prefix
-from models.objects import ObjectStore, Place
+from models.objects import Place, Shelf
 from models.ports import JobStory
 
 
@@ -30,14 +30,6 @@ class Where(StrEnum):
 
     NOMAD = "nomad"
     BUCKET = "bucket"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shelf:
-    """The bucket for results."""
-
-    store: ObjectStore
-    bucket: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from controller.config import Config
-from controller.fetching import Shelf
 from infra import s3
 from models.errors import ConfigurationError
+from models.objects import Shelf
 
 
 def access(config: Config) -> tuple[s3.S3Access, str]:

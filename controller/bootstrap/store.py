@@ -18,13 +18,14 @@ from infra.postgres import embedded
 from models.access import Tokens
 from models.campaigning import Campaigns
 from models.feeds import Feeds
+from models.objects import Shelf
 from models.outbox import Outbox
 from models.ports import (
     Operations,
     Reader,
 )
 from web.desk import Desk
-from web.log_reader import LogReader, Shelf
+from web.log_reader import LogReader
 from web.places import Places
 
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.fetching import Shelf, fetch, is_free, look, path_of
+from controller.fetching import fetch, is_free, look, path_of
 from infra.s3 import Buckets
 from models.errors import NotFound
 from models.manifest import folder_of
+from models.objects import Shelf
 from simulator.buckets import ServedBuckets
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from controller.fetching import Shelf, fetch, look
+from controller.fetching import fetch, look
+from models.objects import Shelf
 from tests.plugins.commands import ROOT
 from tests.plugins.runs import PRODUCT, STANDIN, Worker
 from worker.replay import BEFORE, LOG, compared

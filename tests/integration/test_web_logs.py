@@ -19,7 +19,7 @@ from infra.s3 import Buckets
 from models.access import Role
 from models.lifecycle import Status
 from models.logs import Stream, chunk_key, logs_prefix
-from models.objects import Place
+from models.objects import Place, Shelf
 from models.records import Job, Run
 from simulator.nomad.cluster import Boot, NomadCluster
 from simulator.nomad.jobs import DispatchOrder
@@ -29,7 +29,7 @@ from simulator.nomad.web import serve_nomad
 from simulator.timeline import Timeline
 from tests.plugins.stores import Desk, postgres_doors
 from tests.plugins.web import Api, serving
-from web.log_reader import LogReader, Shelf
+from web.log_reader import LogReader
 from web.places import Places
 
 pytestmark = pytest.mark.integration
