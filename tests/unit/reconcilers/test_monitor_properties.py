@@ -1,6 +1,7 @@
 """What holds of the monitor in every world, also in those that nobody thought of."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -28,7 +29,7 @@ settings_drawn = st.builds(
 )
 
 
-def _shown(world: World, flight: InFlight) -> tuple[list[NomadJob], tuple[Allocation, ...]]:
+def _shown(world: World, flight: InFlight) -> tuple[Sequence[NomadJob], tuple[Allocation, ...]]:
     assert world.nomad is not None
     children = children_by_run(world).get(str(flight.run.id), [])
     return children, Live.among(world.nomad).of(flight.run, children)
