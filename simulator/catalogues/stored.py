@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from models.lifecycle import Status
 from models.listing import JobFilter
 from models.ports import Reader
 from simulator.catalogues.products import ProcessedJob
+from simulator.store.composing import LISTED
 
-LISTED = (Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED, Status.DONE)
 MOST = 1000
 """Jobs that are looked at: a demo has fewer."""
 
@@ -23,7 +22,7 @@ class StoredJobs:
 
     def __call__(self) -> Iterator[ProcessedJob]:
         """Those that it has not told of yet. Raises what the store raises."""
-        for job in self._reader.jobs(JobFilter(statuses=LISTED, limit=MOST)):
+        for job in self._reader.jobs(JobFilter(statuses=tuple(LISTED), limit=MOST)):
             if job.id not in self._told:
                 story = self._reader.story(str(job.id))
                 self._told.add(job.id)

@@ -8,11 +8,20 @@ import pytest
 import shapely
 
 from models.areas import area_of_tiles
-from models.catalogue import CatalogueProduct, CatalogueQuery, RejectReason, Sensing, Times
+from models.catalogue import (
+    CatalogueProduct,
+    CatalogueQuery,
+    Collection,
+    RejectReason,
+    Sensing,
+    Times,
+)
 from models.errors import Throttled, Unavailable
+from models.product_names import ProductType
 from simulator.catalogues.listing import Disorder, Listed
 from simulator.catalogues.memory import RETRY_AFTER, strangeness
 from simulator.catalogues.orbits import BEGINNING
+from simulator.catalogues.products import Habits, ProcessedJob, entries_of
 from simulator.catalogues.state import Outage
 from simulator.faults import Fault
 from tests.plugins.catalogues import GRD, L1C, CatalogueInTest, opened, seen
@@ -220,3 +229,32 @@ def test_an_outage_ends(kind: str) -> None:
             catalogue.port.page(L1C)
         catalogue.timeline.advance(timedelta(hours=2))
         assert ids(catalogue, L1C) == set(of(seen(10), L1C))
+
+
+@pytest.mark.parametrize("kind", ["memory", "resto"])
+@pytest.mark.parametrize("limit", [1000, 3, 1])
+def test_our_own_products_are_given_whole_though_in_no_order(kind: str, limit: int) -> None:
+    """The catalogue of our own products has no order, and speaks resto."""
+    made = {"tiles": ["32TLR"], "unit": "S2B"}
+    jobs = (
+        ProcessedJob(
+            type="fsc_rlie",
+            key=str(number),
+            input={**made, "sensing_start": f"2026-01-{number:02}T10:30:17+00:00"},
+            at=BEGINNING + timedelta(days=number),
+        )
+        for number in range(1, 9)
+    )
+    entries = [entry for job in jobs for entry in entries_of(job, Habits())]
+    query = replace(L1C, collection=Collection.HRSI, type=ProductType.FSC, limit=limit)
+    with opened(kind, *entries, ordered=False) as catalogue:
+        pages = catalogue.read(query)
+    given = {product.id: told(product) for page in pages for product in page.products}
+    wanted = {e.product.id: told(e.product) for e in entries if e.product.type is query.type}
+    assert {
+        key: (each.name, each.tile, each.sensing, each.path) for key, each in given.items()
+    } == {key: (each.name, each.tile, each.sensing, each.path) for key, each in wanted.items()}
+    assert len(given) == 8
+    # Nothing is known of what is left out until all was given.
+    assert {page.reached for page in pages[:-1]} <= {query.since}
+    assert pages[-1].reached == query.until

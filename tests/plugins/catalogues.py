@@ -51,10 +51,10 @@ class CatalogueInTest:
 
 
 @contextmanager
-def opened(kind: str, *entries: Listed) -> Iterator[CatalogueInTest]:
+def opened(kind: str, *entries: Listed, ordered: bool = True) -> Iterator[CatalogueInTest]:
     """A catalogue of these entries, a year after the beginning, when all of them are to be seen."""
     timeline, faults = Timeline(BEGINNING + timedelta(days=380)), Faults()
-    simulated = SimulatedCatalogue("creodias", timeline, entries)
+    simulated = SimulatedCatalogue("creodias", timeline, entries, ordered=ordered)
     with ExitStack() as stack:
         port: Catalogue = MemoryCatalogue(simulated, faults)
         if kind != "memory":
