@@ -101,6 +101,8 @@ class Worker:
             "HRSI_ADDRESS": "10.0.0.1",
             "HRSI_SCIENCE_COMMAND": STANDIN,
             "HRSI_STANDIN_SECONDS": "0",
+            # A busy machine is no drained one.
+            "HRSI_KILL_TIMEOUT": "60",
             "HRSI_WORKER_SETTINGS": str(place / "no-such-file"),
             **self.served.environment(),
             **{f"HRSI_{role.upper()}_BUCKET": name for role, name in self.names.items()},
