@@ -17,7 +17,7 @@ from controller.plan_text import action_in_words
 from models.causes import about_flavor, about_job, about_worker, parent_of, who_leads
 from models.configuration import Wait
 from models.job_types import DEFAULT_REGISTRY
-from models.lifecycle import OWNER
+from models.lifecycle import OWNER, UNREADY
 from models.ports import JobStory, Reader
 from models.records import LedgerRow
 
@@ -40,7 +40,8 @@ def job(
         rows = about_job(desk.reader, story, parent, limit)
         # Of a job that is on its way somebody decides; of one that rests nobody has to.
         moving = OWNER.get(story.job.status) is not None and not story.job.quarantined
-        leads = _who_leads(desk.reader, "execution") if moving and not rows else None
+        loop = "configuration" if story.job.status in UNREADY else "execution"
+        leads = _who_leads(desk.reader, loop) if moving and not rows else None
     if as_json:
         print_json({"job": story.job, "decisions": rows})
         return

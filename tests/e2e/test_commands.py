@@ -80,6 +80,7 @@ def test_jobs_are_handed_in_looked_at_cancelled_and_relaunched(hrsi: Run, folder
     told = hrsi("why", "job", number)
     assert told.returncode == 0
     assert "28WEU-2022-09-06) is initialized" in told.stdout
+    assert "no controller leads configuration" in told.stdout
 
 
 def test_what_makes_no_sense_is_refused_and_each_job_is_judged_by_itself(hrsi: Run) -> None:
