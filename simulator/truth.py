@@ -236,6 +236,11 @@ class Truth:
             for w in tables.open_workers.of(True)
             if w.state is WorkerState.CREATING and w.server_id is None and not self._made(w)
         ]
+        unknowable = [server for server in servers if self._is_unknowable(server)]
+        hidden = {
+            "servers": len(unknowable),
+            "vCPUs": sum(server.flavor.vcpus for server in unknowable),
+        }
         flavors = tables.registry.flavors
         workers = len(servers) + len(intended)
         vcpus = sum(s.flavor.vcpus for s in servers)
@@ -245,7 +250,7 @@ class Truth:
             ("vCPUs", vcpus, max(found.vcpu_budget for found in caps)),
         ):
             # Above a cap that was lowered since they go one by one, and nothing may be added.
-            if used > max(cap, self._used.get(what, 0)):
+            if used - hidden[what] > max(cap, self._used.get(what, 0)):
                 yield Breach(invariant="I4", subject="pool", what=f"{used} {what}, cap {cap}")
             self._used[what] = used
 
@@ -280,6 +285,12 @@ class Truth:
             for node in self._systems.outside.nomad.state.nodes.by_id()
             if node.server_id == server_id
         )
+
+    def _is_unknowable(self, server: CloudServer) -> bool:
+        """No list shows it and no open row says that it is there: its cell went down before anybody
+        saw it.
+        """
+        return server.cell_down and self._worker_of(server.id) is None
 
     def _made(self, worker: Worker) -> bool:
         wanted = str(worker.intent_id)

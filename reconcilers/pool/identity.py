@@ -112,7 +112,15 @@ def _unanswered(survey: Survey, cloud: CloudSnapshot, member: Member) -> Decisio
     sighting = survey.world.sightings.get(create_missing(worker.intent_id))
     lists = sighting.count if sighting else 0
     facts = (("lists", lists), ("of_lists", settings.refute_lists))
-    if lists >= settings.refute_lists and cloud.requested_at >= deadline + settings.refute_after:
+    is_over = cloud.requested_at >= deadline + settings.refute_after
+    lost = next((m.worker.name for m in survey.members if _is_lost(survey, m)), None)
+    if lists >= settings.refute_lists and is_over and lost is not None:
+        because = (
+            f"the create of {worker.name} is in no list, but the server of {lost} is missing from "
+            "them, too, and not proved gone: what a part of the cloud hides would be bought twice"
+        )
+        return held(worker, Reason.INTENT_OPEN, because, *facts)
+    if lists >= settings.refute_lists and is_over:
         return RefuteCreate(
             subject=worker_subject(worker),
             reason=Reason.CREATE_REFUTED,
@@ -127,6 +135,13 @@ def _unanswered(survey: Survey, cloud: CloudSnapshot, member: Member) -> Decisio
         f"the create of {worker.name} is not seen yet; it may still take effect, and counts",
         *facts,
     )
+
+
+def _is_lost(survey: Survey, member: Member) -> bool:
+    """Its server is missing from the list and nobody took it away: Nova leaves out without a word
+    what is in a cell that it cannot reach.
+    """
+    return member.worker.state is not WorkerState.DELETING and survey.is_missing(member)
 
 
 @remembered

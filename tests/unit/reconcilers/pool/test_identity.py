@@ -28,6 +28,7 @@ from models.settings import PoolSettings
 from models.sightings import create_missing, server_unclaimed
 from models.world import Server, Sighting, World
 from reconcilers.pool import decide
+from reconcilers.pool.survey import worker_subject
 from simulator.examples import (
     LONG_AGO,
     NOW,
@@ -38,7 +39,9 @@ from simulator.examples import (
     a_machine,
     a_node,
     a_quota,
+    a_retirement,
     a_server,
+    a_worker,
     a_world,
     an_id,
     an_identity,
@@ -166,6 +169,30 @@ def test_a_create_is_refuted_only_by_lists_and_time(
 
     assert isinstance(decision, RefuteCreate if refuted else Held)
     assert decision.reason is (Reason.CREATE_REFUTED if refuted else Reason.INTENT_OPEN)
+
+
+@pytest.mark.parametrize(
+    ("state", "refuted"),
+    [
+        pytest.param(WorkerState.READY, False, id="of-a-worker-in-service"),
+        pytest.param(WorkerState.BOOTING, False, id="of-one-that-boots"),
+        pytest.param(WorkerState.DELETING, True, id="of-one-whose-deletion-we-asked-for"),
+    ],
+)
+def test_lists_that_lack_another_server_refute_no_create(
+    state: WorkerState, *, refuted: bool
+) -> None:
+    world = _creating(deadline=-timedelta(seconds=602))
+    retirement = a_retirement() if state is WorkerState.DELETING else None
+    other = a_worker(id=2, state=state, retirement=retirement)
+    store = replace(world.store, workers=(*world.store.workers, other))
+    seen = Sighting(count=3, first_at=LONG_AGO, snapshot=1)
+    world = replace(world, store=store, sightings={create_missing(CREATE): seen})
+
+    (about_it,) = (d for d in _pool(world) if d.subject == worker_subject(world.store.workers[0]))
+
+    assert isinstance(about_it, RefuteCreate if refuted else Held)
+    assert about_it.reason is (Reason.CREATE_REFUTED if refuted else Reason.INTENT_OPEN)
 
 
 def test_a_server_that_shows_late_is_recorded_rather_than_refuted() -> None:
