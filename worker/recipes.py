@@ -114,8 +114,8 @@ def _for_fsc(tile: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
         folder="csi_aux",
         form=Form.ARCHIVE,
     )
-    if l2a := given.get("l2a_path_in"):
-        yield Want(what="the L2A before", role="data", key=f"{str(l2a).strip('/')}/", folder="l2a")
+    # The L2A that the configuration names is not fetched yet: no run keeps its own so far, and one
+    # that waits for what nobody made would fail for ever.
 
 
 def _for_rlies1(_: str | None, given: Mapping[str, Any]) -> Iterator[Want]:

@@ -33,9 +33,8 @@ FSC = "/eodata/HRSI/CLMS/Pan-European/High_Resolution_Layers/Snow/FSC/2022/08/27
             [
                 ("eodata", f"elsewhere/{L1C}_COG.SAFE/"),
                 ("aux", "csi_aux/csi_aux_28WEU.tar"),
-                ("data", "a/b/"),
             ],
-            id="image-by-its-path-and-the-l2a-before",
+            id="image-by-its-path-and-no-l2a",
         ),
         pytest.param(
             "rlies1",
