@@ -317,6 +317,9 @@ class Reader(Protocol):
     def story(self, reference: str) -> JobStory:
         """One job by id, unique id or `type/key`, with history and runs. Raises `NotFound`."""
 
+    def of_unique_ids(self, unique_ids: Sequence[UUID]) -> tuple[Job, ...]:
+        """The jobs of these unique ids, by id; an id of none is left out."""
+
     def workers(self, *, closed: bool = False) -> tuple[Worker, ...]:
         """Open workers by name; with `closed` all there ever were, newest first, at most 1,000."""
 

@@ -21,6 +21,7 @@ from models.settings_creation import CreationSettings
 from models.settings_expected import ExpectedSettings
 from models.settings_fields import number, wait
 from models.settings_publication import PublicationSettings
+from models.settings_retention import RetentionSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -273,6 +274,7 @@ class Settings:
     pool: PoolSettings = field(default_factory=PoolSettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     publication: PublicationSettings = field(default_factory=PublicationSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
 
 
 DEFAULT_SETTINGS = Settings()

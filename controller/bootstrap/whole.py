@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from controller.act.executor import NO_PACE, Executor, Lane
 from controller.act.hands import Hands
 from controller.act.press import Press
 from controller.bootstrap.access import nomad_access, openstack_environment, site
+from controller.bootstrap.buckets import results
 from controller.bootstrap.catalogues import subscriptions
 from controller.bootstrap.publication import press
 from controller.bootstrap.store import People, open_database, people_of, token_key
@@ -27,11 +28,12 @@ from controller.clock import RandomIds, StoreClock, SystemClock
 from controller.config import Config, require_for_controller
 from controller.crew import Threads
 from controller.guard import GuardedCloud
+from controller.keeping import Keeper
 from controller.leader import Told
 from controller.loop import Reconciler, Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Parameters, Sources
-from controller.process import Manner, Process
+from controller.process import Chore, Manner, Process
 from controller.reconcilers import RECONCILERS, working
 from controller.sweeps import Subscriptions, Sweeper
 from infra import nomad, openstack
@@ -182,13 +184,29 @@ def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Proces
     hands = Hands(_executor(config, ports.clock), ports.metrics)
     shell = Shell(tools=tools, observer=observer(config, ports), hands=hands, told=ports.told)
     holder = config.controller.holder or _own_name(ports.ids)
-    manner = Manner(
-        health=config.controller.health,
-        hints=ports.hints,
-        stop_within=config.controller.stop_within,
-        close=ports.close,
-    )
+    with ExitStack() as opened:
+        chores = tuple(_chores(config, ports, opened))
+        opened.callback(ports.close)
+        manner = Manner(
+            health=config.controller.health,
+            hints=ports.hints,
+            stop_within=config.controller.stop_within,
+            chores=chores,
+            close=opened.pop_all().close,
+        )
     return Process([loop_of(each, shell, holder) for each in chosen], shell, ending, manner)
+
+
+def _chores(config: Config, ports: Ports, opened: ExitStack) -> Iterator[Chore]:
+    """What is done beside the loops: retention, where there is a results bucket."""
+    if config.s3.endpoint is not None and config.s3.results is not None:
+        keeper = Keeper(
+            shelf=opened.enter_context(results(config)),
+            reader=ports.people.reader,
+            clock=ports.clock,
+            settings=lambda: ports.parameters.settings.retention,
+        )
+        yield Chore(name="retention", every=lambda: keeper.settings().every, work=keeper.look)
 
 
 def _learn_parameters(ports: Ports) -> None:

@@ -125,6 +125,12 @@ class PostgresReader:
         with self._sessions.read(f"read job {reference}") as connection:
             return _story(connection, reference)
 
+    def of_unique_ids(self, unique_ids: Sequence[UUID]) -> tuple[Job, ...]:
+        """See `models.ports.Reader.of_unique_ids`."""
+        query = select(*JOB).where(jobs.c.unique_id.in_(unique_ids)).order_by(jobs.c.id)
+        with self._sessions.read("read jobs by their unique ids") as connection:
+            return tuple(map(job_from, connection.execute(query)))
+
     def workers(self, *, closed: bool = False) -> tuple[Worker, ...]:
         """See `models.ports.Reader.workers`."""
         query = select(*WORKER)

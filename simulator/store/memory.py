@@ -229,6 +229,10 @@ class MemoryStore(MemoryOutbox):
         """See `models.ports.Reader.story`."""
         return self._read("story", lambda: views.story(self.tables, reference))
 
+    def of_unique_ids(self, unique_ids: Sequence[UUID]) -> tuple[Job, ...]:
+        """See `models.ports.Reader.of_unique_ids`."""
+        return self._read("jobs", lambda: views.of_unique_ids(self.tables, unique_ids))
+
     def workers(self, *, closed: bool = False) -> tuple[Worker, ...]:
         """See `models.ports.Reader.workers`."""
         return self._read("workers", lambda: views.workers(self.tables, closed=closed))

@@ -182,6 +182,12 @@ def story(tables: Tables, reference: str) -> JobStory:
     )
 
 
+def of_unique_ids(tables: Tables, unique_ids: Sequence[UUID]) -> tuple[Job, ...]:
+    """See `models.ports.Reader.of_unique_ids`."""
+    found = (tables.jobs_by_uuid.one(unique_id) for unique_id in set(unique_ids))
+    return tuple(sorted((job for job in found if job is not None), key=lambda job: job.id))
+
+
 def _referred(tables: Tables, reference: str) -> Job | None:
     type_name, slash, key = reference.partition("/")
     if slash:

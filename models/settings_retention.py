@@ -1,0 +1,32 @@
+"""Live parameters of what the results bucket keeps (see `models.settings`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from models.settings_fields import number, wait
+
+DAY = 86_400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetentionSettings:
+    """How long the results bucket keeps what runs left there."""
+
+    results: timedelta = wait(30 * DAY, DAY, 3650 * DAY)
+    """How long working directories, logs and manifests of a job that is over stay in the results
+    bucket. People look at a job for days after it failed; shorter leaves them nothing to look at,
+    longer costs storage."""
+
+    every: timedelta = wait(60, 1, DAY)
+    """How long after one look into the results bucket the next one comes. Shorter costs requests;
+    longer makes a round through the bucket longer, which only matters when it takes days."""
+
+    folders: int = number(200, 1, 1000)
+    """Jobs in the results bucket that one look judges; the next goes on behind them. 200 a minute
+    are 288,000 a day. Fewer make a round longer, more make a look longer."""
+
+    objects: int = number(10_000, 1, 1_000_000)
+    """Objects that one look deletes at most: the rest is the next one's. Fewer take longer to catch
+    up when `results` was shortened, more keep the bucket busy for longer."""
