@@ -1,8 +1,9 @@
 """Real local processes that end when they are told to, and at the latest with this one.
 
-Each process runs in a session of its own, so that ending it ends what it started. Nothing is left
-running: `close` ends every one, and should this process die without closing, even by SIGKILL, a
-warden notices the end of their pipe and ends them instead.
+Each process runs in a session of its own, so that ending it ends what it started, whatever groups
+it made in that session: a Nomad client does the same with a control group. Nothing is left running:
+`close` ends every one, and should this process die without closing, even by SIGKILL, a warden
+notices the end of their pipe and ends them instead.
 """
 
 from __future__ import annotations
@@ -18,23 +19,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from simulator import warden
+
 SIGNALLED = 128
 """A process that a signal ended has this plus the signal's number as its exit code."""
 
 Ended = Callable[[int], None]
 """Told once, under the lock, with the exit code of a process that ended before `close`."""
-
-_WARDEN = """
-import os, signal, sys
-groups = set()
-for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
-for group in groups:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except OSError:
-        pass
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +47,7 @@ class ProcessGroups:
         self._timers: set[threading.Timer] = set()
         self._closed = False
         self._warden = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-I", "-S", "-c", _WARDEN],
+            [sys.executable, "-I", "-S", warden.__file__],
             stdin=subprocess.PIPE,
             start_new_session=True,
             text=True,
@@ -161,5 +152,8 @@ class ProcessGroups:
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if number is signal.SIGKILL:
+        warden.end_session(process.pid)
+        return
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)

@@ -229,28 +229,26 @@ class Truth:
         """I4: every server of ours, and every create that may still make one, counts. A pass goes
         by the caps that it found: those of every pass since the look before count as well.
         """
-        pool, servers = self.settings().pool, self.servers()
-        caps = [*self._caps, pool]
-        intended = [
-            w
-            for w in tables.open_workers.of(True)
-            if w.state is WorkerState.CREATING and w.server_id is None and not self._made(w)
-        ]
-        unknowable = [server for server in servers if self._is_unknowable(server)]
-        hidden = {
-            "servers": len(unknowable),
-            "vCPUs": sum(server.flavor.vcpus for server in unknowable),
-        }
+        servers = self.servers()
+        made = [server.flavor.vcpus for server in servers]
+        hidden = [server.flavor.vcpus for server in servers if self._is_unknowable(server)]
         flavors = tables.registry.flavors
-        workers = len(servers) + len(intended)
-        vcpus = sum(s.flavor.vcpus for s in servers)
-        vcpus += sum(flavors[w.flavor].vcpus for w in intended)
-        for what, used, cap in (
-            ("servers", workers, max(found.max_workers for found in caps)),
-            ("vCPUs", vcpus, max(found.vcpu_budget for found in caps)),
+        intended = [
+            flavors[worker.flavor].vcpus
+            for worker in tables.open_workers.of(True)
+            if worker.state is WorkerState.CREATING
+            and worker.server_id is None
+            and not self._made(worker)
+        ]
+        caps = [*self._caps, self.settings().pool]
+        servers_allowed = max(pool.max_workers for pool in caps)
+        vcpus_allowed = max(pool.vcpu_budget for pool in caps)
+        for what, used, unseen, cap in (
+            ("servers", len(made) + len(intended), len(hidden), servers_allowed),
+            ("vCPUs", sum(made) + sum(intended), sum(hidden), vcpus_allowed),
         ):
             # Above a cap that was lowered since they go one by one, and nothing may be added.
-            if used - hidden[what] > max(cap, self._used.get(what, 0)):
+            if used - unseen > max(cap, self._used.get(what, 0)):
                 yield Breach(invariant="I4", subject="pool", what=f"{used} {what}, cap {cap}")
             self._used[what] = used
 

@@ -161,7 +161,8 @@ def _follow(engine: ContainerEngine, name: str, log: Path) -> None:
 def run_command(command: Sequence[str], folder: Path, log: Path, limit: timedelta) -> int:
     """Run a program to its end; its exit code, 128 and more for one that a signal ended.
 
-    Raises `TimedOut`. Whatever it has started in its process group ends with it, on every way.
+    Raises `TimedOut`. Whatever it has started in its process group ends with it, on every way. It
+    stays in the session of the run program, and so ends with that at the latest.
     """
     with log.open("ab") as into:
         try:
@@ -171,7 +172,7 @@ def run_command(command: Sequence[str], folder: Path, log: Path, limit: timedelt
                 stdin=subprocess.DEVNULL,
                 stdout=into,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                process_group=0,
             )
         except FileNotFoundError as error:
             raise internal(MISSING_FILE, f"there is no program {command[0]}") from error

@@ -302,6 +302,19 @@ def test_what_a_task_left_behind_ends_with_it(bench: Bench) -> None:
     assert eventually(lambda: stat_of(left)[0] == "Z")
 
 
+IN_A_GROUP_OF_ITS_OWN = """
+import subprocess
+print(subprocess.Popen(["/bin/sleep", "300"], process_group=0).pid, flush=True)
+"""
+
+
+def test_what_a_task_left_behind_in_another_group_ends_with_it(bench: Bench) -> None:
+    child = bench.run(sys.executable, "-c", IN_A_GROUP_OF_ITS_OWN)
+    bench.ended(child)
+    left = int(bench.said(child))
+    assert eventually(lambda: not is_alive(left))
+
+
 def test_a_machine_that_dies_takes_its_processes_with_it(bench: Bench) -> None:
     child = bench.run("/bin/sleep", "300")
     (group,) = bench.processes.groups
