@@ -1,6 +1,6 @@
 """A real container engine: podman, which speaks the API of Docker, started for these tests alone.
 
-On Debian as root it is installed where it is missing, as on a bare machine of CI. Its images and
+Debian's packages are installed where they are missing (scripts/test_packages.sh). Its images and
 containers lie in a folder of their own. Tests that use it are of one group, so that of several
 processes of the tests one alone installs and starts it.
 """
@@ -30,7 +30,7 @@ from tests.plugins.nomad_agents import wait_until
 IN_ONE_PROCESS = pytest.mark.xdist_group("containers")
 IMAGE = "localhost/hrsi/standin:1"
 _BUSYBOX = Path("/bin/busybox")
-_NEEDED = {"podman": "podman", "crun": "crun", str(_BUSYBOX): "busybox-static"}
+INSTALL = Path(__file__).parents[2] / "scripts" / "test_packages.sh"
 _LIMIT = 60.0
 _CONF = """\
 [containers]
@@ -105,33 +105,10 @@ def _tar(files: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:
     return content.getvalue()
 
 
-def _install() -> None:
-    """Install what is missing, or skip where that cannot be; in CI it must be possible."""
-    missing = [package for command, package in _NEEDED.items() if shutil.which(command) is None]
-    if not missing:
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"no {', '.join(missing)} here, and this is no Debian with a root user")
-        pytest.skip(f"needs {', '.join(missing)}: install it, or run the tests as root on Debian")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"]
-    for words in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
-        done = subprocess.run(
-            [*apt, *words],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="session")
 def engine_address() -> Iterator[str]:
     """Where a real engine listens that knows no image yet."""
-    _install()
+    subprocess.run(["bash", str(INSTALL)], check=True, timeout=280)
     # Paths of sockets are short.
     folder = Path(tempfile.mkdtemp(prefix="hrsi-engine-"))
     (folder / "containers.conf").write_text(_CONF)

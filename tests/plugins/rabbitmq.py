@@ -1,7 +1,7 @@
 """A real RabbitMQ of our own: its paths, ports, cookie and epmd are private to one test process.
 
-Debian's package is installed where it is missing (scripts/rabbitmq.sh). The broker is a child of
-the test process, on 127.0.0.1 and on free ports, below one folder; it can be killed and started
+Debian's package is installed where it is missing (scripts/test_packages.sh). The broker is a child
+of the test process, on 127.0.0.1 and on free ports, below one folder; it can be killed and started
 again, and what is durable survives that. Tests share it and use names of their own.
 """
 
@@ -29,7 +29,7 @@ PATIENCE = 120.0
 """Seconds within which the broker has started, on the slowest machine."""
 
 SCRIPTS = Path("/usr/lib/rabbitmq/bin")
-INSTALL = Path(__file__).parents[2] / "scripts" / "rabbitmq.sh"
+INSTALL = Path(__file__).parents[2] / "scripts" / "test_packages.sh"
 USER, PASSWORD = "hrsi", "p@ss/word#1"
 QUOTED = "p%40ss%2Fword%231"
 STRANGER = "stranger"
