@@ -41,6 +41,7 @@ def test_a_fresh_installation_lacks_only_a_controller(installation: Installation
     assert typed.json["health"] == "warning"
     assert {f"{c['about']} {c['name']}" for c in wrong} == {
         "nomad parents",
+        "postgres loop configuration",
         "postgres loop execution",
         "postgres loop monitor",
         "postgres loop worker-pool",
@@ -56,7 +57,7 @@ def test_with_the_parents_registered_and_loops_held_all_is_well(
 ) -> None:
     installation.one_pass("execution")
     hour = timedelta(hours=1)
-    for loop in ("execution", "monitor", "worker-pool"):
+    for loop in ("configuration", "execution", "monitor", "worker-pool"):
         assert installation.database.store.acquire(loop, "somebody", hour)
     typed = installation.type("doctor")
     assert typed.status == 0, typed.out

@@ -32,7 +32,7 @@ EVERY = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 11
 """Every how many calls are tried: all of them in the long run, a spread of them otherwise."""
 
 PARTS = 3
-LOOPS = ("execution", "monitor", "worker-pool")
+LOOPS = ("configuration", "execution", "monitor", "worker-pool")
 FIRST, SECOND = 0, 1
 BEAT = timedelta(seconds=5)
 AWAY = timedelta(minutes=4)
