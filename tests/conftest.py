@@ -1,6 +1,7 @@
 """What every test relies on: how hard Hypothesis tries, and which tests share a process."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "quick")
+
+
+# A shell lets what it starts in the background ignore Ctrl-C, and children inherit that: programs
+# that tests interrupt would never hear of it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
