@@ -45,7 +45,7 @@ from tests.plugins.tap import Tap, tapped, tapped_postgres
 
 log = logging.getLogger(__name__)
 
-LOOPS = {"execution", "monitor", "worker-pool"}
+LOOPS = {"configuration", "execution", "monitor", "worker-pool"}
 SOMEBODY = Asked(actor="test", reason="test")
 MAX_WORKERS = 6
 QUICK = {
