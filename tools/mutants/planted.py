@@ -182,8 +182,15 @@ PLANTED = (
     Mutant(
         name="refute a create at once",
         file="reconcilers/pool/identity.py",
-        before=" and cloud.requested_at >= deadline + settings.refute_after:",
-        after=":",
+        before="    is_over = cloud.requested_at >= deadline + settings.refute_after\n",
+        after="    is_over = True\n",
+        tests=(f"{POOL}/test_identity.py",),
+    ),
+    Mutant(
+        name="refute a create by lists that lack another server",
+        file="reconcilers/pool/identity.py",
+        before=" and is_over and lost is not None:",
+        after=" and is_over and False:",
         tests=(f"{POOL}/test_identity.py",),
     ),
     Mutant(
