@@ -30,7 +30,7 @@ MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 PERSON = Asked(actor="operator", reason="an incident")
 SMALL = "eo1.xsmall"
-LOOPS = ("execution", "monitor", "worker-pool")
+LOOPS = ("configuration", "execution", "monitor", "worker-pool")
 
 
 def lasting(processing: timedelta, endings: Mapping[Ending, float] | None = None) -> Behaviour:

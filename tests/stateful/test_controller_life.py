@@ -36,7 +36,7 @@ PERSON = Asked(actor="operator", reason="drawn")
 TEMPLATE = "tf-titi"
 TYPES = ("test", "gfsc", "fsc_rlie")
 PAUSABLE = ("everything", "loop:execution", "loop:monitor", "loop:worker-pool", "type:gfsc")
-LOOPS = ("execution", "monitor", "worker-pool")
+LOOPS = ("configuration", "execution", "monitor", "worker-pool")
 CALLS = WRITES | {
     "store.view",
     "nomad.snapshot",

@@ -27,7 +27,7 @@ from models.plan import Action, Held, Reason, Subject, SubjectKind
 from models.records import Pause
 from simulator.examples import NOW, an_id
 
-LOOPS = ("execution", "monitor", "worker-pool")
+LOOPS = ("configuration", "execution", "monitor", "worker-pool")
 TARGETS = (EVERYTHING, *map(loop_target, LOOPS), *map(type_target, ("gfsc", "test")))
 JOB = Subject(SubjectKind.JOB, "1")
 ACTION = ConfirmDispatch(
