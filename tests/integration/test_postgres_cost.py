@@ -126,13 +126,13 @@ def cost_of_a_run(database: Postgres, desk: Desk) -> int:
 
 
 def few_and_many(database: Postgres, desk: Desk) -> tuple[int, int]:
-    """The cost of a run's status writes with little and with much behind them."""
+    """The cost of a run's status writes with little and with much behind them: the least of some,
+    for now and then a page is full and has to be divided.
+    """
     finish(database, 1, FEW)
-    cost_of_a_run(database, desk)
-    few = cost_of_a_run(database, desk)
+    few = min(cost_of_a_run(database, desk) for _ in range(4))
     finish(database, FEW + 1, MANY)
-    cost_of_a_run(database, desk)
-    return few, cost_of_a_run(database, desk)
+    return few, min(cost_of_a_run(database, desk) for _ in range(4))
 
 
 def test_a_status_write_costs_the_same_after_twenty_times_the_history(
