@@ -138,8 +138,8 @@ def depose(farm: Farm, twins: tuple[Twin, Twin], stop: Stop) -> None:
 
 
 def comes_back(farm: Farm, leader: Twin) -> None:
-    """See it pass again. Seldom, with two cores at work, it makes no pass for minutes: a defect that
-    is known and not understood yet, which must not hide what else this test looks for.
+    """See it pass again. Seldom, on a busy machine, it makes no pass for minutes: a defect that is
+    known and not understood yet, which must not hide what else this test looks for.
     """
     try:
         farm.until_it_passed(leader, leading=False)
