@@ -122,6 +122,23 @@ def parse_product_name(text: str) -> SentinelProduct:
     )
 
 
+BASELINE = "V102"
+"""Of the processing, in the names of what stand-ins make."""
+
+WINDOW_DAYS = 7
+"""From how many days a gap-filled product is made."""
+
+
+def snow_name(kind: ProductType, at: datetime, unit: str, tile: str) -> str:
+    """The name of a product of the images of one time; of `at` the seconds count."""
+    return f"{kind}_{at:%Y%m%dT%H%M%S}_{unit}_T{tile}_{BASELINE}_1"
+
+
+def gap_filled_name(day: datetime, unit: str, tile: str, curation: int) -> str:
+    """The name of the gap-filled product of a day; `curation` is in seconds since 1970."""
+    return f"{ProductType.GFSC}_{day:%Y%m%d}-{WINDOW_DAYS:03}_{unit}_T{tile}_{BASELINE}_{curation}"
+
+
 def parse_snow_name(text: str) -> SnowProduct:
     """Read the name of one of our own products; a `ValueError` says what was expected."""
     match = _SNOW.fullmatch(text) or _GAP_FILLED.fullmatch(text)

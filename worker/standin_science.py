@@ -16,12 +16,22 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from models.expected_products import expected_products
+from models.product_names import (
+    ProductType,
+    SnowProduct,
+    gap_filled_name,
+    parse_product_name,
+    parse_snow_name,
+    snow_name,
+)
+
 PARAMETERS = "processing_parameters.yaml"
-BASELINE = "V102"
 _LAYERS: Mapping[str, tuple[str, ...]] = {
     "FSC": ("FSCTOC", "FSCOG", "NDSI", "QCTOC", "QCOG", "QCFLAGS", "CLD"),
     "RLIE": ("RLIE", "QC", "QCFLAGS"),
@@ -29,17 +39,16 @@ _LAYERS: Mapping[str, tuple[str, ...]] = {
     "WDS": ("SSC", "QCSSC"),
     "GFSC": ("GF", "QC", "QCFLAGS", "AT"),
 }
-_MADE: Mapping[str, tuple[str, ...]] = {
-    "fsc_rlie": ("FSC", "RLIE"),
-    "rlies1": ("RLIE",),
-    "rlies1s2": ("RLIE",),
-    "sws_wds": ("SWS", "WDS"),
-    "gfsc": ("GFSC",),
+_MADE: Mapping[str, tuple[ProductType, ...]] = {
+    "fsc_rlie": (ProductType.FSC, ProductType.RLIE),
+    "rlies1": (ProductType.RLIE,),
+    "rlies1s2": (ProductType.RLIE,),
+    "sws_wds": (ProductType.SWS, ProductType.WDS),
+    "gfsc": (ProductType.GFSC,),
 }
 _RESOLUTION: Mapping[str, int] = {"WDS": 60, "SWS": 60, "GFSC": 60}
-_OPTICAL = re.compile(r"(S2[A-Z])_MSIL1C_(\d{8}T\d{6})_.*_T(\d{2}[A-Z]{3})_")
-_RADAR = re.compile(r"(S1[A-Z])_IW_GRDH_\w{4}_(\d{8}T\d{6})_")
-_SOMEWHERE = "32TLR"
+_SOMEWHERE, _SOME_DAY = "32TLR", "2022-01-10"
+_COMBINED = "S1-S2"
 
 
 def main() -> int:
@@ -52,40 +61,44 @@ def main() -> int:
     if "standin_exit" in given:
         _say(f"asked to fail with {given['standin_exit']}")
         return int(given["standin_exit"])
-    for name, science in _products(parameters["job"], given):
+    for name, science in products_of(parameters["job"], given):
         _write(Path(parameters["outputs"]) / name, science)
         _say(f"made {name}")
     return 0
 
 
-def _products(
+def products_of(
     job: Mapping[str, Any], given: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    unit, sensed, tile = _seen(job, given)
-    made = _MADE.get(job["type"], ())
-    at = datetime.strptime(sensed, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-    for kind in made:
-        name = f"{kind}_{sensed}_{unit}_T{tile}_{BASELINE}_1"
-        mission = unit[:2]
-        if kind == "GFSC":
-            mission = "S1-S2"
-            name = f"GFSC_{at:%Y%m%d}-007_{mission}_T{tile}_{BASELINE}_{int(at.timestamp())}"
-        yield name, _infos(kind, at, mission)
+    """What the software makes for a job: each product's name, and what it says of it."""
+    made = expected_products(job["type"], given) or tuple(_by_hand(job, given))
+    for product in made:
+        yield product.name, _infos(product)
 
 
-def _seen(job: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, str, str]:
+def _by_hand(job: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[SnowProduct]:
+    """The products of a job that a person handed in by the name of an image, or of the job."""
+    unit, at, tile = _seen(job, given)
+    for kind in _MADE.get(job["type"], ()):
+        name = snow_name(kind, at, unit, tile)
+        if kind is ProductType.GFSC:
+            name = gap_filled_name(at, _COMBINED, tile, int(at.timestamp()))
+        yield parse_snow_name(name)
+
+
+def _seen(job: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, datetime, str]:
     """Satellite, time and tile of what the job is about."""
-    name = str(given.get("product", ""))
     tile = job["tile"] or _SOMEWHERE
-    if found := _OPTICAL.match(name):
-        return found[1], found[2], found[3]
-    if found := _RADAR.match(name):
-        return found[1], found[2], tile
-    day = re.search(r"(\d{4})-(\d{2})-(\d{2})$", job["name"])
-    return "S1-S2", f"{''.join(day.groups()) if day else '20220110'}T000000", tile
+    with suppress(ValueError):
+        image = parse_product_name(str(given.get("product", "")))
+        return image.unit, image.sensing_at, image.tile or tile
+    day = re.search(r"\d{4}-\d{2}-\d{2}$", job["name"])
+    at = datetime.fromisoformat(day[0] if day else _SOME_DAY).replace(tzinfo=UTC)
+    return _COMBINED, at, tile
 
 
-def _infos(kind: str, at: datetime, mission: str) -> dict[str, Any]:
+def _infos(product: SnowProduct) -> dict[str, Any]:
+    kind, at = product.type, product.sensing_at
     now = datetime.now(UTC).replace(tzinfo=None)
     return {
         "collection_name": "HR-S&I",
@@ -95,10 +108,10 @@ def _infos(kind: str, at: datetime, mission: str) -> dict[str, Any]:
             "properties": {
                 "startDate": at.replace(tzinfo=None).isoformat(timespec="microseconds"),
                 "completionDate": now.isoformat(timespec="microseconds"),
-                "productType": kind,
-                "mission": mission,
+                "productType": kind.value,
+                "mission": product.unit if product.unit == _COMBINED else product.unit[:2],
                 "resolution": _RESOLUTION.get(kind, 20),
-                "cloudCover": "12.5" if kind in {"FSC", "RLIE"} else None,
+                "cloudCover": "12.5" if kind in {ProductType.FSC, ProductType.RLIE} else None,
             },
         },
     }

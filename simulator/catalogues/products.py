@@ -6,14 +6,15 @@ their end tells it, in memory a table that is watched, over HTTP whatever reads 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 from models.catalogue import CatalogueProduct, Collection, Sensing
-from models.product_names import ProductType
+from models.expected_products import expected_products
+from models.product_names import SnowProduct
 from models.tiles import tile_polygon
 from simulator.catalogues.listing import ORDERLY, Disorder, Listed, uuid_of
 
@@ -29,17 +30,6 @@ class ProcessedJob:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Named:
-    """A product as its name says it."""
-
-    name: str
-    type: ProductType
-    unit: str
-    tile: str
-    sensing_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Habits:
     """How a catalogue lists what jobs made: `within` so much after that, how untidily, and drawn
     from which seed.
@@ -52,14 +42,14 @@ class Habits:
 
 def entries_of(job: ProcessedJob, habits: Habits) -> Iterator[Listed]:
     """The entries of what a job made. The same job gives the same, whatever else is listed."""
-    for named in _products(job.type, job.input):
+    for named in expected_products(job.type, job.input):
         chance = Random(f"{habits.seed}:{job.key}:{named.name}")
         published = job.at + habits.within * chance.random()
         yield from _listed(named, published, chance, habits.disorder)
 
 
 def _listed(
-    named: _Named, published: datetime, chance: Random, disorder: Disorder
+    named: SnowProduct, published: datetime, chance: Random, disorder: Disorder
 ) -> Iterator[Listed]:
     if chance.random() < disorder.late:
         published += timedelta(hours=chance.uniform(1, 12))
@@ -87,65 +77,3 @@ def _listed(
     if chance.random() < disorder.nonsense:
         odd = replace(product, id=uuid_of(chance))
         yield replace(entry, product=odd, title=f"{named.type}_{chance.randrange(10**6):06}.tmp")
-
-
-# ---- what each type makes ------------------------------------------------------------------------
-
-
-def _products(job_type: str, given: Mapping[str, Any]) -> Iterator[_Named]:
-    """Nothing of a job that was handed in without what the catalogue knew of its images."""
-    make = _MAKERS.get(job_type)
-    if make is not None and given.get("tiles"):
-        yield from make(given)
-
-
-def _of_optical(given: Mapping[str, Any]) -> Iterator[_Named]:
-    (tile,) = given["tiles"]
-    at = _moment(given["sensing_start"])
-    for kind in (ProductType.FSC, ProductType.RLIE):
-        yield _named(kind, given["unit"], tile, at)
-
-
-def _of_radar(given: Mapping[str, Any]) -> Iterator[_Named]:
-    at = _moment(given["sensing_start"])
-    for tile in given["tiles"]:
-        yield _named(ProductType.RLIE, given["unit"], tile, at)
-
-
-def _of_both(given: Mapping[str, Any]) -> Iterator[_Named]:
-    (tile,) = given["tiles"]
-    yield _named(ProductType.RLIE, "S1-S2", tile, _moment(f"{given['day']}T00:00:00+00:00"))
-
-
-def _of_slices(given: Mapping[str, Any]) -> Iterator[_Named]:
-    (tile,) = given["tiles"]
-    at = _moment(given["slices"][0]["sensing_start"])
-    for kind in given["products"]:
-        yield _named(ProductType(kind), given["unit"], tile, at)
-
-
-def _of_snow(given: Mapping[str, Any]) -> Iterator[_Named]:
-    (tile,) = given["tiles"]
-    at = _moment(f"{given['day']}T00:00:00+00:00")
-    unit, kind = given["unit"], ProductType.GFSC
-    name = f"{kind}_{at:%Y%m%d}-007_{unit}_T{tile}_V102_{given['curation']}"
-    yield _Named(name=name, type=kind, unit=unit, tile=tile, sensing_at=at)
-
-
-_MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[_Named]]] = {
-    "fsc_rlie": _of_optical,
-    "rlies1": _of_radar,
-    "rlies1s2": _of_both,
-    "sws_wds": _of_slices,
-    "gfsc": _of_snow,
-}
-
-
-def _named(kind: ProductType, unit: str, tile: str, at: datetime) -> _Named:
-    whole = at.replace(microsecond=0)
-    name = f"{kind}_{whole:%Y%m%dT%H%M%S}_{unit}_T{tile}_V102_1"
-    return _Named(name=name, type=kind, unit=unit, tile=tile, sensing_at=whole)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)

@@ -12,6 +12,7 @@ from models.product_names import parse_snow_name
 from simulator.catalogues.listing import Disorder
 from simulator.catalogues.memory import strangeness
 from simulator.catalogues.products import Habits, ProcessedJob, entries_of
+from worker.standin_science import products_of
 
 AT = datetime(2026, 1, 10, 12, tzinfo=UTC)
 OPTICAL = {"tiles": ["32TLR"], "unit": "S2B", "sensing_start": "2026-01-10T10:30:17+00:00"}
@@ -78,6 +79,21 @@ def test_each_type_makes_its_products(kind: str, given: dict[str, Any], names: l
         assert product.collection is Collection.HRSI
         assert AT <= product.published_at <= AT + timedelta(minutes=2)
         assert entry.visible_at == product.published_at
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        pytest.param("fsc_rlie", OPTICAL, id="fsc_rlie"),
+        pytest.param("rlies1", RADAR, id="rlies1"),
+        pytest.param("rlies1s2", DAILY, id="rlies1s2"),
+        pytest.param("sws_wds", SLICES, id="sws_wds"),
+        pytest.param("gfsc", DAILY, id="gfsc"),
+    ],
+)
+def test_what_is_listed_is_what_the_stand_in_makes(kind: str, given: dict[str, Any]) -> None:
+    made = dict(products_of({"type": kind, "tile": "32TLR", "name": "2026-01-10"}, given))
+    assert [entry.title for entry in entries_of(a_job(kind, given), Habits())] == list(made)
 
 
 def test_an_untidy_catalogue_lists_them_late_twice_and_among_nonsense() -> None:
