@@ -7,6 +7,9 @@ from dataclasses import dataclass
 PASS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 CALL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 
+DELAY_SECONDS = (600, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86_400, 7 * 86_400)
+"""3 h are what products are promised within."""
+
 AGE_SECONDS = (5, 10, 30, 60, 300, 900, 3600, 3 * 3600, 86_400, 7 * 86_400)
 
 
@@ -83,6 +86,17 @@ GAUGES = (
         ("type",),
         "Jobs that catalogues brought in the last 24 h, reprocessing left out.",
     ),
+    Metric(
+        "hrsi_outbox",
+        ("type", "state"),
+        "Products that are being published, by how far they came.",
+    ),
+    Metric(
+        "hrsi_outbox_age_seconds",
+        ("type",),
+        "How long the oldest of them has been waiting to be announced.",
+    ),
+    Metric("hrsi_parked_messages", (), "Refused messages that nobody could match, all kept."),
     Metric("hrsi_requests_under_way", ("system",), "Calls that were sent and not answered yet."),
     Metric("hrsi_build_info", ("version", "python"), "Always 1; the labels say what runs."),
 )
@@ -127,6 +141,16 @@ COUNTERS = (
         "Products by what became of them: job, cancelled, kept for one, or rejected.",
     ),
     Metric(
+        "hrsi_messages",
+        ("type", "fate"),
+        "Announcements that were sent: confirmed, spooled, returned, rejected or unknown.",
+    ),
+    Metric(
+        "hrsi_refusals",
+        ("outcome",),
+        "Messages that the endpoint refused: counted against a product, or parked.",
+    ),
+    Metric(
         "hrsi_invariant_violations",
         ("invariant",),
         "Invariants seen broken. Each is a defect; alert on any.",
@@ -146,6 +170,18 @@ HISTOGRAMS = (
         ("source", "collection", "type"),
         "How long a product had been published when its job was created.",
         AGE_SECONDS,
+    ),
+    Metric(
+        "hrsi_confirm_seconds",
+        (),
+        "How long a confirmed announcement took, from when it left until all of its job were.",
+        CALL_SECONDS,
+    ),
+    Metric(
+        "hrsi_product_delay_seconds",
+        ("type", "since"),
+        "How long after sensing, or publication by a catalogue, a product was first confirmed.",
+        DELAY_SECONDS,
     ),
     Metric(
         "hrsi_http_request_seconds",

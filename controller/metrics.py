@@ -20,13 +20,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from controller.figures import Labels, figures, oldest_waits
 from controller.invariants import INVARIANTS, Violation
 from controller.metric_list import COUNTERS, GAUGES, HISTOGRAMS
+from controller.press_metrics import PressMetrics
 from models import actions
 from models.actions import AddJobs
 from models.catalogue import RejectReason
 from models.creation import Arrivals, Cursor, Feed
 from models.errors import PortError, System
+from models.manifest import ProductKind
 from models.plan import ALARMS, Action, Decision, Outcome, Reason
 from models.ports import Clock
+from models.publication import OutboxFigures
 from models.records import Lease
 from models.settings import PoolSettings
 from models.world import Source, World
@@ -71,6 +74,7 @@ class Metrics:
             m.name: Histogram(m.name, m.help, m.labels, buckets=m.buckets, registry=registry)
             for m in HISTOGRAMS
         }
+        self.press = PressMetrics(self._counters, self._histograms)
         self._begin()
 
     def _begin(self) -> None:
@@ -222,6 +226,21 @@ class Metrics:
         alarms: dict[Labels, float] = {(loop, r.value): found.count(r) for r in ALARMS}
         self._fill("hrsi_alarms", alarms, among=loop)
 
+        if world.outbox is not None:
+            self._show_outbox(world.outbox, now)
+
+    def _show_outbox(self, outbox: OutboxFigures, now: datetime) -> None:
+        numbers: dict[Labels, float] = {(c.kind, c.state.value): c.number for c in outbox.open}
+        ages: dict[Labels, float] = {}
+        for count in outbox.open:
+            age = max(0.0, (now - count.oldest_at).total_seconds())
+            ages[count.kind,] = max(age, ages.get((count.kind,), 0.0))
+        # What nobody waits for any more is shown at 0: a graph that ends looks like an outage.
+        empty: dict[Labels, float] = {(kind.value,): 0.0 for kind in ProductKind}
+        self._fill("hrsi_outbox", numbers)
+        self._fill("hrsi_outbox_age_seconds", empty | ages)
+        self._fill("hrsi_parked_messages", {(): outbox.parked})
+
     def show(self, world: World, pool: PoolSettings) -> None:
         """Show the figures of a world; those of one that was shown already stay."""
         if self._shown == world.store.requested_at:
@@ -262,7 +281,10 @@ class Metrics:
             before = self._filled.get(name, frozenset())
             mine = {labels for labels in before if among is None or labels[0] == among}
             for labels in mine - values.keys():
-                gauge.remove(*labels)
+                if labels:
+                    gauge.remove(*labels)
+                else:
+                    gauge.set(0)
             for labels, value in values.items():
-                gauge.labels(*labels).set(value)
+                (gauge.labels(*labels) if labels else gauge).set(value)
             self._filled[name] = (before - mine) | values.keys()

@@ -28,7 +28,7 @@ from models.errors import ConfigurationError, PortError, Unavailable
 from models.job_types import Registry
 from models.outbox import Outbox
 from models.ports import Clock, Cloud, JobStore, Orchestrator, ViewLimits
-from models.publication import Publishing
+from models.publication import OutboxFigures, Publishing
 from models.settings import DEFAULT_SETTINGS, Settings, settings_kept
 from models.world import CloudSnapshot, NomadSnapshot, Site, Source, StoreView, World
 
@@ -38,7 +38,7 @@ SWEEP_SHARE = 1 / 3
 """Of the time that a read may take, in which feeds may begin to be read; the page that is under way
 then has as much again, and what the store is asked about them the last third."""
 
-PENDING = 1000
+MOST_PENDING = 1000
 """How many jobs that are to be published a pass sees at most, the most urgent first."""
 
 READY_MARGIN = 10
@@ -52,6 +52,10 @@ class Reading(Generic[Snapshot]):
     snapshot: Snapshot | None
     unknown: str = ""
     number: int = 0
+
+    def given(self, otherwise: Snapshot) -> Snapshot:
+        """The snapshot; `otherwise` where there is none."""
+        return otherwise if self.snapshot is None else self.snapshot
 
 
 _NOT_WANTED: Reading[Any] = Reading(snapshot=None)
@@ -167,7 +171,16 @@ class Gathered:
     campaigns: tuple[CampaignLook, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pending:
+    """What one read of the outbox gave: the most urgent jobs, and how much there is in all."""
+
+    publishing: tuple[Publishing, ...] | None
+    figures: OutboxFigures | None
+
+
 _UNREAD = Gathered(harvest=Harvest())
+_UNSEEN = Pending(publishing=None, figures=None)
 
 
 class Observer:
@@ -229,7 +242,8 @@ class Observer:
             for source, feed in self._feeds.items()
         }
         view: Reading[StoreView] = read[Source.STORE]
-        gathered: Gathered = read[Source.CATALOGUES].snapshot or _UNREAD
+        press: Pending = read[Source.OUTBOX].given(_UNSEEN)
+        gathered: Gathered = read[Source.CATALOGUES].given(_UNREAD)
         for source in sorted(wanted):
             self.known.heard(source, read[source].unknown)
         if view.snapshot is None:
@@ -251,7 +265,8 @@ class Observer:
             arrivals=gathered.harvest.arrivals,
             campaigns=gathered.campaigns,
             backlog=read[Source.BACKLOG].snapshot,
-            publishing=read[Source.OUTBOX].snapshot,
+            publishing=press.publishing,
+            outbox=press.figures,
             refusals=read[Source.BROKER].snapshot,
             registry=self._registry,
             busy=busy,
@@ -306,11 +321,16 @@ class Observer:
         store, types = self._sources.store, self._registry.types
         return self._usable(Source.BACKLOG, number, lambda: store.backlog(types), lambda _: None)
 
-    def _read_outbox(self, number: int) -> Reading[tuple[Publishing, ...]]:
+    def _read_outbox(self, number: int) -> Reading[Pending]:
         outbox = self._sources.outbox
         if outbox is None:
-            return Reading(snapshot=(), number=number)
-        return self._usable(Source.OUTBOX, number, lambda: outbox.pending(PENDING), lambda _: None)
+            empty = Pending(publishing=(), figures=OutboxFigures())
+            return Reading(snapshot=empty, number=number)
+
+        def read() -> Pending:
+            return Pending(publishing=outbox.pending(MOST_PENDING), figures=outbox.figures())
+
+        return self._usable(Source.OUTBOX, number, read, lambda _: None)
 
     def _read_broker(self, number: int) -> Reading[tuple[RefusedMessage, ...]]:
         broker = self._sources.broker

@@ -218,6 +218,15 @@ def _lacks(product: Product, what: str, why: str) -> Malformed:
     return Malformed(f"product {product.name} cannot be announced: {what}: {why}")
 
 
+def sensed_at(message: bytes) -> datetime | None:
+    """Since when the product of a message shows the ground; None: the message does not say so."""
+    try:
+        found = msgspec.json.decode(message, type=Announcement)
+    except msgspec.DecodeError:
+        return None
+    return datetime.fromisoformat(found.resto.properties.start_date).replace(tzinfo=UTC)
+
+
 # ---- what comes back -----------------------------------------------------------------------------
 
 _PATH = re.compile(r"(?:/eodata/HRSI/)?/?(?:CLMS/)?(?:[^/]+/)*(?P<name>[^/]+)/?")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from models.manifest import Manifest
 from models.ports import Asked
-from models.publication import Outgoing, Parked, Publishing
+from models.publication import OutboxFigures, Outgoing, Parked, Publishing
 
 
 class Outbox(Protocol):
@@ -17,6 +17,11 @@ class Outbox(Protocol):
         """Jobs in processed, start_publication and published, most urgent first, then by when they
         came there; at most `limit`. Those of start_publication alone have their publications, by
         id. A fixed number of queries.
+        """
+
+    def figures(self) -> OutboxFigures:
+        """What is in start_publication and not announced, by kind and state; FAILED is over. The
+        cost depends on what is open, and on how many messages are parked.
         """
 
     def manifest(self, job_id: int) -> Manifest | None:

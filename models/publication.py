@@ -46,6 +46,9 @@ class PublicationState(StrEnum):
 ANNOUNCED = frozenset({PublicationState.CONFIRMED, PublicationState.SPOOLED})
 """The job need not wait for it."""
 
+OVER = ANNOUNCED | {PublicationState.FAILED}
+"""Nothing will be sent for it unless somebody asks."""
+
 STATE_AFTER: Mapping[Fate, PublicationState] = MappingProxyType(
     {
         Fate.CONFIRMED: PublicationState.CONFIRMED,
@@ -61,7 +64,8 @@ STATE_AFTER: Mapping[Fate, PublicationState] = MappingProxyType(
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Publication:
     """The announcement of one product. `send` grows only for a refusal and for a new run's product;
-    `refusals` is counted since the newest manifest. `note` says what happened to it last.
+    `refusals` is counted since the newest manifest. It is to be announced since `begun_at`, or, if
+    it was refused, again since then. `note` says what happened to it last.
     """
 
     id: int
@@ -72,6 +76,7 @@ class Publication:
     digest: str
     state: PublicationState
     send: int
+    begun_at: datetime
     changed_at: datetime
     refusals: int = 0
     not_before: datetime | None = None
@@ -105,10 +110,33 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outgoing:
-    """A publication with its message, as it is to be sent."""
+    """A publication with its message, as it is to be sent. `listed_at` is when a catalogue had
+    published what its job was made of, where a catalogue told of it.
+    """
 
     publication: Publication
     body: bytes
+    listed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenCount:
+    """How many products of a kind are in a state, of jobs whose publication is under way, and since
+    when the first of them is to be announced.
+    """
+
+    kind: str
+    state: PublicationState
+    number: int
+    oldest_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutboxFigures:
+    """What the outbox holds that is not announced yet, and how many messages are parked."""
+
+    open: tuple[OpenCount, ...] = ()
+    parked: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -238,6 +266,16 @@ class ParkMessage(Change):
 
 # ---- what both stores do alike -------------------------------------------------------------------
 
+
+def time_in(text: object) -> datetime | None:
+    """The time that a job's input names, as a catalogue wrote it; None: it names none."""
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo is not None else None
+
+
 _REFUSABLE = ANNOUNCED | {PublicationState.SENDING}
 
 
@@ -249,6 +287,7 @@ def begun_again(former: Publication, change: BeginPublication) -> Publication:
         digest=change.digest,
         state=PublicationState.WAITING,
         send=former.send + 1,
+        begun_at=change.at,
         changed_at=change.at,
         refusals=0,
         not_before=None,
@@ -283,5 +322,6 @@ def after_refusal(publication: Publication, change: NoteRefusal) -> Publication 
         refusals=refusals,
         not_before=None if given_up else change.retry_at,
         note=change.message,
+        begun_at=change.at,
         changed_at=change.at,
     )

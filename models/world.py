@@ -20,7 +20,7 @@ from models.configuration import Backlog
 from models.creation import Area, Arrivals, Sweep
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
 from models.lifecycle import Status
-from models.publication import Publishing
+from models.publication import OutboxFigures, Publishing
 from models.records import (
     Backoff,
     InFlight,
@@ -356,6 +356,9 @@ class World:
     """Jobs that are not ready; None: they were not to be read, or are unknown."""
     publishing: tuple[Publishing, ...] | None = None
     """Jobs between processed and done; None: they were not to be read, or are unknown."""
+
+    outbox: OutboxFigures | None = None
+    """How much of it is open; None: as `publishing`."""
 
     refusals: tuple[RefusedMessage, ...] | None = None
     """What the endpoint refused and nobody has settled; None: as `publishing`."""

@@ -84,6 +84,8 @@ def count_refusal(action: CountRefusal, acting: Acting) -> Effect:
         acting.commit(change)
     except Superseded as error:
         _park(action.message, str(error), acting)
+    else:
+        acting.tools.metrics.press.refused("counted")
     return _settled(action, action.message, acting)
 
 
@@ -100,6 +102,7 @@ def _refusals_so_far(acting: Acting, product: str) -> int:
 
 def _park(message: RefusedMessage, why: str, acting: Acting) -> None:
     acting.commit(ParkMessage(at=acting.at, body=message.body, why=why))
+    acting.tools.metrics.press.refused("parked")
 
 
 def _settled(action: Action, message: RefusedMessage, acting: Acting) -> Effect:
@@ -220,7 +223,11 @@ class _Work:
         return (self._heard(due, told, len(rows)), *self.acting.success(str(self.action.subject)))
 
     def _published(self, due: list[Outgoing]) -> list[tuple[Fate, str]]:
+        clock = self.acting.tools.clock
+        began = clock.monotonic()
         answers = self.press.broker.publish([self._message(row) for row in due])
+        seconds = clock.monotonic() - began
+        self.acting.tools.metrics.press.sent(due, answers, seconds, self.acting.now())
         return [(answer.fate, answer.why) for answer in answers]
 
     def _heard(self, due: list[Outgoing], told: list[tuple[Fate, str]], products: int) -> NoteSent:

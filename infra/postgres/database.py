@@ -13,7 +13,7 @@ from infra.postgres.campaigns import PostgresCampaigns
 from infra.postgres.feeds import PostgresFeeds
 from infra.postgres.hints import PostgresHints
 from infra.postgres.operations import PostgresOperations
-from infra.postgres.outbox import PostgresOutbox
+from infra.postgres.outbox_port import PostgresOutbox
 from infra.postgres.patience import PatientConnection
 from infra.postgres.reader import PostgresReader
 from infra.postgres.reports import PostgresReports

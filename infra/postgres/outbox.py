@@ -1,25 +1,20 @@
-"""The outbox of announcements: which products of a job are to be told of, and how far that came."""
+"""What is done to the outbox: each function carries out one change of `models.publication`."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from infra.postgres import trail
 from infra.postgres.jobs import Note, locked_job, move
-from infra.postgres.rows import JOB, Row, job_from
-from infra.postgres.sessions import Sessions
-from infra.postgres.statements import statement
+from infra.postgres.rows import Row
 from models.errors import Superseded
 from models.lifecycle import Status
 from models.manifest import Manifest
-from models.ports import Asked, Receipt
+from models.ports import Receipt
 from models.publication import (
     ANNOUNCED,
     FAILED_ENDPOINT,
@@ -31,12 +26,9 @@ from models.publication import (
     NoteRefusal,
     NoteSending,
     NoteSent,
-    Outgoing,
-    Parked,
     ParkMessage,
     Publication,
     PublicationState,
-    Publishing,
     after_refusal,
     after_sending,
     begun_again,
@@ -45,142 +37,30 @@ from models.publication import (
 from models.records import Job, Lease
 from models.tables import jobs, manifests, parked_messages, publications, runs
 
-_COLUMNS = tuple(
-    publications.c[name]
-    for name in (
-        "id job_id run_id product kind digest state send changed_at refusals not_before note"
-    ).split()
-)
-_JOB_WIDTH = len(JOB)
+_FIELDS = (
+    "id job_id run_id product kind digest state send begun_at changed_at refusals not_before note"
+).split()
+_CALLED = {"begun_at": "created_at"}
+"""Columns that another name was given to."""
 
-_PENDING = statement("""
-select $JOB_j, (select jsonb_array_length(m.document -> 'products')
-                from runs r join manifests m on m.run_id = r.id
-                where r.job_id = j.id and r.attempt = j.attempt)
-from jobs j
-where j.status in ('processed', 'start_publication', 'published')
-order by j.priority_rank, j.status_at, j.id limit :most
-""")
-
-STATEMENTS = (_PENDING,)
-"""The query that every pass makes; the other one asks for the publications by their jobs."""
+COLUMNS = tuple(publications.c[_CALLED.get(name, name)] for name in _FIELDS)
+"""What a publication is read from, its message left out."""
 
 
-class PostgresOutbox:
-    """`models.outbox.Outbox` in PostgreSQL."""
-
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
-
-    def pending(self, limit: int) -> tuple[Publishing, ...]:
-        """See `models.outbox.Outbox.pending`."""
-        with self._sessions.read("look at the outbox") as connection:
-            rows = connection.execute(_PENDING, {"most": limit}).cursor.fetchall()
-            found = [(job_from(row), row[_JOB_WIDTH]) for row in rows]
-            begun = [job.id for job, _ in found if job.status is Status.START_PUBLICATION]
-            kept = _by_job(_of_jobs(connection, begun))
-        return tuple(
-            Publishing(job=job, products=number, publications=tuple(kept[job.id]))
-            for job, number in found
-        )
-
-    def manifest(self, job_id: int) -> Manifest | None:
-        """See `models.outbox.Outbox.manifest`."""
-        with self._sessions.read("read what a run made") as connection:
-            return _manifest(connection, job_id)
-
-    def outgoing(self, job_id: int) -> tuple[Outgoing, ...]:
-        """See `models.outbox.Outbox.outgoing`."""
-        query = (
-            select(*_COLUMNS, publications.c.body)
-            .where(publications.c.job_id == job_id)
-            .order_by(publications.c.id)
-        )
-        with self._sessions.read("read the messages of a job") as connection:
-            rows = connection.execute(query).all()
-        return tuple(
-            Outgoing(publication=_publication(row), body=bytes(row[len(_COLUMNS)])) for row in rows
-        )
-
-    def parked(self, limit: int = 100) -> tuple[Parked, ...]:
-        """See `models.outbox.Outbox.parked`."""
-        columns = parked_messages.c
-        query = (
-            select(
-                columns.id,
-                columns.body,
-                columns.why,
-                columns.first_at,
-                columns.last_at,
-                columns["count"],
-            )
-            .order_by(columns.last_at.desc(), columns.id)
-            .limit(limit)
-        )
-        with self._sessions.read("list parked messages") as connection:
-            rows = connection.execute(query).all()
-        return tuple(
-            Parked(id=key, body=bytes(body), why=why, first_at=first, last_at=last, count=count)
-            for key, body, why, first, last, count in rows
-        )
-
-    def confirm_spooled(self, message_ids: Sequence[str], asked: Asked) -> int:
-        """See `models.outbox.Outbox.confirm_spooled`."""
-        columns = publications.c
-        whole = func.concat(columns.product, ":", columns.digest, ":", columns.send)
-        # The name alone has an index.
-        names = [message_id.partition(":")[0] for message_id in message_ids]
-        with self._sessions.write("confirm spooled messages") as connection:
-            found = connection.execute(
-                update(publications)
-                .where(columns.product == func.any(names), whole == func.any([*message_ids]))
-                .where(columns.state == PublicationState.SPOOLED)
-                .values(
-                    state=PublicationState.CONFIRMED,
-                    changed_at=func.now(),
-                    confirmed_at=func.now(),
-                    note=None,
-                )
-                .returning(columns.product)
-            ).scalars()
-            subjects = [f"product:{name}" for name in found]
-            trail.note(connection, "send-spool", asked, sorted(subjects))
-            return len(subjects)
+def of_jobs(connection: Connection, job_ids: list[int]) -> list[Publication]:
+    """The publications of these jobs, by id."""
+    query = select(*COLUMNS).where(publications.c.job_id == func.any(job_ids))
+    return [publication_in(row) for row in connection.execute(query.order_by(publications.c.id))]
 
 
-def _by_job(found: Iterable[Publication]) -> defaultdict[int, list[Publication]]:
-    kept: defaultdict[int, list[Publication]] = defaultdict(list)
-    for publication in found:
-        kept[publication.job_id].append(publication)
-    return kept
+def publication_in(row: Row) -> Publication:
+    """A row that begins with `COLUMNS`."""
+    known = dict(zip(_FIELDS, row[: len(COLUMNS)], strict=True))
+    return Publication(**{**known, "state": PublicationState(known["state"])})
 
 
-def _of_jobs(connection: Connection, job_ids: list[int]) -> list[Publication]:
-    query = select(*_COLUMNS).where(publications.c.job_id == func.any(job_ids))
-    return [_publication(row) for row in connection.execute(query.order_by(publications.c.id))]
-
-
-def _publication(row: Row) -> Publication:
-    key, job_id, run_id, product, kind, digest, state, send, changed, refusals, rest, note = row[
-        : len(_COLUMNS)
-    ]
-    return Publication(
-        id=key,
-        job_id=job_id,
-        run_id=run_id,
-        product=product,
-        kind=kind,
-        digest=digest,
-        state=PublicationState(state),
-        send=send,
-        changed_at=changed,
-        refusals=refusals,
-        not_before=rest,
-        note=note,
-    )
-
-
-def _manifest(connection: Connection, job_id: int) -> Manifest | None:
+def manifest_of(connection: Connection, job_id: int) -> Manifest | None:
+    """What the newest run of a job made, if it said so."""
     document: Any = connection.execute(
         select(manifests.c.document)
         .join(runs, runs.c.id == manifests.c.run_id)
@@ -196,7 +76,7 @@ def _manifest(connection: Connection, job_id: int) -> Manifest | None:
 def begin_publication(connection: Connection, fence: Lease, change: BeginPublication) -> Receipt:
     """See `models.publication.BeginPublication`."""
     job = _as_seen(connection, change.job_id, change.expected_seq, Status.PROCESSED)
-    known = {each.product: each for each in _of_jobs(connection, [job.id])}
+    known = {each.product: each for each in of_jobs(connection, [job.id])}
     for draft in change.drafts:
         former = known.get(draft.product)
         if former is not None:
@@ -223,7 +103,7 @@ def begin_publication(connection: Connection, fence: Lease, change: BeginPublica
 def note_copied(connection: Connection, _fence: Lease, change: NoteCopied) -> Receipt:
     """See `models.publication.NoteCopied`."""
     job = _as_seen(connection, change.job_id, change.expected_seq, Status.START_PUBLICATION)
-    for each in _of_jobs(connection, [job.id]):
+    for each in of_jobs(connection, [job.id]):
         if each.id in change.publication_ids and each.state is PublicationState.WAITING:
             _set(connection, each, PublicationState.COPIED, change.at)
     return Receipt(job=job)
@@ -232,7 +112,7 @@ def note_copied(connection: Connection, _fence: Lease, change: NoteCopied) -> Re
 def note_sending(connection: Connection, _fence: Lease, change: NoteSending) -> Receipt:
     """See `models.publication.NoteSending`."""
     job = _as_seen(connection, change.job_id, change.expected_seq, Status.START_PUBLICATION)
-    for each in _of_jobs(connection, [job.id]):
+    for each in of_jobs(connection, [job.id]):
         if each.id in change.publication_ids and may_be_sent(each, change.at):
             _set(connection, each, PublicationState.SENDING, change.at)
     return Receipt(job=job)
@@ -243,7 +123,7 @@ def note_sent(connection: Connection, fence: Lease, change: NoteSent) -> Receipt
     job = _as_seen(connection, change.job_id, change.expected_seq, Status.START_PUBLICATION)
     fates = {key: (fate, why) for key, fate, why in change.fates}
     states: list[PublicationState] = []
-    for each in _of_jobs(connection, [job.id]):
+    for each in of_jobs(connection, [job.id]):
         state = each.state
         if each.id in fates and state is PublicationState.SENDING:
             after = after_sending(each, *fates[each.id], change.at)
@@ -264,7 +144,7 @@ def finish_job(connection: Connection, fence: Lease, change: FinishJob) -> Recei
         connection, change.job_id, change.expected_seq, Status.PROCESSED, Status.PUBLISHED
     )
     if job.status is Status.PROCESSED:
-        manifest = _manifest(connection, job.id)
+        manifest = manifest_of(connection, job.id)
         if manifest is not None and manifest.products:
             raise Superseded(f"job {job.id} made products: it is done once they are published")
     note = Note(at=change.at, actor=fence.name, message=change.message)
@@ -300,7 +180,7 @@ def note_refusal(connection: Connection, fence: Lease, change: NoteRefusal) -> R
     if job_id is None:
         raise Superseded(f"product {change.product} was never announced; nothing was written")
     job = locked_job(connection, job_id)
-    (found,) = (each for each in _of_jobs(connection, [job_id]) if each.product == change.product)
+    (found,) = (each for each in of_jobs(connection, [job_id]) if each.product == change.product)
     after = after_refusal(found, change)
     if after is None:
         return Receipt(job=job)
@@ -383,6 +263,7 @@ def _write(connection: Connection, after: Publication, **more: Any) -> None:
             digest=after.digest,
             state=after.state,
             send=after.send,
+            created_at=after.begun_at,
             changed_at=after.changed_at,
             refusals=after.refusals,
             not_before=after.not_before,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from models.errors import Superseded
 from models.lifecycle import Status
@@ -12,6 +14,7 @@ from models.ports import Receipt
 from models.publication import (
     ANNOUNCED,
     FAILED_ENDPOINT,
+    OVER,
     REFUSED_BY_ENDPOINT,
     BeginPublication,
     FailPublication,
@@ -20,6 +23,8 @@ from models.publication import (
     NoteRefusal,
     NoteSending,
     NoteSent,
+    OpenCount,
+    OutboxFigures,
     Outgoing,
     Parked,
     ParkMessage,
@@ -30,6 +35,7 @@ from models.publication import (
     after_sending,
     begun_again,
     may_be_sent,
+    time_in,
 )
 from models.records import Job, Lease
 from simulator.store.people import Asking
@@ -55,6 +61,23 @@ def _publishing(tables: Tables, job: Job) -> Publishing:
     )
 
 
+def figures(tables: Tables) -> OutboxFigures:
+    """See `models.outbox.Outbox.figures`."""
+    here = tables.jobs_by_status.of(*((Status.START_PUBLICATION, flag) for flag in (False, True)))
+    rows = [each for job in here for each in tables.publications_by_job.of(job.id)]
+    groups: defaultdict[tuple[str, PublicationState], list[datetime]] = defaultdict(list)
+    for each in rows:
+        if each.state not in OVER:
+            groups[each.kind, each.state].append(each.begun_at)
+    return OutboxFigures(
+        open=tuple(
+            OpenCount(kind=kind, state=state, number=len(times), oldest_at=min(times))
+            for (kind, state), times in sorted(groups.items())
+        ),
+        parked=len(tables.parked),
+    )
+
+
 def manifest(tables: Tables, job_id: int) -> Manifest | None:
     """See `models.outbox.Outbox.manifest`."""
     job = tables.jobs[job_id]
@@ -64,8 +87,10 @@ def manifest(tables: Tables, job_id: int) -> Manifest | None:
 
 def outgoing(tables: Tables, job_id: int) -> tuple[Outgoing, ...]:
     """See `models.outbox.Outbox.outgoing`."""
+    listed_at = time_in(tables.inputs[job_id].get("published_at"))
     return tuple(
-        Outgoing(publication=each, body=tables.bodies[each.id]) for each in of_job(tables, job_id)
+        Outgoing(publication=each, body=tables.bodies[each.id], listed_at=listed_at)
+        for each in of_job(tables, job_id)
     )
 
 
@@ -119,6 +144,7 @@ def begin_publication(tables: Tables, fence: Lease, change: BeginPublication) ->
                 digest=change.digest,
                 state=PublicationState.WAITING,
                 send=1,
+                begun_at=change.at,
                 changed_at=change.at,
             )
         )

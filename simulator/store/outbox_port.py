@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from models.manifest import Manifest
 from models.ports import Asked
-from models.publication import Outgoing, Parked, Publishing
+from models.publication import OutboxFigures, Outgoing, Parked, Publishing
 from simulator.store import outbox
 from simulator.store.people import Asking
 from simulator.store.tables import Tables
@@ -36,6 +36,10 @@ class MemoryOutbox(ABC):
     def pending(self, limit: int) -> tuple[Publishing, ...]:
         """See `models.outbox.Outbox.pending`."""
         return self._read("pending", lambda: outbox.pending(self.tables, limit))
+
+    def figures(self) -> OutboxFigures:
+        """See `models.outbox.Outbox.figures`."""
+        return self._read("figures", lambda: outbox.figures(self.tables))
 
     def manifest(self, job_id: int) -> Manifest | None:
         """See `models.outbox.Outbox.manifest`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -10,7 +11,14 @@ from models.broker import Fate
 from models.errors import Superseded
 from models.lifecycle import Status
 from models.manifest import digest_of
-from models.publication import FAILED_ENDPOINT, NoteSending, ParkMessage, PublicationState
+from models.publication import (
+    FAILED_ENDPOINT,
+    NoteSending,
+    OutboxFigures,
+    ParkMessage,
+    PublicationState,
+)
+from simulator.examples import NOW
 from simulator.examples.products import FSC, RLIE
 from tests.plugins.publishing import (
     PAUSE,
@@ -228,6 +236,40 @@ def test_the_most_urgent_jobs_are_looked_at_first(desk: Desk) -> None:
     jobs = [processed(desk) for _ in range(3)]
     ranked = sorted(jobs, key=lambda job: (job.priority.rank, job.status_at, job.id))
     assert [each.job.id for each in desk.doors.outbox.pending(2)] == [j.id for j in ranked[:2]]
+
+
+def test_the_outbox_tells_what_is_open_by_kind_and_state(desk: Desk) -> None:
+    assert desk.doors.outbox.figures() == OutboxFigures()
+    job, other = sending(desk), begun(desk)
+    announced(desk)
+    desk.do(hear(desk, job))
+    desk.do(refuse(desk, FSC, most_refusals=1))
+    desk.do(ParkMessage(at=desk.now(), body=b"nonsense", why="it is no JSON"))
+    rows = publications(desk, other)
+    found = desk.doors.outbox.figures()
+    assert {(each.kind, each.state, each.number) for each in found.open} >= {
+        (row.kind, PublicationState.WAITING, 1) for row in rows
+    }
+    assert {each.oldest_at for each in found.open} == {row.begun_at for row in rows}
+    assert all(each.state is not PublicationState.FAILED for each in found.open)
+    assert found.parked == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "listed_at"),
+    [
+        pytest.param({"published_at": NOW.isoformat()}, NOW, id="a-catalogue-said-when"),
+        pytest.param({"published_at": "some day"}, None, id="in-words"),
+        pytest.param({"published_at": 7}, None, id="as-a-number"),
+        pytest.param({}, None, id="handed-in-by-a-person"),
+    ],
+)
+def test_a_message_knows_when_its_image_was_published(
+    desk: Desk, given: dict[str, object], listed_at: datetime | None
+) -> None:
+    job = processed(desk, desk.submit(input=given)[0])
+    desk.do(begin(desk, job))
+    assert {row.listed_at for row in outgoing(desk, job)} == {listed_at}
 
 
 def test_nobody_sends_for_a_job_that_moved_on(desk: Desk) -> None:

@@ -36,6 +36,7 @@ def a_row(state: PublicationState, number: int = 1, **changes: Any) -> Publicati
         digest="ab",
         state=state,
         send=1,
+        begun_at=THEN,
         changed_at=THEN,
     )
     return replace(default, **changes)

@@ -1,0 +1,77 @@
+"""What publication counts: what is open, what was sent, what came back, and how late it all was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from models.lifecycle import Status
+from simulator.examples.products import FSC, RLIE
+from tests.plugins.pressroom import InMemory
+
+
+def value(world: InMemory, name: str, **labels: Any) -> float | None:
+    return world.room.metrics.registry.get_sample_value(name, labels)
+
+
+def test_everything_is_there_at_nought_from_the_start() -> None:
+    world = InMemory()
+    for fate in ("confirmed", "spooled", "returned", "rejected", "unknown"):
+        assert value(world, "hrsi_messages_total", type="gfsc", fate=fate) == 0
+    for outcome in ("counted", "parked"):
+        assert value(world, "hrsi_refusals_total", outcome=outcome) == 0
+    for since in ("sensing", "publication"):
+        assert value(world, "hrsi_product_delay_seconds_count", type="fsc", since=since) == 0
+
+
+def test_what_waits_is_shown_with_its_age_until_it_is_announced() -> None:
+    world = InMemory()
+    job = world.room.made(FSC, RLIE)
+    world.broker.reachable = False
+    world.room.step()
+    world.time.advance(timedelta(minutes=10))
+    world.room.step()
+    assert value(world, "hrsi_outbox", type="fsc", state="copied") == 1
+    age = value(world, "hrsi_outbox_age_seconds", type="rlie")
+    assert age is not None
+    assert 600 <= age < 660
+    world.broker.reachable = True
+    world.room.until_done(job)
+    world.room.step()
+    assert value(world, "hrsi_outbox", type="fsc", state="copied") is None
+    assert value(world, "hrsi_outbox_age_seconds", type="rlie") == 0
+
+
+def test_a_confirmed_message_is_counted_with_its_delay() -> None:
+    world = InMemory()
+    world.room.until_done(world.room.made(FSC, RLIE))
+    for kind in ("fsc", "rlie"):
+        assert value(world, "hrsi_messages_total", type=kind, fate="confirmed") == 1
+        delay = {"type": kind, "since": "sensing"}
+        assert value(world, "hrsi_product_delay_seconds_count", **delay) == 1
+    assert value(world, "hrsi_confirm_seconds_count") == 2
+
+
+def test_a_product_that_was_refused_is_no_second_product() -> None:
+    world = InMemory()
+    job = world.room.made(FSC)
+    world.room.until_done(job)
+    world.broker.refuse(world.broker.announced[0].body)
+    world.room.step()
+    assert world.room.parts.desk.job(job.id).status is Status.START_PUBLICATION
+    assert value(world, "hrsi_refusals_total", outcome="counted") == 1
+    world.time.advance(timedelta(hours=2))
+    world.room.until_done(job)
+    assert value(world, "hrsi_messages_total", type="fsc", fate="confirmed") == 2
+    assert value(world, "hrsi_product_delay_seconds_count", type="fsc", since="sensing") == 1
+
+
+def test_what_nobody_can_match_is_shown_as_parked() -> None:
+    world = InMemory()
+    world.broker.refuse(b"nonsense")
+    world.room.step()
+    world.room.step()
+    assert value(world, "hrsi_refusals_total", outcome="parked") == 1
+    assert value(world, "hrsi_parked_messages") == 1
+    world.room.metrics.forget()
+    assert value(world, "hrsi_parked_messages") == 0
