@@ -36,7 +36,7 @@ from worker.patience import Insistence, side_by_side
 INFOS = "dias_catalog_submit.json"
 QUICKLOOK = "_QLK.png"
 METADATA = "_MTD.xml"
-AT_ONCE = 4
+AT_ONCE = 10
 
 _KINDS: Mapping[str, Mapping[str, ProductKind]] = MappingProxyType(
     {

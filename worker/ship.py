@@ -24,7 +24,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from infra.s3 import S3Access, connect
+from infra import s3
+from infra.s3 import S3Access
 from models.errors import ConfigurationError, PortError
 from models.logs import logs_prefix
 from worker.assignment import Settings
@@ -147,7 +148,7 @@ def main() -> int:
     except (ConfigurationError, ValueError) as error:
         _say(str(error))
         return EXIT_LEFT
-    with closing(connect(assignment.access)) as buckets:
+    with closing(s3.connect(assignment.access)) as buckets:
         shipper = Shipper(buckets, assignment.target, LogFiles(assignment.folder), time.monotonic)
         return Shipping(shipper, Hands(say=_say)).until(ending)
 

@@ -24,7 +24,7 @@ from models.ports import Claim
 from worker.patience import Insistence, side_by_side
 from worker.science import INPUTS, TEMPORARY
 
-AT_ONCE = 4
+AT_ONCE = 10
 WHOSE = "run.json"
 """Attempt and claim of the run whose directory it is."""
 

@@ -17,7 +17,8 @@ class S3Access:
 
     `silence` is how long nothing may come before the service counts as gone: an answer as a whole
     takes as long as its bytes need. What is longer than `part_bytes` is uploaded in parts, `parts`
-    of them at once. `verify` is True (the system's authorities) or the path of a CA file.
+    of them at once whatever the number of files, as many as boto3 takes by itself. `verify` is True
+    (the system's authorities) or the path of a CA file.
     """
 
     endpoint: str
@@ -25,10 +26,10 @@ class S3Access:
     secret_key: str = field(repr=False)
     region: str = "RegionOne"
     verify: bool | str = True
-    connections: int = 16
+    connections: int = 24
     silence: timedelta = timedelta(seconds=30)
     part_bytes: int = 16 * _MEBIBYTE
-    parts: int = 4
+    parts: int = 10
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.endpoint)

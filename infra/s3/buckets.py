@@ -18,7 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 import boto3
-from boto3.s3.transfer import TransferConfig
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -50,14 +50,19 @@ class Buckets:
     def __init__(self, client: S3Client, access: S3Access) -> None:
         self._client = client
         self._part = access.part_bytes
-        self._parts = TransferConfig(
-            multipart_threshold=access.part_bytes,
-            multipart_chunksize=access.part_bytes,
-            max_concurrency=access.parts,
+        # One for all: files that are uploaded side by side share its threads and connections.
+        self._transfers = create_transfer_manager(
+            client,
+            TransferConfig(
+                multipart_threshold=access.part_bytes,
+                multipart_chunksize=access.part_bytes,
+                max_concurrency=access.parts,
+            ),
         )
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the connections that are kept; uploads under way come to their end before."""
+        self._transfers.shutdown()
         self._client.close()
 
     def check(self, bucket: str) -> None:
@@ -142,13 +147,8 @@ class Buckets:
         if size <= self._part:
             return self._put(place, source.read(), sha256)
         with translated(f"upload {size} bytes to {place}"):
-            self._client.upload_fileobj(
-                source,
-                place.bucket,
-                place.key,
-                ExtraArgs={"Metadata": {SHA256: sha256}},
-                Config=self._parts,
-            )
+            extra = {"Metadata": {SHA256: sha256}}
+            self._transfers.upload(source, place.bucket, place.key, extra).result()
         return _as_long_as(size, self.head(place))
 
     def copy(self, stored: Stored, target: Place) -> Stored:
