@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import pytest
-
 from models.records import IntentKind
 from tests.plugins.gates import Place, until
 from tests.plugins.tap import Hold, Tap
@@ -103,12 +101,16 @@ ALL = tuple((kind, place) for place in PLACES for kind in REQUESTS)
 STOPS = [Stop(kind, str(place)) for kind, place in (SOME if BY_DAY else ALL)]
 
 
+TRIES = 20
+
+
 def test_whoever_is_stopped_around_an_effect_does_nothing_wrong_when_it_goes_on(
     twin_farm: Farm,
 ) -> None:
     twins = twin_farm.pair()
     for stop in STOPS:
-        depose(twin_farm, twins, stop)
+        deposed = any(is_deposed(twin_farm, twins, stop) for _ in range(TRIES))
+        assert deposed, f"whoever led was never deposed at {stop}"
     until(twin_farm.is_quiet, "everything is processed and taken down")
     for twin in twins:
         twin.end()
@@ -116,52 +118,57 @@ def test_whoever_is_stopped_around_an_effect_does_nothing_wrong_when_it_goes_on(
     twin_farm.nothing_is_left()
 
 
-def depose(farm: Farm, twins: tuple[Twin, Twin], stop: Stop) -> None:
-    leader = farm.leader(twins)
+def is_deposed(farm: Farm, twins: tuple[Twin, Twin], stop: Stop) -> bool:
+    """Depose the leader there and judge it. False: on a busy machine leases changed hands at other
+    times, too, so that what it sent is not to be judged by the intents that it had.
+    """
+    leader = farm.sole_leader(twins)
     other = next(twin for twin in twins if twin is not leader)
+    epochs = farm.epochs()
     caught = caught_at(stop, farm, leader)
-    epochs, stopped = farm.epochs(), datetime.now(UTC)
+    if caught is None:
+        return False
+    stopped = datetime.now(UTC)
     if stop.early:
         caught.let_go()
     assert farm.leader((other,)) is other
     allowed, sent = farm.gates.allowed(epochs, since=stopped), len(leader.writes)
     caught.let_go()
     leader.go_on()
-    comes_back(farm, leader)
-    for kinds in leader.writes[sent:]:
+    farm.until_it_passed(leader)
+    writes = leader.writes[sent:]
+    if farm.epochs() != {loop: epoch + 1 for loop, epoch in epochs.items()}:
+        return False
+    for kinds in writes:
         kind = next((kind for kind in kinds if allowed[kind]), None)
         assert kind is not None, f"{stop}: deposed, it sent {kinds[0]} without an intent of its own"
         allowed[kind] -= 1
     status, text = other.page("metrics")
     assert status == 200
     assert 'hrsi_failover_seconds{loop="worker-pool"}' in text
+    return True
 
 
-def comes_back(farm: Farm, leader: Twin) -> None:
-    """See it pass again. Seldom, on a busy machine, it makes no pass for minutes: a defect that is
-    known and not understood yet, which must not hide what else this test looks for.
+def caught_at(stop: Stop, farm: Farm, leader: Twin) -> InTheStore | OnTheWire | None:
+    """Stop the leader there; None when it lost a lease before. A transaction that waits too long is
+    given up: then once more.
     """
-    try:
-        farm.until_it_passed(leader, leading=False)
-    except AssertionError as error:
-        pytest.xfail(f"known defect: {error}"[:300])
-
-
-def caught_at(stop: Stop, farm: Farm, leader: Twin) -> InTheStore | OnTheWire:
-    """Stop the leader there. A transaction that waits too long is given up: then once more."""
     caught = stop.catch(farm, leader)
     if stop.kind in WORK:
         farm.submit(WORK[stop.kind] + len(farm.database.reader.workers()))
 
-    def is_reached() -> bool:
+    def is_decided() -> bool:
         if farm.is_quiet():
             farm.submit(2)  # every effect there is, one after the other, until all is quiet again
-        return caught.is_reached(leader)
+        return caught.is_reached(leader) or not farm.is_led_by(leader)
 
-    for _ in range(20):
-        until(is_reached, f"the leader is at {stop}")
+    for _ in range(TRIES):
+        until(is_decided, f"the leader is at {stop}")
         leader.stop()
         if caught.is_reached(leader):
             return caught
         leader.go_on()
-    pytest.fail(f"the leader was never caught at {stop}")
+        if not farm.is_led_by(leader):
+            break
+    caught.let_go()
+    return None

@@ -213,6 +213,25 @@ class Farm:
         until(one_leads, f"one of {[twin.name for twin in twins]} leads {sorted(loops)}")
         return found[0]
 
+    def sole_leader(self, twins: tuple[Twin, Twin]) -> Twin:
+        """Whoever leads all loops. On a busy machine one lease may run out and fall to the other:
+        while they share the loops, one of them is stopped until the other has them all.
+        """
+        first, second = twins
+        until(lambda: set(self.held()) == LOOPS, "every loop is led")
+        for twin in twins:
+            if self.is_led_by(twin):
+                return twin
+        first.stop()
+        self.leader((second,))
+        first.go_on()
+        return second
+
+    def is_led_by(self, twin: Twin) -> bool:
+        """Whether this one holds the leases of all loops."""
+        held = self.held()
+        return all(held.get(loop) == twin.name for loop in LOOPS)
+
     def held(self) -> dict[str, str]:
         """Who holds which lease that has not run out."""
         now = datetime.now(UTC)
@@ -224,19 +243,18 @@ class Farm:
         beats = self.database.reader.heartbeats()
         return {beat.loop: beat for beat in beats if beat.holder == twin.name}
 
-    def until_it_passed(self, twin: Twin, *, leading: bool) -> None:
-        """Wait until each loop of a process has made a pass more, leading or not."""
+    def until_it_passed(self, twin: Twin) -> None:
+        """Wait until each loop of a process has made a whole pass, after one that is under way."""
         before = self.beats(twin)
 
         def passed() -> bool:
             now = self.beats(twin)
             return set(now) == LOOPS and all(
-                beat.leading is leading
-                and (loop not in before or beat.passes > before[loop].passes)
+                beat.passes > (before[loop].passes + 1 if loop in before else 0)
                 for loop, beat in now.items()
             )
 
-        until(passed, f"{twin.name} passes, leading {leading}: {self.beats(twin)}")
+        until(passed, f"each loop of {twin.name} makes a pass")
 
     def pair(self) -> tuple[Twin, Twin]:
         """Two controllers; the first of them leads."""
