@@ -76,23 +76,26 @@ order by last_at desc, id desc limit :most
 """)
 
 # Subject by subject: about a system that fails now and then there are more rows than one can sort.
+# Rows are compared with (subject, time), and ordered so: only the index by both can serve that.
+# Asked for a subject by time, the planner may walk through all that was decided in search of it.
 _ABOUT = """
 select $DECISION from (select distinct unnest(cast(:subjects as text[])) as about) wanted
 cross join lateral (%s) found
 order by last_at desc, id desc limit :most
 """
-_LEDGER_ABOUT = statement(
+LEDGER_ABOUT = statement(
     _ABOUT
     % """
   (select $DECISION, id from current_decisions where subject = about
    order by last_at desc, id desc limit :most)
   union all
-  (select $DECISION, id from decisions where subject = about
-   order by last_at desc, id desc limit :most)"""
+  (select $DECISION, id from decisions
+   where (subject, last_at) >= (about, '-infinity') and (subject, last_at) <= (about, 'infinity')
+   order by subject desc, last_at desc, id desc limit :most)"""
 )
 
 # What held when the span was over was closed next: more than these at once is said of no subject.
-_LEDGER_THEN = statement(
+LEDGER_THEN = statement(
     _ABOUT
     % """
   (select $DECISION, id from current_decisions
@@ -100,11 +103,13 @@ _LEDGER_THEN = statement(
    order by last_at desc, id desc limit :most)
   union all
   (select $DECISION, id from decisions
-   where subject = about and last_at >= :began and last_at <= :over
-   order by last_at desc, id desc limit :most)
+   where (subject, last_at) >= (about, :began) and (subject, last_at) <= (about, :over)
+   order by subject desc, last_at desc, id desc limit :most)
   union all
-  (select * from (select $DECISION, id from decisions where subject = about and last_at > :over
-                  order by last_at limit 10) later where first_at <= :over)"""
+  (select * from (select $DECISION, id from decisions
+                  where (subject, last_at) > (about, :over)
+                    and (subject, last_at) <= (about, 'infinity')
+                  order by subject, last_at limit 10) later where first_at <= :over)"""
 )
 
 
@@ -149,9 +154,9 @@ class PostgresReader:
         values: dict[str, Any] = {"most": limit}
         query = _LEDGER_OF_ALL
         if subjects:
-            query, values["subjects"] = _LEDGER_ABOUT, list(subjects)
+            query, values["subjects"] = LEDGER_ABOUT, list(subjects)
         if span is not None:
-            query = _LEDGER_THEN
+            query = LEDGER_THEN
             values |= {"began": span.began, "over": span.over or _STILL}
         with self._sessions.read("read the ledger") as connection:
             return tuple(map(decision_from, connection.execute(query, values)))

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from infra.postgres import Postgres, connect, view
 from infra.postgres.listing import query_of
+from infra.postgres.reader import LEDGER_ABOUT, LEDGER_THEN
 from models.lifecycle import Status
 from models.ports import JobFilter, JobSort, Placement, RunResult
 from models.records import Priority
@@ -232,6 +233,34 @@ def test_a_page_of_a_list_costs_the_same_after_twenty_times_the_jobs(
         if after > SAME * before + 20
     ]
     assert not dear
+
+
+DECIDED = """
+insert into decisions (id, loop, subject, action, reason, because, facts, first_at, last_at, count)
+  select n, 'worker-pool', 'flavor:' || mod(n, 3), 'Held', 'QUOTA_VCPUS', 'jobs wait',
+         '{{}}'::jsonb, now() - n * interval '1 second',
+         now() - n * interval '1 second', 1
+  from generate_series({first}, {last}) n
+"""
+
+
+@pytest.mark.parametrize("query", [LEDGER_ABOUT, LEDGER_THEN], ids=["ever", "in-a-span"])
+def test_why_costs_the_same_however_much_was_decided_about_others(
+    own_database: Postgres, query: TextClause
+) -> None:
+    def cost(first: int, last: int) -> int:
+        with own_database.sessions.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.exec_driver_sql(DECIDED.format(first=first, last=last))
+            connection.exec_driver_sql("vacuum analyze")
+        return buffers_of_reads(own_database, query, values)
+
+    long_ago = NOW.replace(year=2000)
+    subjects = ["system:outbox", "job:17"]
+    values = {"subjects": subjects, "most": 100, "began": long_ago, "over": long_ago}
+    few = cost(1, 1_000)
+    # An index that is a level deeper costs each look-up of a subject a page more.
+    assert cost(1_001, 20_000) <= few + 24
 
 
 def test_what_waits_makes_no_list_of_something_else_dearer(
