@@ -15,6 +15,7 @@ from controller.config_groups import S3Config
 from controller.config_values import Secret
 from infra.s3 import Buckets, S3Access, connect
 from models.catalogue import CatalogueProduct
+from models.logs import Stream, chunk_of
 from models.manifest import FILE, decode
 from models.records import NewJob
 from simulator.buckets import ACCESS_KEY, REGION, SECRET_KEY, ServedBuckets, serving
@@ -82,6 +83,18 @@ class DemoBuckets:
         listed = self._store.objects(_name("results"), "work/jobs/")
         places = [each.place for each in listed if each.place.key.endswith(f"/products/{FILE}")]
         return sum(len(decode(self._store.read(place)).products) for place in places)
+
+    def logged(self) -> int:
+        """Of how many runs the results bucket has what the program said."""
+        listed = self._store.objects(_name("results"), "work/jobs/")
+        chunks = (chunk_of(each.place.key, each.size) for each in listed)
+        return len(
+            {
+                each.key.rpartition("/")[0]
+                for each in chunks
+                if each and each.stream is Stream.STDOUT
+            }
+        )
 
     def _provide(self, job_type: str, tile: str | None, given: Mapping[str, Any]) -> None:
         for want in RECIPES[job_type].wants(tile, given):

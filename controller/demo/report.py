@@ -10,17 +10,20 @@ from controller.demo.scene import Scene
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Products:
-    """How far the products of a demo came: made by runs, put where users find them, announced."""
+    """How far the products of a demo came: made by runs, put where users find them, announced. And
+    of how many runs the logs came to the results bucket.
+    """
 
     made: int
     in_bucket: int
     published: int
+    runs_logged: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """The result of a demo. Products made are counted by the manifests in the results bucket, those
-    published by what the broker has confirmed.
+    published by what the broker has confirmed, runs by the logs that lie in that bucket.
     """
 
     jobs_submitted: int
@@ -34,6 +37,7 @@ class Report:
     products_made: int
     products_in_bucket: int
     products_published: int
+    runs_logged: int
     invariant_violations: int
     seconds: float
 
@@ -63,6 +67,7 @@ def report_of(
         products_made=products.made,
         products_in_bucket=products.in_bucket,
         products_published=products.published,
+        runs_logged=products.runs_logged,
         invariant_violations=violations,
         seconds=round(scene.elapsed.total_seconds(), 1),
     )

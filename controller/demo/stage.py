@@ -88,6 +88,10 @@ STANDIN_ENVIRONMENT = (
 """How Nomad tells the stand-in where it runs."""
 
 
+LOG_SHIPPER = ("/usr/bin/env", "--block-signal=TERM", sys.executable, "-m", "worker.ship")
+"""What ships the logs of a run, as on a real worker: a run may be over before it listens."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Play:
     """What is to be shown."""
@@ -146,7 +150,10 @@ def _announcing(ports: bootstrap.Ports, behind: endpoint.DemoEndpoint) -> bootst
 
 def _products(buckets: delivery.DemoBuckets, behind: endpoint.DemoEndpoint) -> Products:
     return Products(
-        made=buckets.delivered(), in_bucket=buckets.in_shop(), published=behind.published()
+        made=buckets.delivered(),
+        in_bucket=buckets.in_shop(),
+        published=behind.published(),
+        runs_logged=buckets.logged(),
     )
 
 
@@ -219,6 +226,7 @@ def _config(database_url: str, outside: Served, buckets: delivery.DemoBuckets) -
             token_key=Secret(secrets.token_hex(32)),
             command=sys.executable,
             args=("-m", "worker.cli", "run"),
+            log_shipper=LOG_SHIPPER,
             environment=(*STANDIN_ENVIRONMENT, *science(RUN_SECONDS), *buckets.environment()),
         ),
         s3=buckets.settings(),

@@ -22,6 +22,7 @@ REPORT = {
     "products_made",
     "products_in_bucket",
     "products_published",
+    "runs_logged",
     "invariant_violations",
     "seconds",
 }
@@ -39,6 +40,7 @@ def test_a_demo_processes_its_jobs_and_takes_every_worker_down(
     # Five images of Sentinel-2 give FSC and RLIE each, the one of Sentinel-1 gives RLIE S1.
     made = [report[f"products_{how}"] for how in ("made", "in_bucket", "published")]
     assert made == [5 * 2 + 1] * 3
+    assert report["runs_logged"] == 6
     assert report["servers_created"] == report["servers_deleted"] >= report["workers_peak"] > 0
     assert report["invariant_violations"] == 0
     assert left_running() == []

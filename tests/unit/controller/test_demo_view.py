@@ -225,7 +225,11 @@ def test_workers_are_counted_by_what_they_do() -> None:
 def test_the_report_counts_jobs_and_products_by_how_far_they_came() -> None:
     totals = {"servers.created": 13, "servers.deleted": 0, "decisions": 200}
     report = report_of(
-        SCENE, totals, Products(made=9, in_bucket=8, published=7), workers_peak=14, violations=0
+        SCENE,
+        totals,
+        Products(made=9, in_bucket=8, published=7, runs_logged=6),
+        workers_peak=14,
+        violations=0,
     ).as_json()
     assert report == {
         "jobs_submitted": 40,
@@ -239,6 +243,7 @@ def test_the_report_counts_jobs_and_products_by_how_far_they_came() -> None:
         "products_made": 9,
         "products_in_bucket": 8,
         "products_published": 7,
+        "runs_logged": 6,
         "invariant_violations": 0,
         "seconds": 102.5,
     }
