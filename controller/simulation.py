@@ -30,7 +30,7 @@ from simulator.store.breakers import close
 from simulator.store.people import Asking
 from simulator.systems import Scenario, in_memory
 from simulator.timeline import MachineClock
-from simulator.truth import RESTS, Breach, Truth
+from simulator.truth import Breach, Truth
 
 SOURCES = {reconciler.name: reconciler.sources for reconciler in RECONCILERS}
 ON_CALL = Asked(actor="on-call", reason="looked at cloud and Nomad: it is as they say")
@@ -156,6 +156,7 @@ class Simulation:
         self.crashes += 1
         for loop in self.processes[process].loops.values():
             self._looks.pop(loop, None)
+        self.processes[process].die()
         self.processes[process] = self._process(process)
 
     def pass_time(self, span: timedelta) -> None:
@@ -251,10 +252,15 @@ class Simulation:
     # ---- questions -------------------------------------------------------------------------------
 
     def is_quiet(self) -> bool:
-        """Every job rests, no worker is open, and the cloud holds no server of ours."""
-        tables = self.systems.store.tables
+        """Every job rests, no worker is open, the cloud holds no server of ours, and the endpoint
+        has nothing left to take.
+        """
+        tables, press = self.systems.store.tables, self.systems.press
+        if press is not None and not press.is_quiet:
+            return False
+        rests = self.truth.rests
         jobs = all(
-            job.status in RESTS or (job.quarantined and job.status in ERRORS)
+            job.status in rests or (job.quarantined and job.status in ERRORS)
             for job in tables.jobs.values()
         )
         return jobs and not tables.open_workers.of(True) and not self.truth.servers()

@@ -88,6 +88,11 @@ class Publication:
         return f"{self.product}:{self.digest}:{self.send}"
 
 
+def product_of(message_id: str) -> str:
+    """The product that a message of this id announces."""
+    return message_id.partition(":")[0]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Publishing:
     """A job between processed and done. `products` is how many its newest run made (None: it said

@@ -18,6 +18,7 @@ from uuid import UUID
 from models.errors import IllegalTransition, Permanent, PortError, Superseded
 from models.fleet import RUN_META
 from models.lifecycle import Status
+from models.manifest import Manifest
 from models.ports import Claim, Placement, RunReports, RunResult
 from simulator.nomad.tasks import Exited, Task
 from simulator.timeline import Timeline
@@ -117,7 +118,9 @@ class Script:
 
 
 class ScriptedTasks:
-    """A `TaskDriver` that plays the program on the worker. `behaviours` are by job type."""
+    """A `TaskDriver` that plays the program on the worker. `behaviours` are by job type; `make`
+    says what a run that is processed has made, where anybody wants to know.
+    """
 
     def __init__(
         self,
@@ -126,12 +129,14 @@ class ScriptedTasks:
         *,
         behaviours: Mapping[str, Behaviour] | None = None,
         seed: int = 0,
+        make: Callable[[Claim], Manifest] | None = None,
     ) -> None:
         self.timeline = timeline
         self.reports = reports
         self.seed = seed
         self.playing: dict[str, Play] = {}
         """The programs that run now, by allocation id."""
+        self.make = make
         self._behaviours = behaviours or {}
         self._default = Behaviour()
 
@@ -226,11 +231,14 @@ class Play:
         self._report(claim, Status.PROCESSING, then)
 
     def _post_process(self, claim: Claim, script: Script) -> None:
-        result = RunResult(status=Status.PROCESSED, exit_code=EXIT_DONE)
+        def upload() -> None:
+            make = self._tasks.make
+            made = make(claim) if make is not None else None
+            result = RunResult(status=Status.PROCESSED, exit_code=EXIT_DONE, manifest=made)
+            self._end(claim, script, result)
+
         self._report(
-            claim,
-            Status.POST_PROCESSING,
-            lambda: self._after(script.post_processing, lambda: self._end(claim, script, result)),
+            claim, Status.POST_PROCESSING, lambda: self._after(script.post_processing, upload)
         )
 
     def _report(self, claim: Claim, status: Status, then: Callable[[], None]) -> None:

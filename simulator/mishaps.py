@@ -366,3 +366,5 @@ def calm(systems: Systems) -> None:
     outside.machines.never_join.clear()
     for node in outside.nomad.state.nodes.by_id():
         outside.nomad.find_node(node.id)
+    if systems.press is not None:
+        systems.press.calm()

@@ -18,6 +18,7 @@ from models.breakers import removal_begun
 from models.job_types import Registry
 from models.lifecycle import Status
 from models.parameters import Kept
+from models.publication import Publication
 from models.records import Backoff, Intent, IntentState, Job, Pause, Run, Worker, WorkerState
 from models.settings import Settings
 from models.world import Source
@@ -25,7 +26,7 @@ from simulator.store.rows import Rows
 from simulator.store.waits import Waiting
 from simulator.systems import Systems
 
-Row: TypeAlias = Job | Run | Worker | Intent | Backoff | Pause | Kept | Waiting
+Row: TypeAlias = Job | Run | Worker | Intent | Backoff | Pause | Kept | Waiting | Publication
 Stamp: TypeAlias = tuple[int, ...]
 
 LONGEST = timedelta(seconds=30)
@@ -53,6 +54,8 @@ def moments(row: Row, settings: Settings, registry: Registry) -> Iterator[dateti
             yield row.wait.until
         case Kept() if row.expires_at is not None:
             yield row.expires_at
+        case Publication() if row.not_before is not None:
+            yield row.not_before
 
 
 def _of_job(job: Job, settings: Settings, registry: Registry) -> Iterator[datetime]:
@@ -167,7 +170,7 @@ class Stillness:
         self._systems = systems
         self._settings = settings
         t, registry = systems.store.tables, systems.store.tables.registry
-        anybodys = (t.jobs, t.waits, t.intents, t.backoffs, t.parameters, t.pauses)
+        anybodys = (t.jobs, t.waits, t.intents, t.backoffs, t.parameters, t.pauses, t.publications)
         self._anybodys = Alarms(settings, registry, anybodys)
         self._runs = Alarms(settings, registry, (t.runs,))
         self._workers = Alarms(settings, registry, (t.workers,))
@@ -227,4 +230,10 @@ class Stillness:
         leader = outside.nomad.term, outside.nomad.leaderless, outside.nomad.known_leader
         nomad = (outside.nomad.state.index, *leader)
         cloud = (outside.cloud.version,) if Source.CLOUD in sources else ()
-        return (*stamp, *nomad, *cloud)
+        return (*stamp, *nomad, *cloud, *self._press(sources))
+
+    def _press(self, sources: frozenset[Source]) -> Stamp:
+        press = self._systems.press
+        if press is None or Source.OUTBOX not in sources:
+            return ()
+        return (self._systems.store.tables.publications.version, *press.stamp)

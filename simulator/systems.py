@@ -14,6 +14,7 @@ from datetime import timedelta
 from models.job_types import DEFAULT_REGISTRY
 from models.ports import Clock
 from simulator.behaviour import Behaviour, ScriptedTasks
+from simulator.broker import MemoryBroker
 from simulator.catalogues.memory import MemoryCatalogue
 from simulator.catalogues.options import CatalogueOptions, catalogue_of, products_of
 from simulator.catalogues.state import SimulatedCatalogue
@@ -26,6 +27,8 @@ from simulator.machines import Machines, live_on
 from simulator.nomad.cluster import NomadCluster
 from simulator.nomad.rows import Options
 from simulator.nomad.tasks import TaskDriver
+from simulator.objects import MemoryObjects
+from simulator.press import PressOptions, SimulatedPress
 from simulator.store import MemoryStore
 from simulator.store.processed import Processed
 from simulator.timeline import MachineClock, Timeline
@@ -41,6 +44,8 @@ class Scenario:
     join_delay: timedelta = timedelta(seconds=20)
     behaviours: Mapping[str, Behaviour] = field(default_factory=dict)
     catalogue: CatalogueOptions | None = None
+    press: PressOptions | None = None
+    """What stands behind publication; None: nothing is published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +94,7 @@ class Systems:
     catalogue: SimulatedCatalogue | None = None
     products: SimulatedCatalogue | None = None
     """Where what jobs made is listed."""
+    press: SimulatedPress | None = None
 
     @property
     def timeline(self) -> Timeline:
@@ -109,6 +115,13 @@ class Systems:
             clock=clock,
         )
 
+    def press_ports(self) -> tuple[MemoryBroker, MemoryObjects] | None:
+        """Broker and buckets as a controller sees them; each process has its own connections."""
+        press = self.press
+        if press is None:
+            return None
+        return MemoryBroker(press.broker, self.faults), MemoryObjects(press.buckets, self.faults)
+
     def catalogue_ports(self) -> tuple[MemoryCatalogue | None, MemoryCatalogue | None]:
         """The catalogues of images and of our own products as a controller sees them, as far as
         they are there.
@@ -125,7 +138,15 @@ def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) ->
     timeline, faults = Timeline(), make_faults()
     ids, store_clock = SeededIds(scenario.seed), MachineClock(timeline)
     store = MemoryStore(store_clock, ids, faults, DEFAULT_REGISTRY)
-    tasks = ScriptedTasks(timeline, store, behaviours=scenario.behaviours, seed=scenario.seed)
+    options, seed = scenario.press, scenario.seed
+    press = SimulatedPress(options, timeline, seed) if options is not None else None
+    tasks = ScriptedTasks(
+        timeline,
+        store,
+        behaviours=scenario.behaviours,
+        seed=seed,
+        make=press.make if press else None,
+    )
     return Systems(
         scenario=scenario,
         outside=outside(scenario, timeline, tasks),
@@ -138,4 +159,5 @@ def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) ->
             scenario.catalogue, timeline, scenario.seed, Processed(store.tables, timeline)
         ),
         store_clock=store_clock,
+        press=press,
     )

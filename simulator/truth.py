@@ -19,13 +19,14 @@ from models.lifecycle import FINAL, IN_FLIGHT, ON_WORKER, Status
 from models.parameters import in_force
 from models.records import Job, LedgerRow, RetireCause, Run, StatusChange, Worker, WorkerState
 from models.settings import PoolSettings, Settings, settings_kept
+from simulator.announced import Announced
 from simulator.cloud.servers import CloudServer
 from simulator.store.tables import Tables, is_open
 from simulator.systems import Systems
 from simulator.witness import A_MINUTE, Intents, Losses, Order, Words
 
 RESTS = FINAL | {Status.PROCESSED}
-"""Where a job may stay for ever: publication, which takes on from processed, is yet to come."""
+"""Where a job may stay for ever in a world in which nothing is published."""
 
 OURS_TO_DELETE = frozenset({RetireCause.IDLE, RetireCause.PERSON})
 """Workers that go for these causes must be empty; the others have lost what ran there."""
@@ -103,6 +104,11 @@ class Truth:
         # Before the machine takes its node along.
         systems.outside.cloud.on_gone.insert(0, self._ended)
 
+    @property
+    def rests(self) -> frozenset[Status]:
+        """Where a job may stay for ever in this world."""
+        return RESTS if self._systems.press is None else FINAL
+
     def _watch(self, tables: Tables) -> None:
         def newest(history: tuple[StatusChange, ...]) -> int:
             return history[-1].job_id
@@ -116,6 +122,8 @@ class Truth:
         tables.jobs.watch(Order(tables, self._tell))
         tables.workers.watch(self)
         tables.workers.watch(Losses(self._tell, self._server, self._serves))
+        if self._systems.press is not None:
+            Announced(tables, self._systems.press, self._tell).watch()
 
     def _tell(self, invariant: str, subject: str, what: str) -> None:
         self.violations.append(Breach(invariant=invariant, subject=subject, what=what))

@@ -20,6 +20,8 @@ from controller.simulation import Simulation
 from simulator.behaviour import Behaviour, Ending
 from simulator.faults import Fault, Faults
 from simulator.mishaps import MISHAPS, calm
+from simulator.press import PressOptions
+from simulator.press_mishaps import PRESS_MISHAPS
 
 Trouble: TypeAlias = Callable[[Simulation, Random], bool]
 
@@ -42,6 +44,10 @@ def _outside(name: str) -> Trouble:
     return lambda sim, chance: MISHAPS[name](sim.systems, chance)
 
 
+def _of_press(name: str) -> Trouble:
+    return lambda sim, chance: PRESS_MISHAPS[name](sim.systems, chance)
+
+
 TROUBLES: Mapping[str, Trouble] = MappingProxyType(
     {
         **{name: _outside(name) for name in MISHAPS},
@@ -51,16 +57,25 @@ TROUBLES: Mapping[str, Trouble] = MappingProxyType(
 )
 """Everything that may happen to a simulated world besides failing calls, by name."""
 
+PRESS_TROUBLES: Mapping[str, Trouble] = MappingProxyType(
+    {name: _of_press(name) for name in PRESS_MISHAPS}
+)
+"""And what may, where something is published."""
+
+_ANY = MappingProxyType({**TROUBLES, **PRESS_TROUBLES})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wear:
-    """How often things go wrong. `calls` are shares of all calls, `endings` of all runs;
-    `troubles` are times a day, by their names in `TROUBLES`.
+    """How often things go wrong. `calls` are shares of all calls, `endings` of all runs, `refused`
+    of what is announced; `troubles` are times a day, by their names in `TROUBLES` and
+    `PRESS_TROUBLES`.
     """
 
     calls: Mapping[Fault, float] = field(default_factory=dict)
     endings: Mapping[Ending, float] = field(default_factory=dict)
     troubles: Mapping[str, float] = field(default_factory=dict)
+    refused: float = 0.0
 
     def times(self, factor: float) -> Wear:
         """The same, that much as often."""
@@ -68,6 +83,7 @@ class Wear:
             calls={fault: rate * factor for fault, rate in self.calls.items()},
             endings={ending: share * factor for ending, share in self.endings.items()},
             troubles={name: rate * factor for name, rate in self.troubles.items()},
+            refused=self.refused * factor,
         )
 
 
@@ -92,7 +108,8 @@ SOME = Wear(
         Ending.SILENT_EXIT: 0.003,
         Ending.HANG: 0.001,
     },
-    troubles={name: 4 if name in OFTEN else 1 for name in TROUBLES},
+    troubles={name: 4 if name in OFTEN else 1 for name in _ANY},
+    refused=0.005,
 )
 
 LEVELS: Mapping[FaultLevel, Wear] = {
@@ -111,6 +128,11 @@ def behaviours_of(options: Options) -> dict[str, Behaviour]:
     """What programs do, failures included."""
     endings = LEVELS[options.faults].endings
     return {kind: replace(usual, endings=endings) for kind, usual in BEHAVIOURS.items()}
+
+
+def press_of(options: Options) -> PressOptions:
+    """What the endpoint does with what is announced."""
+    return PressOptions(refused=LEVELS[options.faults].refused)
 
 
 class Mishaps:
@@ -139,7 +161,7 @@ class Mishaps:
             return
         troubles, chance = self._wear.troubles, self._chance
         name = chance.choices(list(troubles), list(troubles.values()))[0]
-        if TROUBLES[name](self._sim, chance):
+        if _ANY[name](self._sim, chance):
             self.happened[name] += 1
         self._next()
 

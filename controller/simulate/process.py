@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from controller.act.effects import Tools
 from controller.act.executor import Executor, Lane
 from controller.act.hands import Hands
+from controller.act.press import Press
 from controller.campaigning import Campaigner
 from controller.clock import StoreClock
 from controller.crew import Inline
@@ -29,6 +30,7 @@ from models.records import Lease
 from models.settings import PoolSettings
 from models.world import Site, Source, World
 from simulator.catalogues.options import area_around
+from simulator.press import RESULTS, SHOP
 from simulator.systems import Scenario, Systems
 from simulator.timeline import MachineClock
 
@@ -66,6 +68,7 @@ class SimulatedProcess:
         store, nomad = systems.store, systems.nomad_port(DEPLOYMENT, clock)
         cloud = systems.cloud_port(clock)
         metrics = Unread(CollectorRegistry(), clock)
+        self._press = _press(systems)
         tools = Tools(
             store=store,
             orchestrator=nomad,
@@ -75,6 +78,7 @@ class SimulatedProcess:
             metrics=metrics,
             ending=threading.Event(),
             token_key=b"simulated",
+            press=self._press,
         )
         observer = Observer(
             Sources(
@@ -83,6 +87,8 @@ class SimulatedProcess:
                 cloud=cloud,
                 sweeper=_sweeper(systems, metrics),
                 campaigner=_campaigner(systems),
+                outbox=store if self._press else None,
+                broker=self._press.broker if self._press else None,
             ),
             site=site(systems.scenario),
             registry=DEFAULT_REGISTRY,
@@ -96,10 +102,33 @@ class SimulatedProcess:
             tools=tools, observer=observer, hands=Hands(executor, metrics), told=clock.told
         )
         self.holder = holder
-        self.loops = {
-            r.name: loop_of(r, shell, holder)
-            for r in working(RECONCILERS, catalogues=systems.catalogue is not None)
-        }
+        there = working(
+            RECONCILERS,
+            catalogues=systems.catalogue is not None,
+            shop=self._press is not None,
+        )
+        self.loops = {r.name: loop_of(r, shell, holder) for r in there}
+
+    def die(self) -> None:
+        """Its connections break: what it had in hand at the broker is given back."""
+        if self._press is not None:
+            self._press.broker.close()
+
+
+def _press(systems: Systems) -> Press | None:
+    """What publishes, in a world where anything is published."""
+    ports = systems.press_ports()
+    if ports is None:
+        return None
+    broker, objects = ports
+    return Press(
+        results=objects,
+        results_bucket=RESULTS,
+        products=objects,
+        shop=SHOP,
+        broker=broker,
+        outbox=systems.store,
+    )
 
 
 def _sweeper(systems: Systems, metrics: Metrics) -> Sweeper | None:

@@ -1,6 +1,7 @@
 """What a simulation came to: the report, and samples of how it went. Counts only, changes nothing.
 
-A turnaround is counted from the moment a job arrives to the moment it is processed.
+A turnaround is counted from the moment a job arrives to the moment it is done: its products are
+announced.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from typing import Any
 
 from controller.simulate.scenario import HOUR, TURNAROUND
 from models.lifecycle import ERRORS, FINAL, IN_FLIGHT, Status
+from models.publication import product_of
 from models.records import Job, Run
 from simulator.cloud.servers import CloudServer
+from simulator.press import SimulatedPress
 from simulator.store.tables import Tables
 
-PROCESSED = frozenset({Status.PROCESSED, Status.DONE})
-"""Where a job has its products. Publication, which takes on from processed, is yet to come."""
+PROCESSED = frozenset({Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED, Status.DONE})
+"""Where a job needs no worker any more."""
 
 STATES = ("waiting", "dispatched", "running", "in error")
 """How a sample tells open jobs apart."""
@@ -29,9 +32,11 @@ STATES = ("waiting", "dispatched", "running", "in error")
 class Report:
     """The figures of one simulation; times in seconds unless their name says otherwise.
 
-    `share_within_3h` is of the jobs whose 3 hours are over or that are processed: how many were in
-    time. `vm_hours` counts servers from their creation until they are gone, `vm_hours_busy` runs
-    from their claim until their end. `wall_s` is real time.
+    `share_within_3h` is of the jobs whose 3 hours are over or that are done: how many were in time.
+    `products_made` are those that the manifests of processed runs name, `products_published` those
+    whose announcement the broker has confirmed; each counts once. `vm_hours` counts servers from
+    their creation until they are gone, `vm_hours_busy` runs from their claim until their end.
+    `wall_s` is real time.
     """
 
     seed: int
@@ -40,6 +45,8 @@ class Report:
     jobs_created: int
     jobs_done: int
     quarantined: int
+    products_made: int
+    products_published: int
     turnaround_p50_s: float | None
     turnaround_p95_s: float | None
     share_within_3h: float | None
@@ -99,16 +106,28 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 
 def turnarounds(jobs: Iterable[Job]) -> list[timedelta]:
-    """How long each processed job took."""
-    return [job.status_at - job.created_at for job in jobs if job.status in PROCESSED]
+    """How long each job took that is done."""
+    return [job.status_at - job.created_at for job in jobs if job.status is Status.DONE]
 
 
 def share_in_time(jobs: Iterable[Job], now: datetime) -> float | None:
-    """The share that was processed within 3 hours, of the jobs of which that can be told."""
-    told = [job for job in jobs if job.status in PROCESSED or now - job.created_at > TURNAROUND]
+    """The share that was done within 3 hours, of the jobs of which that can be told."""
+    told = [job for job in jobs if job.status is Status.DONE or now - job.created_at > TURNAROUND]
     told = [job for job in told if job.status is not Status.CANCELLED]
     in_time = sum(taken <= TURNAROUND for taken in turnarounds(told))
     return in_time / len(told) if told else None
+
+
+def products_made(tables: Tables) -> int:
+    """How many products the manifests name."""
+    made = tables.manifests.values()
+    return len({product.name for manifest in made for product in manifest.products})
+
+
+def products_published(press: SimulatedPress | None) -> int:
+    """How many products have a confirmed announcement."""
+    confirmed = press.broker.confirmed if press is not None else ()
+    return len({product_of(message_id) for message_id in confirmed})
 
 
 def busy_time(runs: Iterable[Run], now: datetime) -> timedelta:
@@ -148,7 +167,7 @@ def by_hour(jobs: Iterable[Job], began: datetime) -> list[Turnarounds]:
     """The turnarounds over time, by the hour in which jobs arrived."""
     hours: dict[int, list[float]] = {}
     for job in jobs:
-        if job.status in PROCESSED:
+        if job.status is Status.DONE:
             taken = (job.status_at - job.created_at).total_seconds()
             hours.setdefault((job.created_at - began) // HOUR, []).append(taken)
     return [

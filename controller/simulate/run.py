@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.simulate.inputs import left_of, listed_by
-from controller.simulate.mishaps import LEVELS, Mishaps, behaviours_of, faults_of
+from controller.simulate.mishaps import LEVELS, Mishaps, behaviours_of, faults_of, press_of
 from controller.simulate.report import (
-    PROCESSED,
     Meter,
     Report,
     Sample,
@@ -18,6 +17,8 @@ from controller.simulate.report import (
     busy_time,
     by_hour,
     percentile,
+    products_made,
+    products_published,
     sample,
     share_in_time,
     turnarounds,
@@ -25,6 +26,7 @@ from controller.simulate.report import (
 from controller.simulate.scenario import HOUR, Arrival, Options, arrivals, parameters, scenario
 from controller.simulation import InvariantBroken, Plan, Simulation
 from models.creation import Acquisition
+from models.lifecycle import Status
 from models.ports import Asked
 from simulator.store import MemoryStore
 
@@ -59,7 +61,7 @@ class Run:
     def __init__(self, options: Options, *, skipping: bool = True) -> None:
         self.options = options
         plan = Plan(
-            scenario=scenario(options, behaviours_of(options)),
+            scenario=scenario(options, behaviours_of(options), press_of(options)),
             faults=lambda: faults_of(options),
             parameters=parameters(options),
             skipping=skipping,
@@ -157,8 +159,10 @@ class Run:
             days=self.options.days,
             passes=self.sim.passes,
             jobs_created=len(jobs),
-            jobs_done=sum(job.status in PROCESSED for job in jobs),
+            jobs_done=sum(job.status is Status.DONE for job in jobs),
             quarantined=sum(job.quarantined for job in jobs),
+            products_made=products_made(tables),
+            products_published=products_published(systems.press),
             turnaround_p50_s=_rounded(percentile(taken, 0.5)),
             turnaround_p95_s=_rounded(percentile(taken, 0.95)),
             share_within_3h=None if share is None else round(share, 4),

@@ -20,6 +20,7 @@ from controller.simulate.inputs import PARAMETERS, catalogue_options
 from models.records import NewJob, Priority
 from simulator.behaviour import Behaviour, Spread
 from simulator.cloud.options import CloudOptions
+from simulator.press import PressOptions
 from simulator.systems import Scenario
 from simulator.timeline import EPOCH
 
@@ -142,8 +143,14 @@ def parameters(options: Options) -> dict[str, float]:
     return found
 
 
-def scenario(options: Options, behaviours: Mapping[str, Behaviour] = BEHAVIOURS) -> Scenario:
-    """The simulated world: a quota that leaves room for the workers, and boots of minutes."""
+def scenario(
+    options: Options,
+    behaviours: Mapping[str, Behaviour] = BEHAVIOURS,
+    press: PressOptions | None = None,
+) -> Scenario:
+    """The simulated world: a quota that leaves room for the workers, and boots of minutes. What
+    jobs make is published, unless there is no `press`.
+    """
     wanted = options.workers or WORKERS
     cloud = CloudOptions(
         max_servers=max(QUOTA_SERVERS, wanted * 3 // 2),
@@ -162,6 +169,7 @@ def scenario(options: Options, behaviours: Mapping[str, Behaviour] = BEHAVIOURS)
         join_delay=JOIN,
         behaviours=behaviours,
         catalogue=catalogue,
+        press=press,
     )
 
 

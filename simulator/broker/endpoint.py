@@ -9,20 +9,24 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from random import Random
 
 from models.broker import Message, RefusedMessage, Told
+from models.publication import product_of
 from simulator.broker.memory import MemoryBroker
 from simulator.broker.state import SimulatedBroker
 
 
 @dataclass
 class Endpoint:
-    """Refuses the first announcement of every `refuse_every`th product (0: of none), and hands it
-    back as it came. It takes nothing before `opens_at`.
+    """Refuses the first announcement of every `refuse_every`th product (0: of none), and this
+    `share` of all, by `chance`; it hands back what came. It takes nothing before `opens_at`.
     """
 
     broker: SimulatedBroker
     refuse_every: int = 0
+    share: float = 0.0
+    chance: Random = field(default_factory=Random)
     opens_at: datetime | None = None
     accepted: dict[str, Message] = field(default_factory=dict)
     """The newest message of every product, by its name."""
@@ -40,19 +44,24 @@ class Endpoint:
             self._take(message)
 
     def _take(self, message: Message) -> None:
-        product = message.id.partition(":")[0]
+        product = product_of(message.id)
         new = product not in self._met
         self._met.add(product)
-        if new and self.refuse_every and len(self._met) % self.refuse_every == 0:
+        if self._refuses(new=new):
             self.refused += 1
             self.broker.refuse(message.body, message.id)
             return
         self.accepted[product] = message
 
+    def _refuses(self, *, new: bool) -> bool:
+        if new and self.refuse_every and len(self._met) % self.refuse_every == 0:
+            return True
+        return bool(self.share) and self.chance.random() < self.share
+
 
 def announced(broker: SimulatedBroker) -> set[str]:
     """The products of which the broker has, or had, an announcement."""
-    return {each.id.partition(":")[0] for each in (*broker.taken, *broker.announced)}
+    return {product_of(each.id) for each in (*broker.taken, *broker.announced)}
 
 
 class LockedBroker:

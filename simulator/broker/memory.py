@@ -37,6 +37,7 @@ class MemoryBroker:
             raise Crash("broker.publish")
         if fault is Fault.LOST_REPLY:
             return _all(messages, Fate.UNKNOWN, "no confirm in time")
+        self._broker.confirmed.update(message.id for message in messages)
         return _all(messages, Fate.CONFIRMED)
 
     def refused(self, limit: int) -> tuple[RefusedMessage, ...]:

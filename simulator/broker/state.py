@@ -30,6 +30,9 @@ class SimulatedBroker:
     taken: list[Message] = field(default_factory=list)
     """Announcements that the endpoint has taken out of the queue."""
 
+    confirmed: set[str] = field(default_factory=set)
+    """The ids of the messages of which somebody was told that they are kept."""
+
     reachable: bool = True
     admits: bool = True
     whole: bool = True
@@ -37,6 +40,12 @@ class SimulatedBroker:
     short: bool = False
     _number: int = 0
     _holders: int = 0
+
+    @property
+    def stamp(self) -> tuple[int, ...]:
+        """Another one when a call would be answered differently than before."""
+        answers = self.reachable, self.admits, self.whole, self.bound, self.short
+        return (self._number, len(self.failures), *answers)
 
     def holder(self) -> int:
         """Somebody new who may take messages in hand."""

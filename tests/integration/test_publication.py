@@ -32,9 +32,10 @@ from models.publication import (
 from simulator.broker import MemoryBroker
 from simulator.buckets import ServedBuckets
 from simulator.examples import NOW
+from simulator.press import content_of
 from tests.plugins.brokers import OnRabbit
 from tests.plugins.buckets import access_to
-from tests.plugins.pressroom import ForReal, InMemory, content_of, for_real, names, written
+from tests.plugins.pressroom import ForReal, InMemory, for_real, names, written
 from tests.plugins.publishing import processed
 from tests.plugins.stores import ASKED, Desk, postgres_doors
 

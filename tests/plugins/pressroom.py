@@ -43,6 +43,7 @@ from simulator.examples.products import a_product
 from simulator.faults import Faults
 from simulator.ids import SeededIds
 from simulator.objects import MemoryObjects, SimulatedBuckets
+from simulator.press import content_of
 from simulator.store import MemoryStore
 from simulator.systems import Scenario, in_memory
 from simulator.timeline import Timeline
@@ -228,11 +229,6 @@ class PressRoom:
                 key = thumbnail_of(product)
             found = self.parts.products.read(Place(bucket=self.parts.shop.bucket, key=key))
             assert found == content_of(file.key)
-
-
-def content_of(key: str) -> bytes:
-    """What a file of this key holds."""
-    return f"{key} ".encode() * 3
 
 
 def written(name: str, **science: Any) -> Product:

@@ -120,13 +120,18 @@ def test_the_report_agrees_with_a_count_by_hand(ended: tuple[Run, Outcome]) -> N
         change.job_id: change.at
         for history in tables.history.values()
         for change in history
-        if change.after is Status.PROCESSED
+        if change.after is Status.DONE
     }
     taken = sorted(
         (at - tables.jobs[job_id].created_at).total_seconds() for job_id, at in ends.items()
     )
     assert report.jobs_created == len(tables.jobs) > 10
     assert report.jobs_done == len(taken)
+    made = {p.name for manifest in tables.manifests.values() for p in manifest.products}
+    assert report.products_made == report.products_published == len(made)
+    assert len(made) == sum(
+        len(tables.registry.types[job.type].products) for job in tables.jobs.values()
+    )
     assert report.turnaround_p50_s == round(reached_by(taken, 0.5), 1)
     assert report.turnaround_p95_s == round(reached_by(taken, 0.95), 1)
     in_time = [each for each in taken if each <= 3 * 3600]
