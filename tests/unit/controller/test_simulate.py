@@ -176,8 +176,9 @@ def test_a_percentile_is_a_value_that_was_there(
 @pytest.mark.parametrize(
     ("hours", "status", "ago", "expected"),
     [
-        pytest.param(2.9, Status.PROCESSED, 5, 1.0, id="in-time"),
-        pytest.param(3.1, Status.PROCESSED, 5, 0.0, id="too-late"),
+        pytest.param(2.9, Status.DONE, 5, 1.0, id="in-time"),
+        pytest.param(3.1, Status.DONE, 5, 0.0, id="too-late"),
+        pytest.param(2.9, Status.PROCESSED, 5, 0.0, id="not-announced"),
         pytest.param(0.1, Status.PROCESSING, 3.1, 0.0, id="under-way-for-too-long"),
         pytest.param(0.1, Status.PROCESSING, 2.9, None, id="cannot-be-told-yet"),
         pytest.param(0.1, Status.CANCELLED, 9, None, id="nobody-wants-it"),
@@ -193,7 +194,8 @@ def test_a_job_is_in_time_or_late_as_soon_as_that_can_be_told(
 
 
 def test_every_status_of_an_open_job_is_drawn() -> None:
-    closed = {Status.PROCESSED, Status.DONE, Status.CANCELLED}
+    publishing = {Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED}
+    closed = publishing | {Status.DONE, Status.CANCELLED}
     assert {s for s in Status if state_of(s) is None} == closed
     assert {state_of(s) for s in Status} - {None} == set(STATES)
 

@@ -44,6 +44,7 @@ class World:
             state=PublicationState.SENDING,
             send=1,
             changed_at=NOW,
+            begun_at=NOW,
         )
         for file in PRODUCT.files:
             self.press.buckets.write(self.place(file.key), content_of(file.key), sha256=file.sha256)
