@@ -6,7 +6,8 @@ quarantined. A pass looks at new jobs and at those whose wait is over, a bounded
 however many wait: the store marks a wait in the transaction that settles the other job.
 
 Jobs of one type and tile are a *series* in the order of measurement. One is *open* in its series
-from when it is added until it is settled for the first time; a relaunch opens it no more.
+from when it is added until it is settled for the first time; a relaunch opens it no more. What is
+handed in for reprocessing holds up only what is for reprocessing as well: new images come first.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 
 from models.changes import Change
 from models.lifecycle import Status
-from models.records import Job, Priority
+from models.records import Job, NewJob, Priority
 
 MOST_AT_ONCE = 1_000
 """How many unready jobs one pass looks at; the others follow in the next, which comes at once."""
@@ -40,6 +41,9 @@ MADE = (Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED, Status.DON
 NOTHING_MADE = range(200, 208)
 """Exit codes of the snow program that end a job well and without an L2A: too cloudy, for instance.
 """
+
+AGAIN = "@backward"
+"""What the key of a job that does another one's work again has behind that one's."""
 
 MASTER = "master"
 """The field of an input that names, by its key, the job of the same type that makes the assembly.
@@ -70,6 +74,14 @@ class Neighbour:
         return self.quarantined or self.status is Status.CANCELLED
 
 
+def finished_beginning(reference: Neighbour | None) -> int | None:
+    """The job that a chain began with, if it has made `BACKWARD_IMAGES` L2A before this one."""
+    if reference is None:
+        return None
+    made = int(reference.config.get("n_l2a_produced_since_last_init", 0)) + 1
+    return reference.config.get("first_job") if made >= BACKWARD_IMAGES else None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wait:
     """What a configured job waits for: another job, until that is settled or `until` has come."""
@@ -86,8 +98,12 @@ class Unready:
 
     Of its series: `before` is the nearest open one before it, `reference` the nearest one not older
     than `REFERENCE_AGE` that made an L2A, `between` how many ran since that one and made none, and
-    `after` those that follow it and made one, the nearest first. `master` is the job that it names
-    as such. `wait` is what it has waited for.
+    `after` those that follow it and made one, the nearest first. `chain` are the jobs that made the
+    first L2A of the chain that it goes on with, the first first, `BACKWARD_IMAGES` at most: looked
+    for once the chain has made so many, and while the first of them was not done again. Of an image
+    that was done again all these mean the newest job.
+
+    `master` is the job that it names as such. `wait` is what it has waited for.
     """
 
     job: Job
@@ -97,6 +113,7 @@ class Unready:
     reference: Neighbour | None = None
     between: int = 0
     after: tuple[Neighbour, ...] = ()
+    chain: tuple[Neighbour, ...] = ()
     master: Neighbour | None = None
     wait: Wait | None = None
 
@@ -126,8 +143,8 @@ class Configured:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unfit:
-    """A job that cannot be configured, if its seq is `expected_seq`, and why, naming the field."""
+class Aside:
+    """A job that is not configured, if its seq is `expected_seq`, and why."""
 
     job_id: int
     expected_seq: int
@@ -138,16 +155,21 @@ class Unfit:
 class ConfigureJobs(Change):
     """initialized → configured → ready for many jobs, with what was found out about each.
 
-    `unfit` ones rest in internal_error, quarantined. A job whose seq is another by now is left as
-    it is, and so is one that is to be ready though an earlier job of its series is open by now and
-    it does not `overtake`: it is looked at again. The receipt says how many were not left. A job
-    whose wait is for one that is settled by now is looked at again. One that is ready resumes as
-    ready after an error, until then as initialized. Every `config` fits the schema of its type
-    (`models.job_configs`), else `Malformed`.
+    `unfit` ones, whose input makes no sense, rest in internal_error, quarantined; `futile` ones, of
+    which nothing would come, are cancelled; both with their reason. A job whose seq is another by
+    now is left as it is, and so is one that is to be ready though an earlier job of its series
+    holds it up by now and it does not `overtake`: it is looked at again. The receipt says how many
+    were not left. A job whose wait is for one that is settled by now is looked at again. One that
+    is ready resumes as ready after an error, until then as initialized. `again` are jobs that do
+    something once more: they are added as in `CreateJobs`, `flavors` having that of their type.
+    Every `config` fits the schema of its type (`models.job_configs`), else `Malformed`.
     """
 
     jobs: tuple[Configured, ...]
-    unfit: tuple[Unfit, ...] = ()
+    unfit: tuple[Aside, ...] = ()
+    futile: tuple[Aside, ...] = ()
+    again: tuple[NewJob, ...] = ()
+    flavors: Mapping[str, str] = field(default_factory=dict)
 
 
 UNFIT = "Job Configuration Error"

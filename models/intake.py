@@ -8,7 +8,7 @@ from datetime import datetime
 from models.campaigns import Part
 from models.catalogue import RejectedEntry
 from models.composing import Group, Ingredient, Overridden, Touch
-from models.configuration import Configured, Unfit
+from models.configuration import Aside, Configured
 from models.creation import Cursor
 from models.plan import Action
 from models.records import NewJob
@@ -57,4 +57,6 @@ class Configure(Action):
     """Write down what became of jobs of one type, all at once; see `ConfigureJobs`."""
 
     jobs: tuple[Configured, ...]
-    unfit: tuple[Unfit, ...] = ()
+    unfit: tuple[Aside, ...] = ()
+    futile: tuple[Aside, ...] = ()
+    again: tuple[NewJob, ...] = ()

@@ -38,14 +38,16 @@ class JobConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class FscRlieConfig(JobConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of a job in the series of a tile. `reference_job` made the L2A that it begins with.
 
-    The two counters are since the last job of the chain that began without one: jobs that ran, and
-    L2A that were made. `inputs` are the images after its own that MAJA needs to go backward.
+    The two counters are since the last job of the chain that began without one, which is
+    `first_job` (None: this one): jobs that ran, and L2A that were made; one that goes backward
+    counts the images that it goes through. `inputs` are those after its own.
     """
 
     maja_mode: MajaMode
     l2a_path_out: Path
     l2a_path_in: Path | None = None
     reference_job: int | None = None
+    first_job: int | None = None
     n_jobs_run_since_last_init: Count = 0
     n_l2a_produced_since_last_init: Count = 0
     inputs: tuple[Path, ...] = ()

@@ -153,5 +153,4 @@ class Order:
         if place is None or place.type not in IN_SERIES:
             return None
         others = self._tables.series_of.of((place.type, place.tile))
-        early = (each for each in others if each.is_open and each.sensing_at < place.sensing_at)
-        return next(early, None)
+        return next(filter(place.is_held_up_by, others), None)

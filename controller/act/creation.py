@@ -4,7 +4,7 @@ added in one transaction.
 
 from __future__ import annotations
 
-from controller.act.effects import Acting
+from controller.act.effects import Acting, flavors
 from models.actions import AddCampaignJobs, AddJobs, Compose
 from models.campaigns import AdvanceCampaign
 from models.composing import ComposeJobs
@@ -18,7 +18,7 @@ def add_jobs(action: AddJobs, acting: Acting) -> None:
             at=acting.at,
             cursor=action.cursor,
             expected=action.expected,
-            flavors=_flavors(acting),
+            flavors=flavors(acting),
             jobs=action.jobs,
             cancelled=action.cancelled,
             why=action.why,
@@ -37,7 +37,7 @@ def compose(action: Compose, acting: Acting) -> None:
         ComposeJobs(
             at=acting.at,
             groups=action.groups,
-            flavors=_flavors(acting),
+            flavors=flavors(acting),
             jobs=action.jobs,
             cancelled=action.cancelled,
             why=action.why,
@@ -48,8 +48,4 @@ def compose(action: Compose, acting: Acting) -> None:
 
 def add_campaign_jobs(action: AddCampaignJobs, acting: Acting) -> None:
     """Add the jobs of a part of a campaign and note how far it has come: all or nothing."""
-    acting.commit(AdvanceCampaign(at=acting.at, part=action.part, flavors=_flavors(acting)))
-
-
-def _flavors(acting: Acting) -> dict[str, str]:
-    return {name: found.flavor for name, found in acting.world.registry.types.items()}
+    acting.commit(AdvanceCampaign(at=acting.at, part=action.part, flavors=flavors(acting)))

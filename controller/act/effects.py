@@ -205,3 +205,8 @@ def repeatable(action: Action, acting: Acting, intent: Intent, ask: Callable[[],
             *acting.setback(subject_of(action), error),
         ),
     )
+
+
+def flavors(acting: Acting) -> dict[str, str]:
+    """The flavor of each type of job, as changes that add jobs take them."""
+    return {name: found.flavor for name, found in acting.world.registry.types.items()}

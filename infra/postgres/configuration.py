@@ -11,10 +11,11 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import ARRAY, BigInteger, Connection, Text, TextClause, bindparam, text
 
 from infra.postgres.jobs import Note, locked_job, move
-from infra.postgres.people import move_all
+from infra.postgres.people import add, move_all, rows_of
 from infra.postgres.rows import JOB, Row, job_from
 from infra.postgres.statements import statement
 from models.configuration import (
+    AGAIN,
     BACKWARD_IMAGES,
     IN_SERIES,
     MADE,
@@ -29,6 +30,7 @@ from models.configuration import (
     Neighbour,
     Unready,
     Wait,
+    finished_beginning,
 )
 from models.job_configs import checked
 from models.lifecycle import UNREADY, Status
@@ -52,9 +54,12 @@ p.status in ({", ".join(f"'{status}'" for status in MADE)}) and p.config ? 'l2a_
 _RUN = "left join runs r on r.job_id = p.id and r.attempt = p.attempt"
 
 
+def _filled(template: str) -> TextClause:
+    return statement(template, NEIGHBOUR=_NEIGHBOUR, MADE_L2A=_MADE_L2A, RUN_OF=_RUN)
+
+
 def _of_ids(template: str) -> TextClause:
-    filled = statement(template, NEIGHBOUR=_NEIGHBOUR, MADE_L2A=_MADE_L2A, RUN_OF=_RUN)
-    return filled.bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+    return _filled(template).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
 
 
 _NEW = statement("""
@@ -73,11 +78,12 @@ where j.status = 'configured' and j.type = any(:types) order by j.id limit :most
 """).bindparams(bindparam("types", type_=ARRAY(Text)))
 
 _BEFORE = _of_ids("""
-select j.id, b.found from jobs j cross join lateral (
+select m.job_id, b.found from series m cross join lateral (
   select $NEIGHBOUR as found from series s join jobs p on p.id = s.job_id $RUN_OF
-  where s.type = j.type and s.tile = j.tile and s.is_open and s.sensing_at < j.sensing_at
+  where s.type = m.type and s.tile = m.tile and s.is_open and s.sensing_at < m.sensing_at
+    and (m.reprocessing or not s.reprocessing)
   order by s.sensing_at desc, s.job_id desc limit 1) b
-where j.id = any(:ids)
+where m.job_id = any(:ids)
 """)
 
 _REFERENCE = _of_ids("""
@@ -97,11 +103,24 @@ where j.id = any(:ids)
 
 _AFTER = _of_ids("""
 select j.id, b.found from jobs j cross join lateral (
-  select $NEIGHBOUR as found, s.sensing_at, s.job_id
+  select distinct on (s.sensing_at) $NEIGHBOUR as found, s.sensing_at
   from series s join jobs p on p.id = s.job_id $RUN_OF
   where s.type = j.type and s.tile = j.tile and s.sensing_at > j.sensing_at and $MADE_L2A
-  order by s.sensing_at, s.job_id limit :images) b
-where j.id = any(:ids) order by j.id, b.sensing_at, b.job_id
+  order by s.sensing_at, s.job_id desc limit :images) b
+where j.id = any(:ids) order by j.id, b.sensing_at
+""")
+
+_CHAIN = _filled("""
+select given.job_id, c.found
+from jsonb_to_recordset(:rows) as given (job_id bigint, first bigint)
+join series f on f.job_id = given.first join jobs h on h.id = f.job_id
+cross join lateral (
+  select distinct on (s.sensing_at) $NEIGHBOUR as found, s.sensing_at
+  from series s join jobs p on p.id = s.job_id $RUN_OF
+  where s.type = f.type and s.tile = f.tile and s.sensing_at >= f.sensing_at and $MADE_L2A
+  order by s.sensing_at, s.job_id desc limit :images) c
+where not exists (select from jobs t where t.type = h.type and t.key = h.key || :again)
+order by given.job_id, c.sensing_at
 """)
 
 _MASTER = _of_ids("""
@@ -119,7 +138,7 @@ select id, type, status, seq, quarantined from jobs where id = any(:ids) order b
 _HELD_UP = text("""
 select s.job_id from series s where s.job_id = any(:ids) and s.type = any(:types) and exists (
   select 1 from series e where e.type = s.type and e.tile = s.tile and e.is_open
-    and e.sensing_at < s.sensing_at)
+    and e.sensing_at < s.sensing_at and (s.reprocessing or not e.reprocessing))
 """).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("types", type_=ARRAY(Text)))
 
 _FILL = text("""
@@ -185,6 +204,21 @@ def _with_series(connection: Connection, found: dict[int, Unready]) -> None:
     for job_id, after in connection.execute(_AFTER, {"ids": ids, "images": BACKWARD_IMAGES - 1}):
         each = found[job_id]
         found[job_id] = replace(each, after=(*each.after, _neighbour(after)))
+    _with_chains(connection, found)
+
+
+def _with_chains(connection: Connection, found: dict[int, Unready]) -> None:
+    """Add what the chains began with that have made enough L2A to go backward."""
+    rows = [
+        {"job_id": job_id, "first": first}
+        for job_id, each in found.items()
+        if (first := finished_beginning(each.reference)) is not None
+    ]
+    if rows:
+        given = {"rows": Jsonb(rows), "images": BACKWARD_IMAGES, "again": AGAIN}
+        for job_id, link in connection.execute(_CHAIN, given):
+            each = found[job_id]
+            found[job_id] = replace(each, chain=(*each.chain, _neighbour(link)))
 
 
 def _with_masters(connection: Connection, found: dict[int, Unready]) -> None:
@@ -235,12 +269,26 @@ def configure_jobs(connection: Connection, fence: Lease, change: ConfigureJobs) 
     waiting = _waits(chosen, locked)
     if waiting:
         connection.execute(_WAIT, {"rows": Jsonb(waiting)})
+    aside = _put_aside(connection, change, locked, note)
+    if change.again:
+        add(connection, rows_of(change.again, change.flavors), note, Status.INITIALIZED)
+    return Receipt(created=len(chosen) + aside)
+
+
+def _put_aside(
+    connection: Connection, change: ConfigureJobs, locked: dict[int, _Locked], note: Note
+) -> int:
+    """End those that are not configured; how many were not left."""
     unfit = [each for each in change.unfit if _stands(locked, each.job_id, each.expected_seq)]
     for each in unfit:
         told = replace(note, subtype=UNFIT, message=each.why)
         job = locked_job(connection, each.job_id)
         move(connection, job, Status.INTERNAL_ERROR, told, quarantined=True)
-    return Receipt(created=len(chosen) + len(unfit))
+    futile = [each for each in change.futile if _stands(locked, each.job_id, each.expected_seq)]
+    for each in futile:
+        told = replace(note, message=each.why)
+        move(connection, locked_job(connection, each.job_id), Status.CANCELLED, told)
+    return len(unfit) + len(futile)
 
 
 def _chosen(
@@ -258,7 +306,8 @@ def _chosen(
 
 
 def _lock(connection: Connection, change: ConfigureJobs) -> dict[int, _Locked]:
-    ids = {each.job_id for each in change.jobs} | {each.job_id for each in change.unfit}
+    ids = {each.job_id for each in change.jobs}
+    ids |= {each.job_id for each in (*change.unfit, *change.futile)}
     ids |= {each.wait.for_job for each in change.jobs if each.wait is not None}
     rows = connection.execute(_LOCK, {"ids": sorted(ids)})
     return {

@@ -22,6 +22,7 @@ series = Table(
     *texts("type", "tile"),
     *times("sensing_at"),
     flag("is_open"),
+    flag("reprocessing"),
 )
 
 waits = Table(

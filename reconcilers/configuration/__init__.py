@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from models.actions import Configure
-from models.configuration import Unfit, Unready, Wait
+from models.configuration import Unready, Wait
 from models.lifecycle import UNREADY
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.settings_configuration import ConfigurationSettings
@@ -70,21 +70,35 @@ def _unknown_types(world: World) -> list[Decision]:
 def _of_type(name: str, outcome: Outcome) -> Decision:
     waits = [each.wait for each in outcome.jobs if each.wait is not None]
     ready = len(outcome.jobs) - len(waits)
+    numbers = {
+        "ready": ready,
+        "waiting": len(waits),
+        "unfit": len(outcome.unfit),
+        "futile": len(outcome.futile),
+        "again": len(outcome.again),
+    }
     return Configure(
         subject=Subject(SubjectKind.TYPE, name),
         reason=Reason.CONFIGURED,
-        because=_because(ready, waits, outcome.unfit),
-        facts=(("ready", ready), ("waiting", len(waits)), ("unfit", len(outcome.unfit))),
+        because=_because(ready, waits, outcome),
+        facts=tuple(numbers.items()),
         jobs=tuple(outcome.jobs),
         unfit=tuple(outcome.unfit),
+        futile=tuple(outcome.futile),
+        again=tuple(outcome.again),
     )
 
 
-def _because(ready: int, waits: Sequence[Wait], unfit: Sequence[Unfit]) -> str:
+def _because(ready: int, waits: Sequence[Wait], outcome: Outcome) -> str:
     """What became of the jobs, in one sentence."""
+    unfit, futile, again = outcome.unfit, outcome.futile, outcome.again
     parts = [f"{counted(ready, 'job')} ready"]
     if waits:
         parts.append(f"{len(waits)} configured; of the first: {waits[0].why}")
     if unfit:
         parts.append(f"{len(unfit)} put aside; job {unfit[0].job_id}: {unfit[0].why}")
+    if futile:
+        parts.append(f"{len(futile)} cancelled; job {futile[0].job_id}: {futile[0].why}")
+    if again:
+        parts.append(f"{counted(len(again), 'image')} to be done again, backward")
     return "; ".join(parts)

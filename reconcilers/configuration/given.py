@@ -17,7 +17,6 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of an input that configuration reads; the others are the program's."""
 
-    product: str | None = None
     path: str | None = None
     origin_at: Moment | None = None
     published_at: Moment | None = None

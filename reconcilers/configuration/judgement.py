@@ -6,16 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models.configuration import IN_SERIES, Configured, Neighbour, Unfit, Unready, Wait
+from models.configuration import IN_SERIES, Aside, Configured, Neighbour, Unready, Wait
 from models.job_configs import JobConfig, SwsWdsConfig, plain
+from models.records import NewJob
 from models.settings_configuration import ConfigurationSettings
-from reconcilers.configuration import series
+from reconcilers.configuration import backward, series
 from reconcilers.configuration.given import Given, UnfitInput, deadline, given, priority
 
 NO_ASSEMBLY = 1
 """The bit of the exit code of a run that says that its assembly shows nothing."""
 
 ASSEMBLY_CODES = range(0xD0, 0xD8)
+"""Exit codes that have such bits."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,7 +25,9 @@ class Outcome:
     """What became of the jobs of one type."""
 
     jobs: list[Configured] = field(default_factory=list)
-    unfit: list[Unfit] = field(default_factory=list)
+    unfit: list[Aside] = field(default_factory=list)
+    futile: list[Aside] = field(default_factory=list)
+    again: list[NewJob] = field(default_factory=list)
 
 
 def judge(jobs: Iterable[Unready], settings: ConfigurationSettings, now: datetime) -> Outcome:
@@ -31,15 +35,36 @@ def judge(jobs: Iterable[Unready], settings: ConfigurationSettings, now: datetim
     outcome = Outcome()
     for unready in jobs:
         try:
-            outcome.jobs.append(_configured(unready, settings, now))
+            read = given(unready)
         except UnfitInput as error:
-            job = unready.job
-            outcome.unfit.append(Unfit(job_id=job.id, expected_seq=job.seq, why=str(error)))
+            outcome.unfit.append(_aside(unready, str(error)))
+            continue
+        why = _why_futile(unready, read)
+        if why:
+            outcome.futile.append(_aside(unready, why))
+            continue
+        made = _configured(unready, read, settings, now)
+        outcome.jobs.append(made)
+        if made.wait is None and settings.backward_reprocessing:
+            outcome.again += backward.again(unready)
     return outcome
 
 
-def _configured(unready: Unready, settings: ConfigurationSettings, now: datetime) -> Configured:
-    read = given(unready)
+def _aside(unready: Unready, why: str) -> Aside:
+    return Aside(job_id=unready.job.id, expected_seq=unready.job.seq, why=why)
+
+
+def _why_futile(unready: Unready, read: Given) -> str:
+    """Why nothing would come of this job; empty when something may."""
+    master = _master(unready, read)
+    if master is None or not master.is_made or not _shows_nothing(master):
+        return ""
+    return f"job {master.id}, its master, found that the assembly which both need shows nothing"
+
+
+def _configured(
+    unready: Unready, read: Given, settings: ConfigurationSettings, now: datetime
+) -> Configured:
     job, urgency = unready.job, priority(unready, read)
     blocker = _blocker(unready, read)
     wait = None if blocker is None else _wait(unready, blocker, settings, now)
@@ -94,11 +119,12 @@ def _fields(unready: Unready, read: Given, overtaken: Neighbour | None) -> JobCo
     output = f"work/jobs/{unready.job.unique_id}"
     late = f"did not wait any longer for {_what(unready, overtaken)}" if overtaken else ""
     if unready.job.type in IN_SERIES:
-        return series.fields(unready, read, output, late or _out_of_series(unready))
+        return series.fields(unready, output, late or _out_of_series(unready))
     if read.master is None:
         return JobConfig(output=output)
     master = _master(unready, read)
-    relied_on = master if master is not overtaken and _may_be_relied_on(master) else None
+    gone = master is None or master is overtaken or master.is_given_up
+    relied_on = None if gone else master
     return SwsWdsConfig(
         output=output,
         order=late or _without(read.master, master, relied_on, own=read.master == unready.job.key),
@@ -114,12 +140,10 @@ def _out_of_series(unready: Unready) -> str:
     return f"out of series: it came when job {later}, which is later in it, was made already"
 
 
-def _may_be_relied_on(master: Neighbour | None) -> bool:
-    """Whether it left an assembly that shows something, or is about to."""
-    if master is None or master.is_given_up:
-        return False
+def _shows_nothing(master: Neighbour) -> bool:
+    """Whether the assembly that it made is empty."""
     code = master.exit_code
-    return not (code in ASSEMBLY_CODES and code is not None and code & NO_ASSEMBLY)
+    return code is not None and code in ASSEMBLY_CODES and bool(code & NO_ASSEMBLY)
 
 
 def _without(name: str, master: Neighbour | None, relied_on: Neighbour | None, *, own: bool) -> str:

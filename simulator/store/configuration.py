@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from models.configuration import (
+    AGAIN,
     BACKWARD_IMAGES,
     IN_SERIES,
     MASTER,
@@ -19,11 +20,13 @@ from models.configuration import (
     ConfigureJobs,
     Neighbour,
     Unready,
+    finished_beginning,
 )
 from models.job_configs import checked
 from models.lifecycle import UNREADY, Status
 from models.ports import Receipt
 from models.records import Job, Lease
+from simulator.store.feeds import add_one
 from simulator.store.tables import Note, Tables
 from simulator.store.waits import Place, Waiting, is_settled
 
@@ -65,22 +68,47 @@ class _Member:
 
 
 def _in_series(tables: Tables, found: Unready, place: Place) -> Unready:
+    members = _members(tables, place)
+    earlier = [each for each in members if each.place.sensing_at < place.sensing_at]
+    later = [each for each in members if each.place.sensing_at > place.sensing_at]
+    reference = _reference(earlier, place.sensing_at - REFERENCE_AGE)
+    reference_made = reference.made if reference else None
+    return replace(
+        found,
+        before=_last([each.made for each in earlier if place.is_held_up_by(each.place)]),
+        reference=reference_made,
+        between=len(list(_between(earlier, reference))) if reference else 0,
+        after=_newest_l2a(later)[: BACKWARD_IMAGES - 1],
+        chain=_chain(tables, reference_made),
+    )
+
+
+def _members(tables: Tables, place: Place) -> list[_Member]:
+    """All of a series, in its order."""
     members = [
         _Member(place=each, made=_neighbour(tables, tables.jobs[each.job_id]))
         for each in tables.series_of.of((place.type, place.tile))
     ]
-    members.sort(key=lambda each: (each.place.sensing_at, each.place.job_id))
-    earlier = [each for each in members if each.place.sensing_at < place.sensing_at]
-    later = [each for each in members if each.place.sensing_at > place.sensing_at]
-    reference = _reference(earlier, place.sensing_at - REFERENCE_AGE)
-    after = [each.made for each in later if _made_l2a(each.made)]
-    return replace(
-        found,
-        before=_last([each.made for each in earlier if each.place.is_open]),
-        reference=reference.made if reference else None,
-        between=len(list(_between(earlier, reference))) if reference else 0,
-        after=tuple(after[: BACKWARD_IMAGES - 1]),
-    )
+    return sorted(members, key=lambda each: (each.place.sensing_at, each.place.job_id))
+
+
+def _newest_l2a(members: Sequence[_Member]) -> tuple[Neighbour, ...]:
+    """Those that made an L2A; of each image the newest job."""
+    made = {each.place.sensing_at: each.made for each in members if _made_l2a(each.made)}
+    return tuple(made.values())
+
+
+def _chain(tables: Tables, reference: Neighbour | None) -> tuple[Neighbour, ...]:
+    """What a chain began with that has made enough L2A to go backward."""
+    first = finished_beginning(reference)
+    place = tables.series.get(first) if first is not None else None
+    if place is None:
+        return ()
+    job = tables.jobs[place.job_id]
+    if tables.jobs_by_key.one((job.type, job.key + AGAIN)) is not None:
+        return ()
+    since = [each for each in _members(tables, place) if each.place.sensing_at >= place.sensing_at]
+    return _newest_l2a(since)[:BACKWARD_IMAGES]
 
 
 def _reference(earlier: Sequence[_Member], since: datetime) -> _Member | None:
@@ -132,12 +160,24 @@ def configure_jobs(tables: Tables, fence: Lease, change: ConfigureJobs) -> Recei
     ]
     for each in chosen:
         _configure(tables, each, note)
+    aside = _put_aside(tables, change, note)
+    for new in change.again:
+        add_one(tables, new, note)
+    return Receipt(created=len(chosen) + aside)
+
+
+def _put_aside(tables: Tables, change: ConfigureJobs, note: Note) -> int:
+    """End those that are not configured; how many were not left."""
     unfit = [each for each in change.unfit if _stands(tables, each.job_id, each.expected_seq)]
-    for refused in unfit:
-        told = replace(note, subtype=UNFIT, message=refused.why)
-        job = tables.jobs[refused.job_id]
+    for each in unfit:
+        told = replace(note, subtype=UNFIT, message=each.why)
+        job = tables.jobs[each.job_id]
         tables.move(job, Status.INTERNAL_ERROR, told, quarantined=True)
-    return Receipt(created=len(chosen) + len(unfit))
+    futile = [each for each in change.futile if _stands(tables, each.job_id, each.expected_seq)]
+    for each in futile:
+        told = replace(note, message=each.why)
+        tables.move(tables.jobs[each.job_id], Status.CANCELLED, told)
+    return len(unfit) + len(futile)
 
 
 def _stands(tables: Tables, job_id: int, seq: int) -> bool:
@@ -150,8 +190,7 @@ def _held_up(tables: Tables, each: Configured) -> bool:
     place = tables.series.get(each.job_id)
     if each.wait is not None or each.overtakes or place is None or place.type not in IN_SERIES:
         return False
-    others = tables.series_of.of((place.type, place.tile))
-    return any(other.is_open and other.sensing_at < place.sensing_at for other in others)
+    return any(map(place.is_held_up_by, tables.series_of.of((place.type, place.tile))))
 
 
 def _configure(tables: Tables, each: Configured, note: Note) -> None:

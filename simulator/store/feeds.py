@@ -25,7 +25,7 @@ from models.creation import (
 from models.errors import Superseded
 from models.lifecycle import Status
 from models.ports import Receipt
-from models.records import Job, Lease, NewJob
+from models.records import Job, Lease, NewJob, Priority
 from simulator.store import composing
 from simulator.store.tables import Note, Tables
 from simulator.store.waits import Place
@@ -67,6 +67,7 @@ def add_job(
             tile=new.tile,
             sensing_at=new.sensing_at,
             is_open=status is not Status.CANCELLED,
+            reprocessing=new.priority is Priority.REPROCESSING,
         )
         tables.series.put(job.id, place)
     return tables.write(job, None, note)

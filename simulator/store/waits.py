@@ -24,6 +24,12 @@ class Place:
     tile: str
     sensing_at: datetime
     is_open: bool
+    reprocessing: bool = False
+
+    def is_held_up_by(self, other: Place) -> bool:
+        """Whether another one of its series must be settled before this one."""
+        early = other.is_open and other.sensing_at < self.sensing_at
+        return early and (self.reprocessing or not other.reprocessing)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from models.configuration import MADE, UNFIT, Configured, ConfigureJobs, Unfit, Unready, Wait
+from models.configuration import MADE, UNFIT, Aside, Configured, ConfigureJobs, Unready, Wait
 from models.errors import Malformed
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import Status
-from models.records import NewJob
+from models.records import NewJob, Priority
 from simulator.examples import NOW
 from tests.plugins.readiness import a_config, configured
 from tests.plugins.stores import ASKED, HOUR, Desk
@@ -41,7 +42,7 @@ def seen(desk: Desk) -> dict[int, Unready]:
     return {each.job.id: each for each in desk.doors.jobs.backlog(TYPES).jobs}
 
 
-def become(desk: Desk, *jobs: Configured, unfit: Sequence[Unfit] = ()) -> int:
+def become(desk: Desk, *jobs: Configured, unfit: Sequence[Aside] = ()) -> int:
     change = ConfigureJobs(at=desk.now(), jobs=jobs, unfit=tuple(unfit))
     return desk.do(change).created
 
@@ -134,7 +135,7 @@ def cancelled(desk: Desk, job_id: int) -> None:
 
 
 def put_aside(desk: Desk, job_id: int) -> None:
-    unfit = Unfit(job_id=job_id, expected_seq=desk.job(job_id).seq, why="input: no")
+    unfit = Aside(job_id=job_id, expected_seq=desk.job(job_id).seq, why="input: no")
     become(desk, unfit=[unfit])
 
 
@@ -196,7 +197,7 @@ def test_a_cancelled_job_waits_for_nothing_any_more(desk: Desk) -> None:
 
 def test_a_job_that_makes_no_sense_rests_and_says_why(desk: Desk) -> None:
     (job_id,) = handed_in(desk, 1)
-    unfit = Unfit(job_id=job_id, expected_seq=desk.job(job_id).seq, why="input: $.path is no text")
+    unfit = Aside(job_id=job_id, expected_seq=desk.job(job_id).seq, why="input: $.path is no text")
     assert become(desk, unfit=[unfit]) == 1
     story = desk.story(job_id)
     assert (story.job.status, story.job.quarantined) == (Status.INTERNAL_ERROR, True)
@@ -219,3 +220,96 @@ def test_a_job_that_was_processed_once_never_blocks_again(desk: Desk) -> None:
     desk.doors.operations.relaunch([first], ASKED)
     desk.doors.pass_time(HOUR * 0)
     assert seen(desk)[second].before is None
+
+
+# ---- doing again ---------------------------------------------------------------------------------
+
+
+FLAVORS = {name: found.flavor for name, found in TYPES.items()}
+
+
+def a_chain(desk: Desk, ids: Sequence[int]) -> None:
+    """These jobs made an L2A each, one upon the other."""
+    for place, each in enumerate(ids):
+        first = {"first_job": ids[0]} if place else {}
+        ready(desk, each, n_l2a_produced_since_last_init=place, **first)
+        processed(desk, each)
+
+
+def again(desk: Desk, *job_ids: int) -> tuple[NewJob, ...]:
+    """Jobs that do those again."""
+    jobs = (desk.job(job_id) for job_id in job_ids)
+    return tuple(
+        NewJob(
+            type=job.type,
+            key=f"{job.key}@backward",
+            name=job.name,
+            tile=job.tile,
+            priority=Priority.REPROCESSING,
+            sensing_at=NOW + (number + 1) * DAY,
+        )
+        for number, job in enumerate(jobs)
+    )
+
+
+def test_the_ninth_of_a_chain_sees_the_eight_before_it_until_they_are_done_again(
+    desk: Desk,
+) -> None:
+    *chain, eighth, ninth = handed_in(desk, *range(1, 10))
+    a_chain(desk, chain)
+    assert seen(desk)[eighth].chain == (), "seven are too few"
+    ready(desk, eighth, n_l2a_produced_since_last_init=7, first_job=chain[0])
+    processed(desk, eighth)
+    assert [each.id for each in seen(desk)[ninth].chain] == [*chain, eighth]
+    new = again(desk, *chain, eighth)
+    change = ConfigureJobs(at=desk.now(), jobs=(), again=new, flavors=FLAVORS)
+    assert desk.do(change).created == 0
+    assert desk.do(change).created == 0, "twice adds nothing"
+    found = seen(desk)
+    assert found[ninth].chain == ()
+    assert len(found) == 1 + len(new)
+    assert desk.story(max(found)).job.priority is Priority.REPROCESSING
+
+
+def test_what_was_done_again_is_what_counts_of_an_image(desk: Desk) -> None:
+    first, second, third = handed_in(desk, 1, 2, 3)
+    a_chain(desk, [first, second])
+    desk.do(ConfigureJobs(at=desk.now(), jobs=(), again=again(desk, first), flavors=FLAVORS))
+    (twin,) = set(seen(desk)) - {third}
+    assert [each.id for each in seen(desk)[twin].after] == [second]
+    ready(desk, twin, n_l2a_produced_since_last_init=8)
+    processed(desk, twin)
+    (early,) = handed_in(desk, 0)
+    assert [each.id for each in seen(desk)[early].after] == [twin, second]
+
+
+def test_what_is_for_reprocessing_holds_up_no_new_image(desk: Desk) -> None:
+    first, old, new = handed_in(desk, 1, 2, 9)
+    ready(desk, first)
+    desk.do(ConfigureJobs(at=desk.now(), jobs=(), again=again(desk, first, old), flavors=FLAVORS))
+    twins = sorted(set(seen(desk)) - {old, new})
+    found = seen(desk)
+    for each, earlier in ((new, old), (twins[1], twins[0])):
+        before = found[each].before
+        assert before is not None
+        assert before.id == earlier
+    cancelled(desk, old)
+    processed(desk, first)
+    assert seen(desk)[new].before is None
+    assert become(desk, configured(desk.job(new))) == 1, "nobody before it holds it up"
+    late = configured(desk.job(twins[1]))
+    assert become(desk, late) == 0, "another one for reprocessing is before it"
+
+
+def test_a_job_of_which_nothing_would_come_is_cancelled_with_the_reason(desk: Desk) -> None:
+    (job_id, other) = handed_in(desk, 1, 2)
+    waits(desk, other, job_id)
+    job = desk.job(job_id)
+    left = Aside(job_id=job_id, expected_seq=job.seq, why="its assembly shows nothing")
+    stale = replace(left, expected_seq=job.seq + 1)
+    assert desk.do(ConfigureJobs(at=desk.now(), jobs=(), futile=(stale,))).created == 0
+    assert desk.do(ConfigureJobs(at=desk.now(), jobs=(), futile=(left,))).created == 1
+    story = desk.story(job_id)
+    assert story.job.status is Status.CANCELLED
+    assert story.history[-1].message == "its assembly shows nothing"
+    assert other in seen(desk), "whoever waited for it is looked at"

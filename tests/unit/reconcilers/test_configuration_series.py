@@ -118,7 +118,17 @@ def test_a_job_goes_backward_where_enough_images_follow(count: int, gap: int, mo
     found = become(an_image(after=after)).config
     assert found["maja_mode"] == mode
     images = [f"/eodata/{n}" for n in range(1, 8)]
-    assert found.get("inputs") == (images if mode == "backward" else None)
+    goes_backward = mode == "backward"
+    assert found.get("inputs") == (images if goes_backward else None)
+    counters = found["n_jobs_run_since_last_init"], found["n_l2a_produced_since_last_init"]
+    assert counters == ((8, 8) if goes_backward else (0, 0))
+
+
+def test_a_job_knows_what_its_chain_began_with() -> None:
+    assert become(an_image(reference=another(7))).config["first_job"] == 7
+    later = another(7, config={**another(7).config, "first_job": 3})
+    assert become(an_image(reference=later)).config["first_job"] == 3
+    assert "first_job" not in become(an_image()).config
 
 
 # ---- masters -------------------------------------------------------------------------------------
@@ -131,7 +141,7 @@ def test_a_job_goes_backward_where_enough_images_follow(count: int, gap: int, mo
         pytest.param(another(7, Status.INTERNAL_ERROR), True, False, id="failed-and-tried-again"),
         pytest.param(another(7, Status.PROCESSED), False, False, id="made"),
         pytest.param(another(7, exit_code=0xD0), False, False, id="made-and-says-so"),
-        pytest.param(another(7, exit_code=0xD1), False, True, id="its-assembly-is-empty"),
+        pytest.param(another(7, exit_code=0xD6), False, False, id="made-and-neither-product"),
         pytest.param(another(7, Status.CANCELLED), False, True, id="cancelled"),
         pytest.param(
             another(7, Status.INTERNAL_ERROR, quarantined=True), False, True, id="quarantined"
@@ -148,6 +158,26 @@ def test_a_slave_waits_for_its_master_or_makes_the_assembly_itself(
     assert made.config.get("master_job") == (None if own else 7)
     assert made.config["makes_assembly"] is own
     assert bool(made.config.get("order")) is own
+
+
+@pytest.mark.parametrize("code", [0xD1, 0xD3, 0xD7], ids=hex)
+def test_a_slave_of_an_assembly_that_shows_nothing_is_cancelled_and_says_why(code: int) -> None:
+    slave = an_image(
+        2, job_type="sws_wds", input={"master": "k7"}, master=another(7, exit_code=code)
+    )
+    action = action_of(slave, an_image(3, job_type="sws_wds"))
+    (futile,) = action.futile
+    assert [made.job_id for made in action.jobs] == [3]
+    assert (futile.job_id, futile.expected_seq) == (2, slave.job.seq)
+    assert "job 7" in futile.why
+    assert "shows nothing" in futile.why
+
+
+def test_the_master_of_an_empty_assembly_may_be_done_again() -> None:
+    own = another(1, exit_code=0xD1)
+    action = action_of(an_image(job_type="sws_wds", input={"master": "example-1"}, master=own))
+    assert not action.futile
+    assert action.jobs[0].config["makes_assembly"] is True
 
 
 def test_a_slave_whose_patience_is_over_makes_the_assembly_itself() -> None:
