@@ -27,7 +27,9 @@ test: setup ## Run all tests, two at a time (ARGS="tests/unit -k pool" narrows)
 	$(SAY) "tests"
 	@$(PYTEST) $(ARGS)
 
-test-long: setup ## Live through 10,000 short hard lives (an hour; SEEDS=4000..10000 goes on from there)
+test-long: setup ## Live through 10,000 short hard lives (an hour; SEEDS=4000..10000 goes on from there), and as many of publication
+	$(SAY) "lives of publication $(SEEDS)"
+	@HRSI_PUBLICATION_LIVES='$(SEEDS)' $(PYTEST) tests/stateful/test_publication_life.py
 	$(SAY) "lives $(SEEDS)"
 	@$(BIN)/hrsi simulate --lives $(SEEDS)
 

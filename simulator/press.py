@@ -74,9 +74,8 @@ class SimulatedPress:
 
     def calm(self) -> None:
         """Nothing is away any more, and nothing is refused from here on."""
-        broker = self.broker
-        broker.reachable = broker.admits = broker.whole = broker.bound = True
-        broker.short, self.buckets.reachable = False, True
+        self.broker.set_right()
+        self.buckets.reachable = True
         self.endpoint.opens_at, self.endpoint.share = None, 0.0
 
     def make(self, claim: Claim) -> Manifest:

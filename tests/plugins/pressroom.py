@@ -35,7 +35,7 @@ from models.lifecycle import Status
 from models.manifest import Manifest, Product
 from models.objects import ObjectStore, Place
 from models.ports import Clock, Ids
-from models.publication import ANNOUNCED
+from models.publication import ANNOUNCED, PublicationState
 from models.records import Job
 from simulator.broker import MemoryBroker, SimulatedBroker
 from simulator.examples import NOW, a_site
@@ -72,6 +72,8 @@ class Parts:
     one_service: bool = True
     calm: Callable[[], AbstractContextManager[object]] = nullcontext
     """No call fails for the length of a block."""
+    metrics: Metrics | None = None
+    """What the process counts with; its own unless somebody gives it some."""
 
 
 @dataclass
@@ -81,15 +83,18 @@ class PressRoom:
     parts: Parts
     holder: str = "press-1"
     loops: dict[str, Loop] = field(default_factory=dict)
+    press: Press = field(init=False)
     _lives: int = 0
 
     def __post_init__(self) -> None:
         self._elsewhere = in_memory(Scenario())
-        self.metrics = Metrics(CollectorRegistry(), self.parts.clock)
+        self.metrics = self.parts.metrics or Metrics(CollectorRegistry(), self.parts.clock)
         self.begin()
 
     def begin(self) -> None:
-        """Start a process that remembers nothing."""
+        """Start a process that remembers nothing; the connections of the one before are gone."""
+        if self._lives:
+            self.press.broker.close()
         self._lives += 1
         parts, doors = self.parts, self.parts.desk.doors
         systems, metrics = self._elsewhere, self.metrics
@@ -262,6 +267,7 @@ class InMemory:
     time: Timeline = field(default_factory=lambda: Timeline(NOW))
     faults: Faults = field(default_factory=Faults)
     broker: SimulatedBroker = field(default_factory=SimulatedBroker)
+    metrics: Metrics | None = None
 
     def __post_init__(self) -> None:
         self.buckets = SimulatedBuckets(self.time)
@@ -291,6 +297,7 @@ class InMemory:
                 clock=self.time,
                 ids=SeededIds(self.seed + 1),
                 calm=self.calm,
+                metrics=self.metrics,
             )
         )
 
@@ -315,6 +322,13 @@ class InMemory:
         return MemoryBroker(self.broker, self.faults)
 
     def _announced(self) -> list[tuple[str, bytes]]:
+        """Every message that was kept; of none of them may a publication be confirmed of which
+        the broker said nothing.
+        """
+        for row in self.store.tables.publications.values():
+            assert row.state is not PublicationState.CONFIRMED or (
+                row.message_id in self.broker.confirmed
+            ), row
         return [(each.id, each.body) for each in (*self.broker.taken, *self.broker.announced)]
 
 
