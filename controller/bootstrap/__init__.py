@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from controller.bootstrap.access import site
+    from controller.bootstrap.api import desk
     from controller.bootstrap.buckets import results
     from controller.bootstrap.catalogues import area, catalogue
     from controller.bootstrap.checkup import patients
     from controller.bootstrap.publication import post
-    from controller.bootstrap.store import People, desk, migrate, people
+    from controller.bootstrap.store import People, migrate, people
     from controller.bootstrap.whole import Ports, connect, controller, observer, reconcilers
 
 __all__ = [
@@ -38,11 +39,12 @@ __all__ = [
 
 _PARTS = {
     "access": ("site",),
+    "api": ("desk",),
     "buckets": ("results",),
     "catalogues": ("area", "catalogue"),
     "checkup": ("patients",),
     "publication": ("post",),
-    "store": ("People", "desk", "migrate", "people"),
+    "store": ("People", "migrate", "people"),
     "whole": ("Ports", "connect", "controller", "observer", "reconcilers"),
 }
 

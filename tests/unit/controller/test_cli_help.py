@@ -73,6 +73,21 @@ def test_asking_for_help_loads_no_command() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("name", ["job", "worker", "why", "audit"])
+def test_who_asks_the_store_loads_no_other_client_library(name: str) -> None:
+    code = (
+        "import sys\n"
+        "from controller.cli.places import PLACES\n"
+        f"PLACES[{name!r}].load({name!r})\n"
+        "from controller import bootstrap; bootstrap.people\n"
+        "clients = ('boto3', 'docker', 'nomad', 'openstack', 'pika', 'requests')\n"
+        "print([client for client in clients if client in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize(("name", "command"), list(commands(HRSI)))
 def test_every_command_has_an_example_of_itself(name: str, command: Any) -> None:
     assert "Examples:" in command.epilog
