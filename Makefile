@@ -6,8 +6,10 @@ SEEDS ?= 0..10000
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-# Tests of one file that start servers stay in one process (tests/conftest.py groups them).
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+# Many tests wait for programs and servers: four processes keep two cores busy. How they share
+# the tests is said in tests/plugins/turns.py.
+PROCESSES ?= 4
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES)
 PROGRAM := $(wildcard controller reconcilers models infra simulator web worker)
 CODE := $(PROGRAM) $(wildcard migrations tests tools)
 SAY := @echo '==>'
@@ -22,7 +24,7 @@ setup: ## Make .venv from the lock; at once when nothing changed (PYTHON= choose
 run: setup ## Run the demo until all is quiet: a simulated cloud, real programs (ARGS= passes options)
 	@$(BIN)/hrsi demo --until-quiet $(ARGS)
 
-test: setup ## Run all tests, two at a time (ARGS="tests/unit -k pool" narrows)
+test: setup ## Run all tests, several at a time (ARGS="tests/unit -k pool" narrows)
 	@bash scripts/test_packages.sh || echo "       Without it, the tests that need it fail; the others go on."
 	$(SAY) "tests"
 	@$(PYTEST) $(ARGS)

@@ -1,10 +1,8 @@
-"""What every test relies on: how hard Hypothesis tries, and which tests share a process."""
+"""What every test relies on: how hard Hypothesis tries, and where fixtures are found."""
 
 import os
 import signal
-from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
@@ -20,10 +18,10 @@ pytest_plugins = [
     "tests.plugins.engine",
     "tests.plugins.rabbitmq",
     "tests.plugins.brokers",
+    "tests.plugins.turns",
 ]
 
 IN_CI = bool(os.environ.get("CI"))
-STARTS_SERVERS = {"contract", "e2e", "integration", "migrations", "stateful"}
 
 # A slow machine is no failure, hence no deadline. In CI the quick profile draws the same examples
 # every time: a red build is then about the change, and chance is left to laptops and `long`.
@@ -50,12 +48,3 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "quick")
 # that tests interrupt would never hear of it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file that starts servers together, so that it starts them once."""
-    here = Path(__file__).parent
-    for item in items:
-        folder = item.path.relative_to(here).parts[0]
-        if folder in STARTS_SERVERS and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(here))))

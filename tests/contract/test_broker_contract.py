@@ -16,8 +16,6 @@ from tests.plugins.brokers import (
     until_unavailable,
 )
 
-pytestmark = pytest.mark.xdist_group("rabbitmq")
-
 
 def test_a_confirmed_message_lies_in_the_queue_as_it_was_sent(broker_in_test: BrokerInTest) -> None:
     sent = Message(

@@ -15,10 +15,10 @@ import pytest
 from infra.containers import Engine, connect
 from models.containers import ContainerOrder
 from models.errors import Malformed, NotFound, PortError, Unavailable
-from tests.plugins.engine import IMAGE, IN_ONE_PROCESS, image_archive
+from tests.plugins.engine import IMAGE, image_archive
 from tests.plugins.nomad_agents import wait_until
 
-pytestmark = [pytest.mark.integration, IN_ONE_PROCESS]
+pytestmark = pytest.mark.integration
 
 LONG = timedelta(seconds=60)
 

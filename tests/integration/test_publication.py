@@ -39,8 +39,6 @@ from tests.plugins.pressroom import ForReal, InMemory, for_real, names, written
 from tests.plugins.publishing import processed
 from tests.plugins.stores import ASKED, Desk, postgres_doors
 
-rabbit_group = pytest.mark.xdist_group("rabbitmq")
-
 
 @pytest.fixture
 def real(
@@ -54,7 +52,6 @@ def real(
         yield room
 
 
-@rabbit_group
 def test_products_reach_the_bucket_and_their_messages_the_queue(real: ForReal) -> None:
     jobs = [real.room.made(*names(number)) for number in range(3)]
     nothing = processed(real.room.parts.desk, products=())
@@ -70,7 +67,6 @@ def test_products_reach_the_bucket_and_their_messages_the_queue(real: ForReal) -
     assert "made no product" in (history[-1].message or "")
 
 
-@rabbit_group
 def test_while_the_broker_is_away_products_are_copied_and_later_announced(real: ForReal) -> None:
     job = real.room.made(*names(0))
     real.rabbit.deadline = timedelta(seconds=5)
@@ -82,7 +78,6 @@ def test_while_the_broker_is_away_products_are_copied_and_later_announced(real: 
     real.room.until_done(job)
 
 
-@rabbit_group
 def test_a_refused_product_is_sent_again_under_a_new_id(real: ForReal) -> None:
     desk = real.room.parts.desk
     desk.doors.operations.set_parameter("publication.refusal_pause", 0, ASKED)
@@ -265,7 +260,6 @@ def test_what_is_not_confirmed_stays_in_its_file(tmp_path: Path) -> None:
     assert "no queue is bound" in sent.kept[0]
 
 
-@rabbit_group
 def test_people_send_what_waits_in_files_to_a_real_broker(
     real_broker: OnRabbit, own_database_url: str, tmp_path: Path
 ) -> None:

@@ -16,8 +16,6 @@ from models.errors import ConfigurationError, Unavailable
 from tests.plugins.brokers import OnRabbit, eventually_confirmed, ids, message
 from tests.plugins.rabbitmq import Rabbit
 
-pytestmark = pytest.mark.xdist_group("rabbitmq")
-
 PUBLISH_FRAMES = 3
 """What a message is made of on the wire: method, header, body."""
 

@@ -10,12 +10,12 @@ import pytest
 
 from infra.containers import Engine
 from models.lifecycle import Status
-from tests.plugins.engine import IMAGE, IN_ONE_PROCESS, PRODUCT, image_archive
+from tests.plugins.engine import IMAGE, PRODUCT, image_archive
 from tests.plugins.nomad_agents import wait_until
 from tests.plugins.runs import Worker
 from worker.run import CONTAINERS
 
-pytestmark = [pytest.mark.integration, IN_ONE_PROCESS]
+pytestmark = pytest.mark.integration
 
 IN_BUCKET = f"docker/images/{IMAGE.replace('/', '_')}.tar"
 

@@ -1,8 +1,8 @@
 """A real container engine: podman, which speaks the API of Docker, started for these tests alone.
 
 Debian's packages are installed where they are missing (scripts/test_packages.sh). Its images and
-containers lie in a folder of their own. Tests that use it are of one group, so that of several
-processes of the tests one alone installs and starts it.
+containers lie in a folder of their own. Of several processes of the tests one alone starts it
+(`tests.plugins.turns`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ import pytest
 from infra.containers import Engine, connect
 from tests.plugins.nomad_agents import wait_until
 
-IN_ONE_PROCESS = pytest.mark.xdist_group("containers")
 IMAGE = "localhost/hrsi/standin:1"
 _BUSYBOX = Path("/bin/busybox")
 INSTALL = Path(__file__).parents[2] / "scripts" / "test_packages.sh"

@@ -22,10 +22,7 @@ def share_of(number: int) -> list[Lived]:
     return [Life(seed).live() for seed in range(number * size, (number + 1) * size)]
 
 
-@pytest.mark.parametrize(
-    "share",
-    [pytest.param(n, marks=pytest.mark.xdist_group(f"lives-{n}")) for n in range(SHARES)],
-)
+@pytest.mark.parametrize("share", range(SHARES))
 def test_no_life_breaks_an_invariant_and_each_comes_to_rest(share: int) -> None:
     lived = share_of(share)
     assert [life.broken for life in lived if life.broken] == []
