@@ -75,7 +75,11 @@ class RunReports(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunResult:
-    """How a run ended, by its own program; `manifest` says what one that is processed has made."""
+    """How a run ended, by its own program; `manifest` says what one that is processed has made.
+
+    `exit_code` is that of the science software where it came to its end: `models.configuration`
+    reads from it what a job has left for others. It is the program's own otherwise.
+    """
 
     status: Status
     subtype: str | None = None

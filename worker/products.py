@@ -6,9 +6,8 @@ it; it is read and not uploaded. The manifest is put last: whoever finds it find
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -28,15 +27,14 @@ from models.manifest import (
     encode,
     prefix_of,
 )
-from models.objects import ObjectStore, Place
 from models.ports import Claim
 from worker.failures import MISSING_FOLDER, MISSING_INFOS, SOFTWARE_GAVE_UP, RunFailed, internal
-from worker.patience import Insistence, side_by_side
+from worker.patience import side_by_side
+from worker.uploads import AT_ONCE, Uploads
 
 INFOS = "dias_catalog_submit.json"
 QUICKLOOK = "_QLK.png"
 METADATA = "_MTD.xml"
-AT_ONCE = 10
 
 _KINDS: Mapping[str, Mapping[str, ProductKind]] = MappingProxyType(
     {
@@ -139,10 +137,8 @@ def _wrong(folder: Path, what: str) -> RunFailed:
 class Delivery:
     """Uploads what one claim made to its own place in the results bucket."""
 
-    store: ObjectStore
-    bucket: str
+    uploads: Uploads
     claim: Claim
-    insistence: Insistence = field(default_factory=Insistence)
 
     @property
     def prefix(self) -> str:
@@ -155,22 +151,14 @@ class Delivery:
         files = [(output, file) for output in outputs for file in output.files]
         uploaded = iter(side_by_side(self._upload, files, AT_ONCE))
         manifest = self._manifest(outputs, uploaded)
-        place = Place(bucket=self.bucket, key=f"{self.prefix}{FILE}")
-        self.insistence.on(lambda: self.store.put(place, encode(manifest)))
+        self.uploads.put(encode(manifest), f"{self.prefix}{FILE}")
         return manifest
 
     def _upload(self, what: tuple[Output, Path]) -> ProductFile:
         output, file = what
         key = f"{output.name}/{file.name}"
-        place = Place(bucket=self.bucket, key=f"{self.prefix}{key}")
-        with file.open("rb") as content:
-            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-        stored = self.insistence.on(lambda: self._upload_once(file, place, sha256))
-        return ProductFile(key=key, size=stored, sha256=sha256)
-
-    def _upload_once(self, file: Path, place: Place, sha256: str) -> int:
-        with file.open("rb") as content:
-            return self.store.upload(place, content, sha256=sha256).size
+        arrived = self.uploads.upload(file, f"{self.prefix}{key}")
+        return ProductFile(key=key, size=arrived.size, sha256=arrived.sha256)
 
     def _manifest(self, outputs: Iterable[Output], uploaded: Iterator[ProductFile]) -> Manifest:
         products = []

@@ -15,10 +15,12 @@ from typing import Any
 from models.product_names import ProductType, parse_product_name
 from worker.exits import FSC, PLAIN, SWS, ExitTable
 from worker.failures import internal
+from worker.l2a import FOLDER, place_of
 
 S1_WRONG = "S1 inputs inconsistency"
 L1C_WRONG = "L1C inputs inconsistency"
 L2A_WRONG = "Bad L2A input content"
+L2A_MISSING = "Missing L2A input"
 SSP_VERSION = "V20211119"
 
 _EODATA = "/eodata/"
@@ -32,27 +34,34 @@ class Form(StrEnum):
     """Every object whose key begins so."""
     ARCHIVE = auto()
     """One tar, of which the content is wanted."""
+    KEPT = auto()
+    """What a run has kept (`worker.l2a`): a document that names the files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Want:
-    """One input: what it is to people, where it lies, and the folder below `inputs/` it goes to."""
+    """One input: what it is to people, where it lies, and the folder below `inputs/` it goes to.
+
+    `missing` is what operators call it when it is not there, `remedy` what they can do about it.
+    """
 
     what: str
     role: str
     key: str
     folder: str
     form: Form = Form.TREE
+    missing: str = "S3 object not found"
+    remedy: str = "it is not looked for again until somebody relaunches the job"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """One job type on a worker.
 
-    `image` runs in a container, with the working directory as `/work`; a `command` runs as it is,
+    `image` runs in a container, with the working directory as `/job`; a `command` runs as it is,
     in the working directory. `wants` says, of the job's tile and input, what is to be fetched, or
     raises `RunFailed` when they do not tell. `inconsistent` is what operators call an input that
-    cannot be used.
+    cannot be used. `keeps` is the field of the input that says where the L2A goes.
     """
 
     wants: Callable[[str | None, Mapping[str, Any]], Iterator[Want]]
@@ -60,6 +69,7 @@ class Recipe:
     image: str | None = None
     command: tuple[str, ...] = ()
     inconsistent: str = L1C_WRONG
+    keeps: str | None = None
     time_limit: timedelta = timedelta(minutes=260)
     """Less than the monitor lets a run process (270 min): the program says itself what it was."""
 
@@ -114,8 +124,19 @@ def _for_fsc(tile: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
         folder="csi_aux",
         form=Form.ARCHIVE,
     )
-    # The L2A that the configuration names is not fetched yet: no run keeps its own so far, and one
-    # that waits for what nobody made would fail for ever.
+    # Of MAJA's backward mode: the images after its own.
+    for path in given.get("inputs") or ():
+        yield _at_path(str(path))
+    if path := given.get("l2a_path_in"):
+        yield Want(
+            what="the L2A that MAJA begins with",
+            role="data",
+            key=place_of(str(path)),
+            folder=FOLDER,
+            form=Form.KEPT,
+            missing=L2A_MISSING,
+            remedy=f"relaunch job {given.get('reference_job')}, which makes it, and then this one",
+        )
 
 
 def _for_rlies1(_: str | None, given: Mapping[str, Any]) -> Iterator[Want]:
@@ -158,7 +179,7 @@ def _for_nothing(_: str | None, _given: Mapping[str, Any]) -> Iterator[Want]:
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "fsc_rlie": Recipe(image="si_software", wants=_for_fsc, exits=FSC),
+        "fsc_rlie": Recipe(image="si_software", wants=_for_fsc, exits=FSC, keeps="l2a_path_out"),
         "rlies1": Recipe(image="rliepart2", wants=_for_rlies1, inconsistent=S1_WRONG),
         "rlies1s2": Recipe(image="rliepart2", wants=_for_rlies1s2, inconsistent=L2A_WRONG),
         "sws_wds": Recipe(image="sws_wds", wants=_for_sws, exits=SWS, inconsistent=S1_WRONG),

@@ -13,14 +13,16 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from models.containers import ContainerEngine, ContainerOrder
 from models.errors import HrsiError, Malformed, NotFound
+from worker import l2a
 from worker.exits import Meaning, describe
-from worker.recipes import Recipe, Want, recipe_of
+from worker.recipes import Form, Recipe, Want, recipe_of
 from worker.science import (
     INPUTS,
     INSIDE,
@@ -105,8 +107,9 @@ class Replay:
             shutil.rmtree(outputs, ignore_errors=True)
         elif outputs.exists():
             outputs.rename(before)
-        shutil.rmtree(self.folder / TEMPORARY, ignore_errors=True)
-        for name in (INPUTS, OUTPUTS, TEMPORARY):
+        for name in (TEMPORARY, l2a.FOLDER):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in (INPUTS, OUTPUTS, TEMPORARY, l2a.FOLDER):
             (self.folder / name).mkdir(exist_ok=True)
         (self.folder / LOG).unlink(missing_ok=True)
 
@@ -130,8 +133,12 @@ class Replay:
 
 
 def _where(want: Want) -> str:
-    unpacked = ", unpacked" if want.form == "archive" else ""
-    return f"from key {want.key} of the {want.role} bucket{unpacked}"
+    return f"from key {want.key} of the {want.role} bucket{_AS.get(want.form, '')}"
+
+
+_AS: Mapping[Form, str] = MappingProxyType(
+    {Form.ARCHIVE: ", unpacked", Form.KEPT: f", from the folder that {l2a.MARKER} names there"}
+)
 
 
 def compared(before: Path, after: Path) -> Iterator[str]:

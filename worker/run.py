@@ -22,7 +22,7 @@ from models.logs import SCIENCE_FILE
 from models.manifest import Manifest
 from models.objects import ObjectStore
 from models.ports import Claim, RunReports, RunResult
-from worker import tidy
+from worker import l2a, tidy
 from worker.assignment import Assignment, Settings
 from worker.exits import Meaning, describe
 from worker.failures import (
@@ -67,6 +67,7 @@ from worker.steps import (
     Terminated,
     after,
 )
+from worker.uploads import Uploads
 
 CONTAINERS = "hrsi-run-"
 """How the names of our containers begin."""
@@ -105,6 +106,7 @@ class Program:
         self._manifest: Manifest | None = None
         self._no_time_after: float | None = None
         self._must_make = True
+        self._science_code: int | None = None
         self._steps: Mapping[Step, Callable[[Progress], None]] = {
             Step.CLAIM: self._do_claim,
             Step.PREPARE: self._prepare,
@@ -138,7 +140,7 @@ class Program:
     def _prepare(self, _: Progress) -> None:
         recipe = self._recipe
         tidy.free(self._folder)
-        for name in (INPUTS, OUTPUTS, TEMPORARY):
+        for name in (INPUTS, OUTPUTS, TEMPORARY, l2a.FOLDER):
             (self._folder / name).mkdir(parents=True)
         self._store = self._parts.buckets()
         self._store.check(self._parts.settings.bucket("results"))
@@ -169,6 +171,7 @@ class Program:
                 SOFTWARE_GAVE_UP,
                 f"the software did not end within {recipe.time_limit} and was ended",
             ) from error
+        self._science_code = code
         self._say(describe(recipe.exits, code))
         self._judge(recipe, code)
 
@@ -180,12 +183,10 @@ class Program:
             raise internal(
                 SOFTWARE_GAVE_UP, "the software said success and made no product; see its log"
             )
-        delivery = Delivery(
-            store=self._store,
-            bucket=self._parts.settings.bucket("results"),
-            claim=self._held,
-            insistence=self._parts.insistence,
-        )
+        if self._must_make:
+            self._keep_l2a(self._store)
+        uploads = self._uploads(self._store, "results", self._parts.insistence)
+        delivery = Delivery(uploads=uploads, claim=self._held)
         self._manifest = delivery.deliver(outputs)
         for product in self._manifest.products:
             self._say(f"{product.name}: {len(product.files)} files, {product.size} bytes")
@@ -193,17 +194,17 @@ class Program:
 
     def _end(self, progress: Progress) -> None:
         assert self._spool is not None
-        failure = progress.failure
+        failure, code = progress.failure, self._science_code
+        # What the software said counts: by it others know what it has left.
+        code = progress.exit_code if code is None else code
         if failure is None:
-            result = RunResult(
-                status=Status.PROCESSED, exit_code=progress.exit_code, manifest=self._manifest
-            )
+            result = RunResult(status=Status.PROCESSED, exit_code=code, manifest=self._manifest)
         else:
             result = RunResult(
                 status=failure.status,
                 subtype=failure.subtype,
                 message=failure.message[:MOST_TEXT],
-                exit_code=progress.exit_code,
+                exit_code=code,
             )
         if self._folder.is_dir():
             (self._folder / LAST_WORDS).write_bytes(msgspec.json.encode(result))
@@ -258,6 +259,19 @@ class Program:
         except PortError as error:
             raise RunFailed(of_engine(error)) from error
 
+    def _uploads(self, store: ObjectStore, role: str, insistence: Insistence) -> Uploads:
+        bucket = self._parts.settings.bucket(role)
+        return Uploads(store=store, bucket=bucket, insistence=insistence)
+
+    def _keep_l2a(self, store: ObjectStore) -> None:
+        """Before the manifest: whoever sees the job processed finds the L2A."""
+        path = self._held.input.get(self._recipe.keeps) if self._recipe.keeps else None
+        if path is not None:
+            uploads = self._uploads(store, "data", self._parts.insistence)
+            kept = l2a.keep(uploads, self._held, self._folder / l2a.FOLDER, str(path))
+            size = sum(file.size for file in kept.files)
+            self._say(f"L2A is at {path}: {len(kept.files)} files, {size} bytes")
+
     def _judge(self, recipe: Recipe, code: int) -> None:
         """Let an exit code that is no success end the run as its table says."""
         match recipe.exits.row_of(code).meaning:
@@ -279,11 +293,9 @@ class Program:
     def _save(self, store: ObjectStore, *, hurried: bool) -> None:
         insistence = Insistence(attempts=1) if hurried else self._parts.insistence
         remains = tidy.Remains(
-            store=store,
-            bucket=self._parts.settings.bucket("results"),
+            uploads=self._uploads(store, "results", insistence),
             claim=self._held,
             folder=self._folder,
-            insistence=insistence,
             deadline=self._no_time_after,
         )
         sent, left = remains.upload()

@@ -1,8 +1,9 @@
 """The science software of a run: in a container, or as a plain command; its words go to its log.
 
 Its parameters lie in the working directory as `processing_parameters.yaml` (JSON, which is YAML).
-In a container the working directory is `/work`; a command has it as its own. It finds `inputs/` and
-writes below `outputs/` one folder per product, with `dias_catalog_submit.json` in it.
+In a container the working directory is `/job`; a command has it as its own. It finds `inputs/` and
+writes below `outputs/` one folder per product, with `dias_catalog_submit.json` in it. What MAJA is
+to begin with next time it leaves in `l2a/`.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from models.containers import ContainerEngine, ContainerOrder
 from models.errors import Malformed, NotFound, PortError, Temporary, Unknown
 from models.objects import ObjectStore, Place
 from models.ports import Claim
+from worker import l2a
 from worker.failures import MISSING_FILE, NO_IMAGE, RunFailed, external, internal, of_buckets
 from worker.patience import Insistence
 
 PARAMETERS = "processing_parameters.yaml"
 INPUTS, OUTPUTS, TEMPORARY = "inputs", "outputs", "temp"
-INSIDE = "/work"
+INSIDE = "/job"
 """Where a container finds the working directory."""
 
 _SIGNALLED = 128
@@ -61,6 +63,7 @@ def write_document(folder: Path, document: Mapping[str, Any], *, root: str) -> N
         "inputs": f"{root}/{INPUTS}",
         "outputs": f"{root}/{OUTPUTS}",
         "temporary": f"{root}/{TEMPORARY}",
+        "l2a": f"{root}/{l2a.FOLDER}",
     }
     text = msgspec.json.format(msgspec.json.encode({**document, **folders}), indent=2)
     (folder / PARAMETERS).write_bytes(text + b"\n")

@@ -61,10 +61,20 @@ def main() -> int:
     if "standin_exit" in given:
         _say(f"asked to fail with {given['standin_exit']}")
         return int(given["standin_exit"])
+    if parameters["job"]["type"] == "fsc_rlie":
+        _leave_l2a(Path(parameters["inputs"]) / "l2a", Path(parameters["l2a"]))
     for name, science in products_of(parameters["job"], given):
         _write(Path(parameters["outputs"]) / name, science)
         _say(f"made {name}")
     return 0
+
+
+def _leave_l2a(before: Path, after: Path) -> None:
+    """What MAJA begins with next time: how many images it has seen so far."""
+    seen = before / "images.txt"
+    count = int(seen.read_text(encoding="utf-8")) if seen.exists() else 0
+    _say(f"began with an L2A of {count} images" if count else "began without an L2A")
+    (after / "images.txt").write_text(f"{count + 1}\n", encoding="utf-8")
 
 
 def products_of(

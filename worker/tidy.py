@@ -1,17 +1,16 @@
 """What is left of a run: its working directory goes to the bucket, and the disk is free again.
 
-Inputs and temporary files stay behind: they can be had again. What an earlier run of the job left
-at that place is removed, so that the directory there is one run's; what a later one left stays.
-Products, manifests and logs, which lie beside it, are not touched.
+Inputs, temporary files and the L2A stay behind: they can be had again, or are kept elsewhere. What
+an earlier run of the job left at that place is removed, so that the directory there is one run's;
+what a later one left stays. Products, manifests and logs, which lie beside it, are not touched.
 """
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,12 +18,13 @@ import msgspec
 
 from models.errors import NotFound
 from models.manifest import folder_of
-from models.objects import ObjectStore, Place
+from models.objects import Place
 from models.ports import Claim
-from worker.patience import Insistence, side_by_side
+from worker import l2a
+from worker.patience import side_by_side
 from worker.science import INPUTS, TEMPORARY
+from worker.uploads import AT_ONCE, Uploads
 
-AT_ONCE = 10
 WHOSE = "run.json"
 """Attempt and claim of the run whose directory it is."""
 
@@ -36,11 +36,9 @@ BESIDE = ("runs/", "nomad/")
 class Remains:
     """The working directory of a run, and where it goes. `deadline`: when there is no time left."""
 
-    store: ObjectStore
-    bucket: str
+    uploads: Uploads
     claim: Claim
     folder: Path
-    insistence: Insistence = field(default_factory=Insistence)
     deadline: float | None = None
     clock: Callable[[], float] = time.monotonic
 
@@ -66,9 +64,10 @@ class Remains:
 
     def _is_late(self) -> bool:
         """A later run of the job has been here: it began before this one had tidied up."""
-        place = Place(bucket=self.bucket, key=f"{self._place}{WHOSE}")
+        uploads = self.uploads
+        place = Place(bucket=uploads.bucket, key=f"{self._place}{WHOSE}")
         try:
-            written = self.insistence.on(lambda: self.store.read(place))
+            written = uploads.insistence.on(lambda: uploads.store.read(place))
         except NotFound:
             return False
         return msgspec.json.decode(written, type=tuple[int, int]) > self._number
@@ -80,33 +79,26 @@ class Remains:
     def _upload(self, file: Path) -> bool:
         if self.deadline is not None and self.clock() >= self.deadline:
             return False
-        place = Place(bucket=self.bucket, key=self._key(file))
-        with file.open("rb") as content:
-            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-        self.insistence.on(lambda: self._upload_once(file, place, sha256))
+        self.uploads.upload(file, self._key(file))
         return True
-
-    def _upload_once(self, file: Path, place: Place, sha256: str) -> None:
-        with file.open("rb") as content:
-            self.store.upload(place, content, sha256=sha256)
 
     def _key(self, file: Path) -> str:
         return f"{self._place}{file.relative_to(self.folder).as_posix()}"
 
     def _remove_others(self, kept: set[str]) -> None:
-        place = self._place
+        place, store, bucket = self._place, self.uploads.store, self.uploads.bucket
         others = [
             stored.place.key
-            for stored in self.store.objects(self.bucket, place)
+            for stored in store.objects(bucket, place)
             if stored.place.key not in kept
             and not stored.place.key.removeprefix(place).startswith(BESIDE)
         ]
-        self.store.delete(self.bucket, others)
+        store.delete(bucket, others)
 
 
 def drop_bulk(folder: Path) -> None:
     """Remove what is not kept; what is not there is no error."""
-    for each in (INPUTS, TEMPORARY):
+    for each in (INPUTS, TEMPORARY, l2a.FOLDER):
         shutil.rmtree(folder / each, ignore_errors=True)
 
 

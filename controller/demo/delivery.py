@@ -21,7 +21,7 @@ from models.records import NewJob
 from simulator.buckets import ACCESS_KEY, REGION, SECRET_KEY, ServedBuckets, serving
 from worker.recipes import RECIPES, Form, Want
 
-ROLES = ("results", "eodata", "aux", "products")
+ROLES = ("results", "eodata", "aux", "data", "products")
 
 
 class DemoBuckets:

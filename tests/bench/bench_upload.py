@@ -31,6 +31,7 @@ from simulator.buckets import ACCESS_KEY, REGION, SECRET_KEY
 from simulator.examples import a_job
 from tests.bench.conftest import ROOT, Figures
 from worker.products import Delivery, Output
+from worker.uploads import Uploads
 
 BUCKET = "bench-upload"
 ROUNDS = 7
@@ -118,12 +119,13 @@ def test_a_delivery_takes_hardly_longer_than_boto3_by_itself(
                     each.result()
 
         with closing(bare), closing(connect(access)) as store:
+            uploads = Uploads(store=store, bucket=BUCKET)
 
             def ours() -> None:
                 claim = Claim(
                     run_id=UUID(int=1), number=next(number), attempt=1, job=a_job(), input={}
                 )
-                Delivery(store=store, bucket=BUCKET, claim=claim).deliver(made)
+                Delivery(uploads=uploads, claim=claim).deliver(made)
 
             for work in (theirs, ours):
                 work()  # its connections are open, its modules loaded

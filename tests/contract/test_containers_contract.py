@@ -66,8 +66,8 @@ def test_a_container_writes_where_it_may_and_what_it_says_is_kept(
     with_image: Engine, name: str, tmp_path: Path
 ) -> None:
     said = io.BytesIO()
-    script = 'echo "by $WHO"; echo "and this" >&2; echo made > /work/file; exit 7'
-    with_image.start(an_order(name, script, work=str(tmp_path)))
+    script = 'echo "by $WHO"; echo "and this" >&2; echo made > /here/file; exit 7'
+    with_image.start(an_order(name, script, here=str(tmp_path)))
     with_image.follow(name, said)
 
     assert with_image.wait(name, LONG) == 7

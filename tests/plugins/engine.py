@@ -49,12 +49,13 @@ PRODUCT = "FSC_20220827T130318_S2A_T28WEU_V102_1"
 SCIENCE = f"""\
 #!/bin/sh
 echo "science in a container"
-parameters=$(cat /work/processing_parameters.yaml)
+parameters=$(cat /job/processing_parameters.yaml)
 case "$parameters" in *'"hang"'*) echo "hanging"; sleep 600;; esac
 case "$parameters" in *'"exit": 137'*) sh -c 'kill -9 $$'; exit $?;; esac
 case "$parameters" in *'"exit": 205'*) exit 205;; esac
-ls /work/inputs >&2
-out=/work/outputs/{PRODUCT}
+ls /job/inputs >&2
+echo made > /job/l2a/file
+out=/job/outputs/{PRODUCT}
 mkdir -p $out
 for each in FSCTOC.tif MTD.xml QLK.png; do echo $each > $out/{PRODUCT}_$each; done
 cat > $out/dias_catalog_submit.json <<END

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,10 @@ from simulator.store import MemoryStore
 from simulator.store.configuration import backlog, configure_jobs
 
 TEST = "made ready by a test"
+
+
+SERIES: Mapping[str, str] = {"maja_mode": "init", "l2a_path_out": "32TLR/L2A/reference/x/init"}
+"""The least that the schema asks of a job in a series."""
 
 
 def configured(job: Job, **changes: Any) -> Configured:
@@ -32,8 +36,7 @@ def configured(job: Job, **changes: Any) -> Configured:
 
 def a_config(job_type: str, **changes: Any) -> dict[str, Any]:
     """The least that fits the schema of a type."""
-    series = {"maja_mode": "init", "l2a_path_out": "32TLR/L2A/reference/x/init"}
-    least = {"output": "work/jobs/x", "order": TEST, **(series if job_type == "fsc_rlie" else {})}
+    least = {"output": "work/jobs/x", "order": TEST, **(SERIES if job_type == "fsc_rlie" else {})}
     return {**least, **changes}
 
 

@@ -33,7 +33,7 @@ PRODUCT = "S2A_MSIL1C_20220827T130311_N0400_R038_T28WEU_20220827T182117"
 L1C = f"Sentinel-2/MSI/L1C/2022/08/27/{PRODUCT}.SAFE/"
 TILE = "28WEU"
 AUX = f"csi_aux/csi_aux_{TILE}.tar"
-ROLES = ("results", "eodata", "aux", "infra", "products")
+ROLES = ("results", "eodata", "aux", "data", "infra", "products")
 STANDIN = f"{shlex.quote(sys.executable)} -m worker.standin_science"
 LIMIT = 60.0
 """Seconds within which a program has ended, however busy the machine."""

@@ -33,8 +33,20 @@ FSC = "/eodata/HRSI/CLMS/Pan-European/High_Resolution_Layers/Snow/FSC/2022/08/27
             [
                 ("eodata", f"elsewhere/{L1C}_COG.SAFE/"),
                 ("aux", "csi_aux/csi_aux_28WEU.tar"),
+                ("data", "a/b/"),
             ],
-            id="image-by-its-path-and-no-l2a",
+            id="image-by-its-path-and-the-l2a-before-it",
+        ),
+        pytest.param(
+            "fsc_rlie",
+            {"product": L1C, "inputs": ["/eodata/later/1.SAFE", "/eodata/later/2.SAFE"]},
+            [
+                ("eodata", f"Sentinel-2/MSI/L1C/2022/08/27/{L1C}.SAFE/"),
+                ("aux", "csi_aux/csi_aux_28WEU.tar"),
+                ("eodata", "later/1.SAFE/"),
+                ("eodata", "later/2.SAFE/"),
+            ],
+            id="the-images-after-it",
         ),
         pytest.param(
             "rlies1",
@@ -71,7 +83,7 @@ def test_what_a_run_fetches_follows_from_its_jobs_type_tile_and_input(
     wants = list(RECIPES[job_type].wants("28WEU", given))
 
     assert [(want.role, want.key) for want in wants] == wanted
-    assert all(want.key.endswith("/") is (want.form is Form.TREE) for want in wants)
+    assert all(want.key.endswith("/") is (want.form is not Form.ARCHIVE) for want in wants)
     assert len({want.folder for want in wants}) == len(wants)
 
 
