@@ -9,22 +9,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from types import MappingProxyType
 
-from models import actions
+from controller.invariants_of_sight import Violation, falsely_published, on_half_a_world
 from models.actions import (
-    CloseBreaker,
     CommitDelete,
     Configure,
     CreateServer,
     DispatchRun,
     MarkWorker,
-    OpenBreaker,
 )
-from models.breakers import REMOVAL_CAUSES, BreakerName
+from models.breakers import REMOVAL_CAUSES
 from models.fleet import join
 from models.job_types import parent_id
 from models.lifecycle import IN_FLIGHT, ON_WORKER
@@ -46,78 +42,6 @@ EXPLAINED_WITHIN = timedelta(minutes=1)
 _ONLY_EMPTY = {RetireCause.IDLE, RetireCause.PERSON}
 """Causes for which a worker may go only when nothing runs on it; the others have lost theirs."""
 
-_NOMAD = frozenset({Source.NOMAD})
-_CLOUD = frozenset({Source.CLOUD})
-_BOTH = _NOMAD | _CLOUD
-
-RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
-    {
-        # What a catalogue lists only it shows.
-        actions.AddJobs: frozenset({Source.CATALOGUES}),
-        actions.Compose: frozenset({Source.CATALOGUES}),
-        actions.AddCampaignJobs: frozenset({Source.CATALOGUES}),
-        # Whether a job is to be configured only the store shows.
-        actions.Configure: frozenset({Source.BACKLOG}),
-        # Whether a run is there, and whether anything of it may still run, only Nomad shows.
-        actions.RegisterParent: _NOMAD,
-        actions.DispatchRun: _NOMAD,
-        actions.ResendDispatch: _NOMAD,
-        actions.ConfirmDispatch: _NOMAD,
-        actions.AbandonDispatch: _NOMAD,
-        actions.StopChild: _NOMAD,
-        actions.EvaluateChild: _NOMAD,
-        actions.FailRun: _NOMAD,
-        actions.SettleError: _NOMAD,
-        # What is free, and so what is needed, Nomad shows; what fits, the cloud.
-        actions.CreateServer: _BOTH,
-        actions.RecordServer: _CLOUD,
-        actions.AdoptServer: _CLOUD,
-        actions.RefuteCreate: _CLOUD,
-        actions.IdentifyNode: _NOMAD,
-        actions.ForgetNode: _NOMAD,
-        actions.AdmitNode: _BOTH,
-        actions.ConfirmAdmitted: _NOMAD,
-        actions.MarkWorker: _NOMAD,
-        actions.RecordSeen: _NOMAD,
-        actions.RestartMark: _NOMAD,
-        actions.UnmarkWorker: _NOMAD,
-        actions.ConfirmUnmarked: _NOMAD,
-        # That a worker has no node is something that Nomad has to show as well.
-        actions.CommitDelete: _BOTH,
-        actions.DeleteServer: _CLOUD,
-        actions.ProveGone: _CLOUD,
-        actions.PurgeNode: _NOMAD,
-        actions.CloseWorker: _NOMAD,
-        # The most that any of them counts by; `COUNTS_BY` says what each does.
-        actions.OpenBreaker: _BOTH,
-        actions.CloseBreaker: _BOTH,
-        actions.EndAcceptance: _BOTH,
-        actions.MakeImage: _CLOUD,
-        actions.EndImageMaking: _CLOUD,
-        actions.DeleteImage: _CLOUD,
-        actions.PublishJob: frozenset({Source.OUTBOX}),
-        actions.EndJob: frozenset({Source.OUTBOX}),
-        # What was refused only the broker shows.
-        actions.CountRefusal: frozenset({Source.BROKER}),
-        actions.ParkRefusal: frozenset({Source.BROKER}),
-    }
-)
-"""The systems that a pass must have seen to decide so, for every action there is."""
-
-COUNTS_BY: Mapping[BreakerName, frozenset[Source]] = MappingProxyType(
-    {BreakerName.REMOVALS: _BOTH, BreakerName.SERVERS: _CLOUD, BreakerName.NODES: _NOMAD}
-)
-"""The systems that a breaker counts by."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Violation:
-    """One invariant seen broken: which, of what, and how."""
-
-    invariant: str
-    subject: str
-    what: str
-
 
 def check(world: World) -> list[Violation]:
     """What is broken in this world."""
@@ -126,6 +50,7 @@ def check(world: World) -> list[Violation]:
         *_false_flights(world.store.in_flight),
         *_twice_in_flight(world.store.in_flight),
         *_same_name(world.store.workers),
+        *falsely_published(world.readback),
     ]
 
 
@@ -136,7 +61,7 @@ def check_decisions(
     return [
         *_deletions_of_busy(world, decisions),
         *_creations_over_caps(world, decisions, settings),
-        *_on_half_a_world(world, decisions),
+        *on_half_a_world(world, decisions),
         *_despite_a_breaker(world, decisions),
         *_out_of_series(world, decisions),
         *(
@@ -370,31 +295,3 @@ def _out_of_series(world: World, decisions: Iterable[Decision]) -> Iterator[Viol
                 subject=f"job:{job.job_id}",
                 what=f"is to be ready though job {held[job.job_id]} before it is open",
             )
-
-
-def _relied_on(action: Action) -> frozenset[Source]:
-    if isinstance(action, OpenBreaker | CloseBreaker):
-        return COUNTS_BY[action.name]
-    return RELIES_ON[type(action)]
-
-
-def _on_half_a_world(world: World, decisions: Iterable[Decision]) -> Iterator[Violation]:
-    """I9. What acts needs to have seen the systems that it goes by."""
-    seen = {
-        Source.NOMAD: world.nomad is not None,
-        Source.CLOUD: world.cloud is not None,
-        Source.CATALOGUES: world.sweeps is not None,
-        Source.BACKLOG: world.backlog is not None,
-        Source.OUTBOX: world.publishing is not None,
-        Source.BROKER: world.refusals is not None,
-    }
-    for decision in decisions:
-        if not isinstance(decision, Action):
-            continue
-        for source in sorted(_relied_on(decision)):
-            if not seen[source]:
-                yield Violation(
-                    invariant="I9",
-                    subject=str(decision.subject),
-                    what=f"{type(decision).__name__} was decided while {source} is unknown",
-                )

@@ -20,13 +20,8 @@ from controller.act.hands import Hands
 from controller.act.leftovers import leftovers
 from controller.attempt import Done, attempt
 from controller.figures import next_due
-from controller.invariants import (
-    Violation,
-    check,
-    check_decisions,
-    check_pauses,
-    check_waits,
-)
+from controller.invariants import check, check_decisions, check_pauses, check_waits
+from controller.invariants_of_sight import Violation
 from controller.leader import Leadership, Told, unheard
 from controller.ledger import Page, turn
 from controller.metrics import kind_of

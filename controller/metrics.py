@@ -18,7 +18,8 @@ from importlib import metadata
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from controller.figures import Labels, figures, oldest_waits
-from controller.invariants import INVARIANTS, Violation
+from controller.invariants import INVARIANTS
+from controller.invariants_of_sight import Violation
 from controller.metric_list import COUNTERS, GAUGES, HISTOGRAMS
 from controller.press_metrics import PressMetrics
 from models import actions

@@ -19,6 +19,7 @@ from controller.crew import Crew, Promise
 from controller.gate import Trust, judge, mark_of
 from controller.known import Knowledge
 from controller.metrics import Metrics
+from controller.readback import Reader
 from controller.sweeps import Sweeper
 from models.broker import Broker, RefusedMessage
 from models.campaigns import CampaignLook
@@ -29,6 +30,7 @@ from models.job_types import Registry
 from models.outbox import Outbox
 from models.ports import Clock, Cloud, JobStore, Orchestrator, ViewLimits
 from models.publication import OutboxFigures, Publishing
+from models.reckoning import ReadBack
 from models.settings import DEFAULT_SETTINGS, Settings, settings_kept
 from models.world import CloudSnapshot, NomadSnapshot, Site, Source, StoreView, World
 
@@ -161,6 +163,7 @@ class Sources:
     campaigner: Campaigner | None = None
     outbox: Outbox | None = None
     broker: Broker | None = None
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,6 +217,7 @@ class Observer:
             Source.BACKLOG: Feed(crew, clock, self._read_backlog),
             Source.OUTBOX: Feed(crew, clock, self._read_outbox),
             Source.BROKER: Feed(crew, clock, self._read_broker),
+            Source.READBACK: Feed(crew, clock, self._read_back),
         }
 
     def observe(
@@ -267,6 +271,7 @@ class Observer:
             backlog=read[Source.BACKLOG].snapshot,
             publishing=press.publishing,
             outbox=press.figures,
+            readback=read[Source.READBACK].snapshot,
             refusals=read[Source.BROKER].snapshot,
             registry=self._registry,
             busy=busy,
@@ -338,6 +343,18 @@ class Observer:
             return Reading(snapshot=(), number=number)
         most = self.parameters.settings.publication.refusals_per_pass
         return self._usable(Source.BROKER, number, lambda: broker.refused(most), lambda _: None)
+
+    def _read_back(self, number: int) -> Reading[ReadBack]:
+        reader, settings = self._sources.reader, self.parameters.settings
+        if reader is None:
+            return Reading(snapshot=None, number=number)
+
+        def read() -> ReadBack:
+            within = settings.passes.call_deadline * SWEEP_SHARE
+            ends = self._clock.monotonic() + within.total_seconds()
+            return reader.look(settings.readback, ends)
+
+        return self._usable(Source.READBACK, number, read, lambda _: None)
 
     def _usable(
         self,

@@ -12,7 +12,7 @@ from models.plan import Decision
 from models.settings import Settings
 from models.sightings import SightingKind
 from models.world import Source, World
-from reconcilers import configuration, creation, execution, monitor, pool, publication
+from reconcilers import configuration, creation, execution, monitor, pool, publication, readback
 from reconcilers.creation.expected import too_few
 
 
@@ -70,6 +70,13 @@ RECONCILERS: tuple[Reconciler, ...] = (
         sightings=frozenset(),
     ),
     Reconciler(
+        name="read-back",
+        decide=readback.decide,
+        sources=frozenset({Source.STORE, Source.READBACK}),
+        settings_of=lambda settings: settings.readback,
+        sightings=frozenset(),
+    ),
+    Reconciler(
         name="worker-pool",
         decide=_pooled,
         sources=frozenset({Source.STORE, Source.NOMAD, Source.CLOUD}),
@@ -92,9 +99,13 @@ def working(
     reconcilers: Iterable[Reconciler], *, catalogues: bool, shop: bool = False
 ) -> tuple[Reconciler, ...]:
     """Those that have something to do: without `catalogues` creation has nothing, without a `shop`,
-    where products are put, publication has not.
+    where products are put, publication and read-back have not.
     """
-    there = {Source.CATALOGUES: catalogues, Source.OUTBOX: shop}
+    there = {
+        Source.CATALOGUES: catalogues,
+        Source.OUTBOX: shop,
+        Source.READBACK: shop,
+    }
     return tuple(r for r in reconcilers if all(there.get(source, True) for source in r.sources))
 
 

@@ -28,6 +28,7 @@ from models.product_names import SnowProduct, parse_snow_name
 MOUNTED = "/eodata/HRSI/"
 """How users see the product bucket: this stands before every key."""
 
+_ROOT = "CLMS/Pan-European/High_Resolution_Layers"
 _FOLDERS: Mapping[ProductKind, str] = MappingProxyType(
     {
         ProductKind.FSC: "Snow/FSC",
@@ -119,16 +120,20 @@ def folder_of(product: Product) -> str:
 
     Raises `Malformed` when its name is not one of its kind.
     """
-    day = _named(product).sensing_at
-    return (
-        f"CLMS/Pan-European/High_Resolution_Layers/{_FOLDERS[product.kind]}/"
-        f"{day:%Y/%m/%d}/{product.name}"
-    )
+    return place_of(product.kind, _named(product).name)[0]
+
+
+def place_of(kind: ProductKind, name: str) -> tuple[str, str]:
+    """The folder of a product, and the key of its thumbnail. Raises `ValueError` for a name that is
+    not one of ours.
+    """
+    folder = f"{_ROOT}/{_FOLDERS[kind]}/{parse_snow_name(name).sensing_at:%Y/%m/%d}/{name}"
+    return folder, f"Preview/{folder}/thumbnail.png"
 
 
 def thumbnail_of(product: Product) -> str:
     """The key of its thumbnail. Raises like `folder_of`."""
-    return f"Preview/{folder_of(product)}/thumbnail.png"
+    return place_of(product.kind, _named(product).name)[1]
 
 
 def message_of(product: Product, shop: Shop) -> bytes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from models.manifest import Manifest
-from models.ports import Asked
+from models.ports import Asked, Verdict
 from models.publication import OutboxFigures, Outgoing, Parked, Publishing
+from models.reckoning import Made
 
 
 class Outbox(Protocol):
@@ -32,6 +34,29 @@ class Outbox(Protocol):
 
     def parked(self, limit: int = 100) -> tuple[Parked, ...]:
         """Messages that nobody could match, newest `last_at` first, then by id."""
+
+    def made(self, since: datetime, until: datetime) -> tuple[Made, ...]:
+        """What runs made that ended in [`since`, `until`), of the newest run of each job and
+        without cancelled jobs; in the order of that end, then by name. One query.
+        """
+
+    def republish(self, products: Sequence[str], asked: Asked) -> tuple[Verdict, ...]:
+        """Announce products again that were announced before: WAITING, with the next `send` and
+        without refusals, and their jobs go from done over error_checked to start_publication.
+
+        Refused, with why: what was never announced, and what is on its way or was given up. One
+        verdict per product, in order, about `product:<name>`; asked twice, the second is refused.
+        """
+
+    def replay_parked(
+        self, ids: Sequence[int], most_refusals: int, asked: Asked
+    ) -> tuple[Verdict, ...]:
+        """Take parked messages in hand once more, as refusals that have just come, and forget those
+        that are matched: their products are sent again at once, or given up after `most_refusals`.
+
+        Refused, with why: what still names no product that was announced. One verdict per id, in
+        order, about `parked:<id>`.
+        """
 
     def confirm_spooled(self, message_ids: Sequence[str], asked: Asked) -> int:
         """SPOOLED → CONFIRMED for these messages: they were sent from their files. How many were

@@ -40,6 +40,7 @@ class SubjectKind(StrEnum):
     CAMPAIGN = "campaign"
     PRODUCT = "product"
     MESSAGE = "message"
+    PRODUCTS = "products"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,8 @@ class Reason(StrEnum):
     PRODUCT_REFUSED = "PRODUCT_REFUSED"
     REFUSAL_UNMATCHED = "REFUSAL_UNMATCHED"
     REFUSAL_PAUSE = "REFUSAL_PAUSE"
+    # read-back
+    PRODUCTS_MISSING = "PRODUCTS_MISSING"
     # everywhere
     SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
     INTENT_OPEN = "INTENT_OPEN"
@@ -170,6 +173,7 @@ ALARMS = frozenset(
         Reason.TEMPLATE_FROZEN,
         Reason.IMAGE_FROZEN,
         Reason.FEW_PRODUCTS,
+        Reason.PRODUCTS_MISSING,
     }
 )
 """Reasons that do not pass by themselves: a person has to do something."""

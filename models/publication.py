@@ -14,8 +14,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
+from models.announcement import product_in
 from models.broker import Fate
 from models.changes import Change
+from models.lifecycle import Status
 from models.records import Job
 
 FAILED_ENDPOINT = "Endpoint Publication Failure"
@@ -297,6 +299,48 @@ def begun_again(former: Publication, change: BeginPublication) -> Publication:
         refusals=0,
         not_before=None,
         note=None,
+    )
+
+
+def why_not_again(former: Publication | None, job: Job | None) -> str | None:
+    """Why a person cannot have a product announced again; None: it can be."""
+    if former is None or job is None:
+        return "it was never announced"
+    if former.state is PublicationState.FAILED:
+        return f"the endpoint refused it too often: relaunch job {job.id}"
+    if former.state not in ANNOUNCED:
+        return f"it is on its way: {former.state}"
+    if job.status not in {Status.DONE, Status.START_PUBLICATION}:
+        return f"job {job.id}, which made it, is {job.status}"
+    return None
+
+
+def announced_again(former: Publication, at: datetime) -> Publication:
+    """What a person's wish makes of it; its objects are looked at before it is sent."""
+    return replace(
+        former,
+        state=PublicationState.WAITING,
+        send=former.send + 1,
+        begun_at=at,
+        changed_at=at,
+        refusals=0,
+        not_before=None,
+        note=None,
+    )
+
+
+def replayed(parked: Parked, most_refusals: int, at: datetime) -> NoteRefusal:
+    """A parked message as a refusal that has just come. Raises `Malformed` when it names no product
+    of ours. Its product is sent again at once: a person has looked.
+    """
+    product = product_in(parked.body)
+    return NoteRefusal(
+        at=at,
+        product=product,
+        message_id=None,
+        retry_at=at,
+        most_refusals=most_refusals,
+        message=f"the endpoint refused {product}; its message had been parked",
     )
 
 

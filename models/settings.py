@@ -21,6 +21,7 @@ from models.settings_creation import CreationSettings
 from models.settings_expected import ExpectedSettings
 from models.settings_fields import number, wait
 from models.settings_publication import PublicationSettings
+from models.settings_readback import ReadbackSettings
 from models.settings_retention import RetentionSettings
 
 
@@ -274,6 +275,7 @@ class Settings:
     pool: PoolSettings = field(default_factory=PoolSettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     publication: PublicationSettings = field(default_factory=PublicationSettings)
+    readback: ReadbackSettings = field(default_factory=ReadbackSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
 
 

@@ -21,6 +21,7 @@ from models.creation import Area, Arrivals, Sweep
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
 from models.lifecycle import Status
 from models.publication import OutboxFigures, Publishing
+from models.reckoning import ReadBack
 from models.records import (
     Backoff,
     InFlight,
@@ -49,6 +50,7 @@ class Source(StrEnum):
     BACKLOG = "backlog"
     OUTBOX = "outbox"
     BROKER = "broker"
+    READBACK = "readback"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -359,6 +361,9 @@ class World:
 
     outbox: OutboxFigures | None = None
     """How much of it is open; None: as `publishing`."""
+
+    readback: ReadBack | None = None
+    """The newest comparison of what was made with what was announced; None: as `publishing`."""
 
     refusals: tuple[RefusedMessage, ...] | None = None
     """What the endpoint refused and nobody has settled; None: as `publishing`."""

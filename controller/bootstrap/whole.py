@@ -34,6 +34,7 @@ from controller.loop import Reconciler, Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Parameters, Sources
 from controller.process import Chore, Manner, Process
+from controller.readback import Products, Reader
 from controller.reconcilers import RECONCILERS, working
 from controller.sweeps import Subscriptions, Sweeper
 from infra import nomad, openstack
@@ -57,7 +58,7 @@ QUEUE_PER_CALLER = 32
 
 SYSTEM_CLOCK = SystemClock()
 
-READERS = 7
+READERS = 8
 """One thread per source: at most one read of each is under way."""
 
 
@@ -148,6 +149,7 @@ def observer(config: Config, ports: Ports) -> Observer:
             campaigner=campaigner,
             outbox=ports.press.outbox if ports.press else None,
             broker=ports.press.broker if ports.press else None,
+            reader=_reader(config, ports),
         ),
         site=site(config),
         registry=DEFAULT_REGISTRY,
@@ -155,6 +157,20 @@ def observer(config: Config, ports: Ports) -> Observer:
         crew=Threads("observe", READERS),
         metrics=ports.metrics,
         parameters=ports.parameters,
+    )
+
+
+def _reader(config: Config, ports: Ports) -> Reader | None:
+    """What reads back what was published, where anything is."""
+    if ports.press is None:
+        return None
+    catalogues = ports.subscriptions.catalogues if ports.subscriptions is not None else {}
+    ours = [catalogues[name] for name, _ in config.creation.products if name in catalogues]
+    return Reader(
+        outbox=ports.press.outbox,
+        catalogue=ours[0] if ours else None,
+        products=Products(store=ports.press.products, shop=ports.press.shop),
+        clock=ports.clock,
     )
 
 
@@ -259,10 +275,14 @@ def _with_work(
     return found
 
 
+_NO_SHOP = (
+    "no product bucket is set; set publication.bucket and what opens it (S3_ENDPOINT_URL, "
+    "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
+)
 _NEEDS = {
     "creation": "creation: no catalogue is set; set creation.odata or creation.resto, and the area",
-    "publication": "publication: no product bucket is set; set publication.bucket and what opens "
-    "it (S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)",
+    "publication": f"publication: {_NO_SHOP}",
+    "read-back": f"read-back: {_NO_SHOP}",
 }
 
 

@@ -47,7 +47,9 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
 def plain(value: Any) -> Any:
-    """Turn records into what JSON knows: enums by value, times as ISO, durations in seconds."""
+    """Turn records into what JSON knows: enums by value, times as ISO, durations in seconds, bytes
+    as text.
+    """
     match value:
         case Enum():
             return value.value
@@ -55,11 +57,14 @@ def plain(value: Any) -> Any:
             return value.total_seconds()
         case Mapping():
             return {str(plain(key)): plain(item) for key, item in value.items()}
-        case str() | bytes():
+        case str():
             return value
+        case bytes():
+            # A text where it is one, and nothing is lost where it is not.
+            return value.decode("utf-8", "backslashreplace")
         case Iterable():
             return [plain(item) for item in value]
-        case datetime():
+        case date():  # times are dates, too
             return value.isoformat()
         case UUID():
             return str(value)

@@ -97,7 +97,8 @@ PLACES: Mapping[str, Place] = {
     "job": _group("jobs", "Jobs: submit, list, show, fetch, cancel, relaunch."),
     "worker": _group("workers", "Workers: list, drain, delete, create."),
     "publication": _group(
-        "publication", "Send messages that wait in files, and see refusals of nobody."
+        "publication",
+        "Compare what was made with what was announced, announce again, and see refusals.",
     ),
     "source": _group("source", "See how far the catalogues were read, and read them again."),
     "campaign": _group(

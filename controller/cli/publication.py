@@ -1,20 +1,124 @@
-"""`hrsi publication`: messages that wait in files, and refusals that nobody could match."""
+"""`hrsi publication`: what was announced and what was not, and what a person does about it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from controller import bootstrap
-from controller.cli.output import print_json, print_table, say
-from controller.cli.session import AsJson, DryRun, Why, asked, examples, people, settings
+from controller.bootstrap import People
+from controller.cli.jobs import tell_verdicts
+from controller.cli.output import EXIT_FAILED, print_json, print_table, say
+from controller.cli.session import (
+    AsJson,
+    Because,
+    DryRun,
+    Why,
+    asked,
+    asked_why,
+    examples,
+    moment,
+    people,
+    settings,
+)
+from controller.clock import SystemClock
+from controller.config import Config
+from controller.readback import found_in
 from controller.spooling import send_spool
+from models.manifest import ProductKind
+from models.parameter_text import standings
+from models.publication import ANNOUNCED
+from models.reckoning import Made, missing_at, reckon, span_of
+from models.settings import Settings, settings_kept
 from models.wording import counted
 
 app = typer.Typer(
-    no_args_is_help=True, help="Send messages that wait in files, and see refusals of nobody."
+    no_args_is_help=True,
+    help="Compare what was made with what was announced, announce again, and see refusals.",
 )
+
+Day = Annotated[str, typer.Option("--day", help="The day (UTC) on which it was made: 2026-01-05.")]
+Kind = Annotated[ProductKind | None, typer.Option("--type", help="Products of this type alone.")]
+
+
+@app.command(
+    epilog=examples(
+        "hrsi publication audit --day 2026-01-05",
+        "hrsi publication audit --day 2026-01-05 --type fsc --json",
+    )
+)
+def audit(context: typer.Context, day: Day, kind: Kind = None, as_json: AsJson = False) -> None:
+    """Count the products of a day: made, published, confirmed, found in our catalogue.
+
+    Those that are behind for longer than `readback.late` are named; exit status 1 when there are
+    any. Without creation.products there is no catalogue to look into.
+    """
+    now = SystemClock().now()
+    with people(context) as desk:
+        made = _made(desk, day, kind)
+        late = now - _live(desk).readback.late
+    found = _found(settings(context), made)
+    reckoned = reckon(made, found, late)
+    if as_json:
+        print_json(reckoned)
+    else:
+        print_table(
+            "Products by day and type",
+            ("day", "type", "made", "published", "confirmed", "found"),
+            [
+                (f"{r.day}", r.kind, r.made, r.published, r.confirmed, _or_unknown(r.found))
+                for r in reckoned
+            ],
+        )
+        for each in reckoned:
+            for step, products in each.missing:
+                say(f"{each.day} {each.kind}: {len(products)} not {step}: {', '.join(products)}")
+    if any(each.missing for each in reckoned):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command(
+    epilog=examples(
+        'hrsi publication republish FSC_20220827T130318_S2A_T28WEU_V102_1 --reason "lost there"',
+        "hrsi publication republish --day 2026-01-05 --type fsc --missing --dry-run",
+    )
+)
+def republish(
+    context: typer.Context,
+    products: Annotated[list[str] | None, typer.Argument(metavar="PRODUCT…")] = None,
+    day: Annotated[str | None, typer.Option("--day", help="All products of this day.")] = None,
+    kind: Kind = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Of them, those that our catalogue does not list.")
+    ] = False,
+    reason: Because = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Announce products again, by name or by day: under the next send, their objects looked at.
+
+    What is on its way already is refused, so that asking twice announces once.
+    """
+    if bool(products) == (day is not None):
+        raise typer.BadParameter("name the products or give --day, not both")
+    if products and (kind is not None or missing):
+        raise typer.BadParameter("--type and --missing choose among the products of --day")
+    asking = asked_why(reason, dry_run=dry_run)
+    with people(context) as desk:
+        names = products or []
+        if day is not None:
+            made = [each for each in _made(desk, day, kind) if each.state in ANNOUNCED]
+            found = _found(settings(context), made) if missing else None
+            if missing and found is None:
+                raise typer.BadParameter("--missing needs our catalogue: set creation.products")
+            names = [m.product for m in made if not missing or missing_at(m, found)]
+        verdicts = desk.outbox.republish(names, asking)
+    if not names and not as_json:
+        say("no product is to be announced again")
+    tell_verdicts("announced again", verdicts, as_json=as_json, dry_run=dry_run, later=True)
 
 
 @app.command(
@@ -39,7 +143,7 @@ def send_spooled(context: typer.Context, reason: Why = "", dry_run: DryRun = Fal
     for line in sent.kept:
         say(f"kept: {line}")
     if sent.kept:
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command(epilog=examples("hrsi publication parked", "hrsi publication parked --limit 5 --json"))
@@ -54,5 +158,51 @@ def parked(
     if as_json:
         print_json(found)
         return
-    rows = [(row.last_at, row.count, len(row.body), row.why) for row in found]
-    print_table("Parked, newest first", ("last met", "times", "bytes", "why"), rows)
+    rows = [(row.id, row.last_at, row.count, len(row.body), row.why) for row in found]
+    print_table("Parked, newest first", ("id", "last met", "times", "bytes", "why"), rows)
+
+
+@app.command(
+    epilog=examples(
+        'hrsi publication replay 7 8 --reason "the database was restored"',
+        "hrsi publication replay 7 --dry-run",
+    )
+)
+def replay(
+    context: typer.Context,
+    ids: Annotated[list[int], typer.Argument(metavar="ID…", help="As `parked` lists them.")],
+    reason: Because = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take parked messages in hand once more: what names a product by now is sent again."""
+    asking = asked_why(reason, dry_run=dry_run)
+    with people(context) as desk:
+        sends = _live(desk).publication.sends
+        verdicts = desk.outbox.replay_parked(ids, sends, asking)
+    tell_verdicts("replayed", verdicts, as_json=as_json, dry_run=dry_run)
+
+
+def _live(desk: People) -> Settings:
+    """The live parameters."""
+    stand = standings(desk.reader.parameters(), SystemClock().now())
+    return settings_kept({each.parameter.key: each.value for each in stand})
+
+
+def _made(desk: People, day: str, kind: ProductKind | None) -> list[Made]:
+    since, until = span_of(moment("--day", day).date())
+    made = desk.outbox.made(since, until)
+    return [each for each in made if kind is None or each.kind == kind.value]
+
+
+def _found(config: Config, made: Collection[Made]) -> frozenset[str] | None:
+    """What our catalogue lists of these; None: there is none to ask."""
+    if not config.creation.products:
+        return None
+    name = config.creation.products[0][0]
+    with bootstrap.catalogue(config, name) as catalogue:
+        return found_in(catalogue, made, SystemClock().now() + timedelta(minutes=1))
+
+
+def _or_unknown(found: int | None) -> str:
+    return "not asked" if found is None else str(found)

@@ -80,7 +80,7 @@ def begin_publication(connection: Connection, fence: Lease, change: BeginPublica
     for draft in change.drafts:
         former = known.get(draft.product)
         if former is not None:
-            _write(connection, begun_again(former, change), body=draft.body, confirmed_at=None)
+            write(connection, begun_again(former, change), body=draft.body, confirmed_at=None)
             continue
         connection.execute(
             insert(publications).values(
@@ -128,7 +128,7 @@ def note_sent(connection: Connection, fence: Lease, change: NoteSent) -> Receipt
         if each.id in fates and state is PublicationState.SENDING:
             after = after_sending(each, *fates[each.id], change.at)
             confirmed = change.at if after.state in ANNOUNCED else None
-            _write(connection, after, confirmed_at=confirmed)
+            write(connection, after, confirmed_at=confirmed)
             state = after.state
         states.append(state)
     if ANNOUNCED.issuperset(states):
@@ -171,6 +171,11 @@ def fail_publication(connection: Connection, fence: Lease, change: FailPublicati
 
 def note_refusal(connection: Connection, fence: Lease, change: NoteRefusal) -> Receipt:
     """See `models.publication.NoteRefusal`."""
+    return refused(connection, fence.name, change)
+
+
+def refused(connection: Connection, actor: str, change: NoteRefusal) -> Receipt:
+    """Count a refusal in the name of whoever found it; see `models.publication.NoteRefusal`."""
     job_id = connection.execute(
         select(publications.c.job_id)
         .where(publications.c.product == change.product)
@@ -184,12 +189,9 @@ def note_refusal(connection: Connection, fence: Lease, change: NoteRefusal) -> R
     after = after_refusal(found, change)
     if after is None:
         return Receipt(job=job)
-    _write(connection, after, confirmed_at=None)
-    return Receipt(job=_sent_back(connection, job, after, _refused(fence, change)))
-
-
-def _refused(fence: Lease, change: NoteRefusal) -> Note:
-    return Note(at=change.at, actor=fence.name, subtype=REFUSED_BY_ENDPOINT, message=change.message)
+    write(connection, after, confirmed_at=None)
+    note = Note(at=change.at, actor=actor, subtype=REFUSED_BY_ENDPOINT, message=change.message)
+    return Receipt(job=_sent_back(connection, job, after, note))
 
 
 def _sent_back(connection: Connection, job: Job, after: Publication, note: Note) -> Job:
@@ -254,7 +256,8 @@ def _set(connection: Connection, found: Publication, state: PublicationState, at
     )
 
 
-def _write(connection: Connection, after: Publication, **more: Any) -> None:
+def write(connection: Connection, after: Publication, **more: Any) -> None:
+    """Write what has become of a publication; its job is locked."""
     connection.execute(
         update(publications)
         .where(publications.c.id == after.id)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select, update
 
-from infra.postgres import trail
+from infra.postgres import republishing, trail
 from infra.postgres.outbox import COLUMNS, manifest_of, of_jobs, publication_in
 from infra.postgres.rows import JOB, Row, job_from
 from infra.postgres.sessions import Sessions
 from infra.postgres.statements import statement
 from models.lifecycle import Status
 from models.manifest import Manifest
-from models.ports import Asked
+from models.ports import Asked, Verdict
 from models.publication import (
     OpenCount,
     OutboxFigures,
@@ -25,6 +26,7 @@ from models.publication import (
     Publishing,
     time_in,
 )
+from models.reckoning import Made
 from models.tables import jobs, parked_messages, publications
 
 _JOB_WIDTH = len(JOB)
@@ -43,6 +45,17 @@ select p.kind, p.state, count(*), min(p.created_at)
 from jobs j join publications p on p.job_id = j.id
 where j.status = 'start_publication' and p.state not in ('confirmed', 'spooled', 'failed')
 group by p.kind, p.state order by p.kind, p.state
+""")
+
+_MADE = statement("""
+select p.name, p.kind, j.id, j.status, m.accepted_at, p.files, b.state, b.changed_at
+from manifests m
+join runs r on r.id = m.run_id
+join jobs j on j.id = r.job_id and j.attempt = r.attempt and j.status <> 'cancelled'
+join products p on p.run_id = m.run_id
+left join publications b on b.job_id = j.id and b.product = p.name and b.run_id = m.run_id
+where m.accepted_at >= :since and m.accepted_at < :until
+order by m.accepted_at, p.name collate "C"
 """)
 
 _OUTGOING = (
@@ -115,6 +128,40 @@ class PostgresOutbox:
             Parked(id=key, body=bytes(body), why=why, first_at=first, last_at=last, count=count)
             for key, body, why, first, last, count in rows
         )
+
+    def made(self, since: datetime, until: datetime) -> tuple[Made, ...]:
+        """See `models.outbox.Outbox.made`."""
+        with self._sessions.read("read what runs made") as connection:
+            rows = connection.execute(_MADE, {"since": since, "until": until}).all()
+        return tuple(
+            Made(
+                product=product,
+                kind=kind,
+                job_id=job_id,
+                status=Status(status),
+                made_at=made_at,
+                since=made_at if state is None else changed_at,
+                files=files,
+                state=None if state is None else PublicationState(state),
+            )
+            for product, kind, job_id, status, made_at, files, state, changed_at in rows
+        )
+
+    def republish(self, products: Sequence[str], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.outbox.Outbox.republish`."""
+        with self._sessions.write(f"publish {len(products)} products again") as connection:
+            verdicts = republishing.republish(connection, products, asked)
+            trail.note(connection, "republish", asked, trail.done(verdicts))
+            return verdicts
+
+    def replay_parked(
+        self, ids: Sequence[int], most_refusals: int, asked: Asked
+    ) -> tuple[Verdict, ...]:
+        """See `models.outbox.Outbox.replay_parked`."""
+        with self._sessions.write(f"replay {len(ids)} parked messages") as connection:
+            verdicts = republishing.replay_parked(connection, ids, most_refusals, asked)
+            trail.note(connection, "replay-parked", asked, trail.done(verdicts))
+            return verdicts
 
     def confirm_spooled(self, message_ids: Sequence[str], asked: Asked) -> int:
         """See `models.outbox.Outbox.confirm_spooled`."""

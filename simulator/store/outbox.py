@@ -218,6 +218,11 @@ def fail_publication(tables: Tables, fence: Lease, change: FailPublication) -> R
 
 def note_refusal(tables: Tables, fence: Lease, change: NoteRefusal) -> Receipt:
     """See `models.publication.NoteRefusal`."""
+    return refused(tables, fence.name, change)
+
+
+def refused(tables: Tables, actor: str, change: NoteRefusal) -> Receipt:
+    """Count a refusal in the name of whoever found it; see `models.publication.NoteRefusal`."""
     named = tables.publications_by_product.of(change.product)
     if not named:
         raise Superseded(f"product {change.product} was never announced; nothing was written")
@@ -227,7 +232,7 @@ def note_refusal(tables: Tables, fence: Lease, change: NoteRefusal) -> Receipt:
     if after is None:
         return Receipt(job=job)
     tables.publications.put(after.id, after)
-    note = Note(at=change.at, actor=fence.name, subtype=REFUSED_BY_ENDPOINT, message=change.message)
+    note = Note(at=change.at, actor=actor, subtype=REFUSED_BY_ENDPOINT, message=change.message)
     return Receipt(job=_sent_back(tables, job, after, note))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from models.manifest import Manifest
-from models.ports import Asked
+from models.ports import Asked, Verdict
 from models.publication import OutboxFigures, Outgoing, Parked, Publishing
-from simulator.store import outbox
+from models.reckoning import Made
+from simulator.store import outbox, republishing
 from simulator.store.people import Asking
 from simulator.store.tables import Tables
 
@@ -52,6 +54,25 @@ class MemoryOutbox(ABC):
     def parked(self, limit: int = 100) -> tuple[Parked, ...]:
         """See `models.outbox.Outbox.parked`."""
         return self._read("parked", lambda: outbox.parked(self.tables, limit))
+
+    def made(self, since: datetime, until: datetime) -> tuple[Made, ...]:
+        """See `models.outbox.Outbox.made`."""
+        return self._read("made", lambda: republishing.made(self.tables, since, until))
+
+    def republish(self, products: Sequence[str], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.outbox.Outbox.republish`."""
+        return self._write(
+            "republish", lambda: republishing.republish(self._asking(asked), products)
+        )
+
+    def replay_parked(
+        self, ids: Sequence[int], most_refusals: int, asked: Asked
+    ) -> tuple[Verdict, ...]:
+        """See `models.outbox.Outbox.replay_parked`."""
+        return self._write(
+            "replay_parked",
+            lambda: republishing.replay_parked(self._asking(asked), ids, most_refusals),
+        )
 
     def confirm_spooled(self, message_ids: Sequence[str], asked: Asked) -> int:
         """See `models.outbox.Outbox.confirm_spooled`."""

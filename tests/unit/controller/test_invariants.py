@@ -12,12 +12,12 @@ from hypothesis import settings as trying
 from controller.act import HANDLERS
 from controller.invariants import (
     INVARIANTS,
-    RELIES_ON,
     check,
     check_decisions,
     check_pauses,
     check_waits,
 )
+from controller.invariants_of_sight import RELIES_ON
 from controller.loop import Reconciler
 from controller.reconcilers import RECONCILERS
 from models.actions import (
