@@ -66,10 +66,12 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case date():  # times are dates, too
             return value.isoformat()
-        case UUID():
-            return str(value)
         case _:
-            return _fields(value) if is_dataclass(value) else value
+            return _fields(value) if is_dataclass(value) else _of_json(value)
+
+
+def _of_json(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _fields(record: Any) -> dict[str, Any]:

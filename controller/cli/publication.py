@@ -110,11 +110,9 @@ def republish(
     with people(context) as desk:
         names = products or []
         if day is not None:
-            made = [each for each in _made(desk, day, kind) if each.state in ANNOUNCED]
-            found = _found(settings(context), made) if missing else None
-            if missing and found is None:
-                raise typer.BadParameter("--missing needs our catalogue: set creation.products")
-            names = [m.product for m in made if not missing or missing_at(m, found)]
+            made = _announced(desk, day, kind)
+            made = _unlisted(settings(context), made) if missing else made
+            names = [each.product for each in made]
         verdicts = desk.outbox.republish(names, asking)
     if not names and not as_json:
         say("no product is to be announced again")
@@ -183,6 +181,14 @@ def replay(
     tell_verdicts("replayed", verdicts, as_json=as_json, dry_run=dry_run)
 
 
+def _unlisted(config: Config, made: Collection[Made]) -> list[Made]:
+    """Those that our catalogue does not list."""
+    found = _found(config, made)
+    if found is None:
+        raise typer.BadParameter("--missing needs our catalogue: set creation.products")
+    return [each for each in made if missing_at(each, found) is not None]
+
+
 def _live(desk: People) -> Settings:
     """The live parameters."""
     stand = standings(desk.reader.parameters(), SystemClock().now())
@@ -193,6 +199,10 @@ def _made(desk: People, day: str, kind: ProductKind | None) -> list[Made]:
     since, until = span_of(moment("--day", day).date())
     made = desk.outbox.made(since, until)
     return [each for each in made if kind is None or each.kind == kind.value]
+
+
+def _announced(desk: People, day: str, kind: ProductKind | None) -> list[Made]:
+    return [each for each in _made(desk, day, kind) if each.state in ANNOUNCED]
 
 
 def _found(config: Config, made: Collection[Made]) -> frozenset[str] | None:
