@@ -72,6 +72,8 @@ RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
         # What was refused only the broker shows.
         actions.CountRefusal: frozenset({Source.BROKER}),
         actions.ParkRefusal: frozenset({Source.BROKER}),
+        # Whose results are there only the bucket shows.
+        actions.RemoveResults: frozenset({Source.RESULTS}),
     }
 )
 """The systems that a pass must have seen to decide so, for every action there is."""
@@ -133,6 +135,7 @@ def on_half_a_world(world: World, decisions: Iterable[Decision]) -> Iterator[Vio
         Source.OUTBOX: world.publishing is not None,
         Source.BROKER: world.refusals is not None,
         Source.READBACK: world.readback is not None,
+        Source.RESULTS: world.results is not None,
     }
     for decision in decisions:
         if not isinstance(decision, Action):

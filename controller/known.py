@@ -19,6 +19,8 @@ NAMES: Mapping[Source, str] = {
     Source.BACKLOG: "what is to be configured",
     Source.OUTBOX: "the outbox",
     Source.BROKER: "RabbitMQ",
+    Source.READBACK: "what was made and what was announced",
+    Source.RESULTS: "the results bucket",
 }
 
 HELD_BACK: Mapping[Source, str] = {
@@ -29,6 +31,8 @@ HELD_BACK: Mapping[Source, str] = {
     Source.BACKLOG: "no job becomes ready until it is read",
     Source.OUTBOX: "nothing is published until it answers",
     Source.BROKER: "products are copied, and their messages wait until it answers",
+    Source.READBACK: "nobody is told of products that are missing until it is read",
+    Source.RESULTS: "nothing in it is deleted until it answers",
 }
 
 

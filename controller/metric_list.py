@@ -150,6 +150,7 @@ COUNTERS = (
         ("outcome",),
         "Messages that the endpoint refused: counted against a product, or parked.",
     ),
+    Metric("hrsi_results_removed", (), "Objects that retention deleted in the results bucket."),
     Metric(
         "hrsi_invariant_violations",
         ("invariant",),

@@ -167,6 +167,10 @@ class Metrics:
         """Count one action by how it ended."""
         self._counters["hrsi_actions"].labels(kind_of(type(action)), outcome.value).inc()
 
+    def results_removed(self, objects: int) -> None:
+        """Count what was deleted in the results bucket."""
+        self._counters["hrsi_results_removed"].inc(objects)
+
     def jobs_created(self, action: AddJobs, created: int, at: datetime) -> None:
         """Count what a look at a feed came to; a job that was there already is no new one."""
         feed = action.cursor.feed

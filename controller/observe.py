@@ -12,11 +12,13 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from controller.campaigning import Campaigner
-from controller.crew import Crew, Promise
+from controller.crew import Crew
+from controller.feed import Feed, Reading, Snapshot
 from controller.gate import Trust, judge, mark_of
+from controller.keeping import Rounds
 from controller.known import Knowledge
 from controller.metrics import Metrics
 from controller.readback import Reader
@@ -31,10 +33,9 @@ from models.outbox import Outbox
 from models.ports import Clock, Cloud, JobStore, Orchestrator, ViewLimits
 from models.publication import OutboxFigures, Publishing
 from models.reckoning import ReadBack
+from models.records import Job
 from models.settings import DEFAULT_SETTINGS, Settings, settings_kept
 from models.world import CloudSnapshot, NomadSnapshot, Site, Source, StoreView, World
-
-Snapshot = TypeVar("Snapshot")
 
 SWEEP_SHARE = 1 / 3
 """Of the time that a read may take, in which feeds may begin to be read; the page that is under way
@@ -47,73 +48,7 @@ READY_MARGIN = 10
 """How many ready jobs per flavor a pass sees beyond what all workers could take."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reading(Generic[Snapshot]):
-    """What one read of a source gave: a snapshot, or why there is none to go by."""
-
-    snapshot: Snapshot | None
-    unknown: str = ""
-    number: int = 0
-
-    def given(self, otherwise: Snapshot) -> Snapshot:
-        """The snapshot; `otherwise` where there is none."""
-        return otherwise if self.snapshot is None else self.snapshot
-
-
 _NOT_WANTED: Reading[Any] = Reading(snapshot=None)
-
-
-class Feed(Generic[Snapshot]):
-    """One source, read by at most one thread at a time, shared by all who wait for it."""
-
-    def __init__(self, crew: Crew, clock: Clock, read: Callable[[int], Reading[Snapshot]]) -> None:
-        """`read` is told the number of the reading that it makes."""
-        self._crew = crew
-        self._clock = clock
-        self._read = read
-        self._lock = threading.Lock()
-        self._begun_at = float("-inf")
-        self._number = 0
-        self._future: Promise[Reading[Snapshot]] | None = None
-
-    def ask(self, after: float, beyond: int = 0) -> Promise[Reading[Snapshot]] | None:
-        """The read with a number above `beyond` that began at or after the monotonic moment
-        `after`; begun now if need be. None while an older one is under way: it has to end first.
-        """
-        with self._lock:
-            old = self._begun_at < after or self._number <= beyond
-            if self._future is None or (old and self._future.done()):
-                old = False
-                self._number += 1
-                self._begun_at = self._clock.monotonic()
-                number = self._number
-                self._future = self._crew.submit(lambda: self._read(number))
-            return None if old else self._future
-
-    def under_way_since(self) -> float | None:
-        """When the read began that has not come back, if there is one."""
-        with self._lock:
-            waiting = self._future is not None and not self._future.done()
-            return self._begun_at if waiting else None
-
-    def get(self, after: float, until: float, beyond: int = 0) -> Reading[Snapshot]:
-        """The reading that `ask` speaks of; unknown when there is none at `until`."""
-        allowed = until - self._clock.monotonic()
-        try:
-            while (wanted := self.ask(after, beyond)) is None:
-                # What hung for the pass before is not waited for once more.
-                self._wait_for(self._future, min(until, self._begun_at + allowed))
-            return self._wait_for(wanted, until)
-        except TimeoutError:
-            silent = self._clock.monotonic() - self._begun_at
-            return Reading(snapshot=None, unknown=f"no answer for {silent:.1f} s", number=beyond)
-
-    def _wait_for(
-        self, future: Promise[Reading[Snapshot]] | None, until: float
-    ) -> Reading[Snapshot]:
-        if future is None:
-            return Reading(snapshot=None, unknown="never asked")
-        return future.result(timeout=max(0.0, until - self._clock.monotonic()))
 
 
 class Parameters:
@@ -164,6 +99,7 @@ class Sources:
     outbox: Outbox | None = None
     broker: Broker | None = None
     reader: Reader | None = None
+    rounds: Rounds | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,6 +154,7 @@ class Observer:
             Source.OUTBOX: Feed(crew, clock, self._read_outbox),
             Source.BROKER: Feed(crew, clock, self._read_broker),
             Source.READBACK: Feed(crew, clock, self._read_back),
+            Source.RESULTS: Feed(crew, clock, self._read_results),
         }
 
     def observe(
@@ -273,6 +210,7 @@ class Observer:
             outbox=press.figures,
             readback=read[Source.READBACK].snapshot,
             refusals=read[Source.BROKER].snapshot,
+            results=read[Source.RESULTS].snapshot,
             registry=self._registry,
             busy=busy,
         )
@@ -355,6 +293,13 @@ class Observer:
             return reader.look(settings.readback, ends)
 
         return self._usable(Source.READBACK, number, read, lambda _: None)
+
+    def _read_results(self, number: int) -> Reading[tuple[Job, ...]]:
+        rounds = self._sources.rounds
+        if rounds is None:
+            return Reading(snapshot=(), number=number)
+        settings = self.parameters.settings.retention
+        return self._usable(Source.RESULTS, number, lambda: rounds.look(settings), lambda _: None)
 
     def _usable(
         self,

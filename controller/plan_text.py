@@ -76,6 +76,7 @@ PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
         actions.EndJob: _phrase(CHANGES, "let job {a.job_id} be done"),
         actions.CountRefusal: _phrase(CHANGES, "count a refusal of {a.product}"),
         actions.ParkRefusal: _phrase(CHANGES, "park refused message {a.message.receipt}"),
+        actions.RemoveResults: _phrase(ENDS, "delete what {a.subject} left: {a.unique_id}"),
     }
 )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from controller.loop import Reconciler
@@ -69,22 +70,35 @@ def _decided(reconciler: Reconciler, seen: Look) -> list[Decision]:
     return reconciler.decide(_as_seen_by(reconciler, seen.world), settings, seen.now)
 
 
+_SHOWN_BY: Mapping[str, Source] = MappingProxyType(
+    {
+        "nomad": Source.NOMAD,
+        "cloud": Source.CLOUD,
+        "sweeps": Source.CATALOGUES,
+        "arrivals": Source.CATALOGUES,
+        "due": Source.CATALOGUES,
+        "campaigns": Source.CATALOGUES,
+        "backlog": Source.BACKLOG,
+        "publishing": Source.OUTBOX,
+        "outbox": Source.OUTBOX,
+        "refusals": Source.BROKER,
+        "readback": Source.READBACK,
+        "results": Source.RESULTS,
+    }
+)
+"""Which source fills which part of a world; the store's is there for everybody."""
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({"campaigns": ()})
+"""What is not None where nobody looked."""
+
+
 def _as_seen_by(reconciler: Reconciler, world: World) -> World:
     """The world without the systems that the reconciler does not look at."""
     sources = reconciler.sources
-    return replace(
-        world,
-        nomad=world.nomad if Source.NOMAD in sources else None,
-        cloud=world.cloud if Source.CLOUD in sources else None,
-        sweeps=world.sweeps if Source.CATALOGUES in sources else None,
-        arrivals=world.arrivals if Source.CATALOGUES in sources else None,
-        due=world.due if Source.CATALOGUES in sources else None,
-        campaigns=world.campaigns if Source.CATALOGUES in sources else (),
-        backlog=world.backlog if Source.BACKLOG in sources else None,
-        publishing=world.publishing if Source.OUTBOX in sources else None,
-        refusals=world.refusals if Source.BROKER in sources else None,
-        unknown={source: why for source, why in world.unknown.items() if source in sources},
-    )
+    hidden = [part for part, source in _SHOWN_BY.items() if source not in sources]
+    unknown = {source: why for source, why in world.unknown.items() if source in sources}
+    blank: dict[str, Any] = {part: _EMPTY.get(part) for part in hidden}
+    return replace(world, **blank, unknown=unknown)
 
 
 def plan(observer: Observer, reconcilers: Iterable[Reconciler], clock: Clock) -> Plan:

@@ -38,15 +38,6 @@ PRUNE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chore:
-    """Something to be done again and again beside the loops, `every` so long after it was done."""
-
-    name: str
-    every: Callable[[], timedelta]
-    work: Callable[[], object]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Manner:
     """How a process runs: where it says how it is, what wakes it, how long its end may take.
 
@@ -57,7 +48,6 @@ class Manner:
     hints: Callable[[], Hints] | None
     stop_within: timedelta
     close: Callable[[], None]
-    chores: tuple[Chore, ...] = ()
 
 
 class Process:
@@ -102,8 +92,6 @@ class Process:
         self._thread("hints-nomad", self._wakeups.follow_nomad, self._shell.tools.orchestrator)
         self._thread("watchdog", self._watch)
         self._thread("prune", self._prune)
-        for chore in self._manner.chores:
-            self._thread(f"chore-{chore.name}", self._repeat, chore)
         for loop, bell in zip(self.loops, self._bells, strict=True):
             self._loop_threads.append(
                 self._thread(f"loop-{loop.name}", loop.run, self._ending, bell)
@@ -227,13 +215,6 @@ class Process:
                 log.warning("nothing pruned", action="prune_failed", error=str(dropped.error))
             else:
                 log.info("old rows pruned", action="pruned", rows=dropped.answer)
-
-    def _repeat(self, chore: Chore) -> None:
-        """Do a chore until the end; what goes wrong in it is told, and it is done again."""
-        while not self._ending.wait(chore.every().total_seconds()):
-            done = attempt(chore.work)
-            if isinstance(done, Failed):
-                log.warning("a chore failed", action=f"{chore.name}_failed", error=str(done.error))
 
     # ---- threads and signals ---------------------------------------------------------------------
 

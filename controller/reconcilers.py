@@ -12,7 +12,16 @@ from models.plan import Decision
 from models.settings import Settings
 from models.sightings import SightingKind
 from models.world import Source, World
-from reconcilers import configuration, creation, execution, monitor, pool, publication, readback
+from reconcilers import (
+    configuration,
+    creation,
+    execution,
+    monitor,
+    pool,
+    publication,
+    readback,
+    retention,
+)
 from reconcilers.creation.expected import too_few
 
 
@@ -77,6 +86,13 @@ RECONCILERS: tuple[Reconciler, ...] = (
         sightings=frozenset(),
     ),
     Reconciler(
+        name="retention",
+        decide=retention.decide,
+        sources=frozenset({Source.STORE, Source.RESULTS}),
+        settings_of=lambda settings: settings.retention,
+        sightings=frozenset(),
+    ),
+    Reconciler(
         name="worker-pool",
         decide=_pooled,
         sources=frozenset({Source.STORE, Source.NOMAD, Source.CLOUD}),
@@ -96,15 +112,21 @@ RECONCILERS: tuple[Reconciler, ...] = (
 
 
 def working(
-    reconcilers: Iterable[Reconciler], *, catalogues: bool, shop: bool = False
+    reconcilers: Iterable[Reconciler],
+    *,
+    catalogues: bool,
+    shop: bool = False,
+    results: bool = False,
 ) -> tuple[Reconciler, ...]:
     """Those that have something to do: without `catalogues` creation has nothing, without a `shop`,
-    where products are put, publication and read-back have not.
+    where products are put, publication and read-back have not, without a bucket for `results`
+    retention.
     """
     there = {
         Source.CATALOGUES: catalogues,
         Source.OUTBOX: shop,
         Source.READBACK: shop,
+        Source.RESULTS: results,
     }
     return tuple(r for r in reconcilers if all(there.get(source, True) for source in r.sources))
 
@@ -112,5 +134,11 @@ def working(
 def loops_of(config: Config) -> tuple[str, ...]:
     """The loops that a controller of these settings runs."""
     reads = bool(feeds_wanted(config.creation))
-    shop = bool(config.publication.bucket)
-    return tuple(each.name for each in working(RECONCILERS, catalogues=reads, shop=shop))
+    shop, results = bool(config.publication.bucket), keeps_results(config)
+    found = working(RECONCILERS, catalogues=reads, shop=shop, results=results)
+    return tuple(each.name for each in found)
+
+
+def keeps_results(config: Config) -> bool:
+    """Whether these settings name a results bucket."""
+    return config.s3.endpoint is not None and config.s3.results is not None

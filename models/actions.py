@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import ClassVar, TypeAlias
 from uuid import UUID
 
-from models import actions_publication, intake
+from models import actions_publication, actions_retention, intake
 from models.breakers import BreakerName
 from models.errors import System
 from models.job_types import Parent
@@ -343,6 +343,10 @@ PublishJob: TypeAlias = actions_publication.PublishJob
 EndJob: TypeAlias = actions_publication.EndJob
 CountRefusal: TypeAlias = actions_publication.CountRefusal
 ParkRefusal: TypeAlias = actions_publication.ParkRefusal
+
+# ---- retention -----------------------------------------------------------------------------------
+
+RemoveResults: TypeAlias = actions_retention.RemoveResults
 
 # ---- breakers ------------------------------------------------------------------------------------
 

@@ -160,6 +160,8 @@ class Reason(StrEnum):
     REFUSAL_PAUSE = "REFUSAL_PAUSE"
     # read-back
     PRODUCTS_MISSING = "PRODUCTS_MISSING"
+    # retention
+    RESULTS_OLD = "RESULTS_OLD"
     # everywhere
     SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
     INTENT_OPEN = "INTENT_OPEN"

@@ -284,6 +284,7 @@ class IntentKind(StrEnum):
     PURGE_NODE = "purge_node"
     MAKE_IMAGE = "make_image"
     DELETE_IMAGE = "delete_image"
+    REMOVE_RESULTS = "remove_results"
 
 
 class IntentState(StrEnum):
@@ -299,8 +300,8 @@ class IntentState(StrEnum):
 class Intent:
     """An effect that was committed to the store before it was tried.
 
-    `subject` is the run uuid, worker name, node id, Nomad job id, image name (to make) or image id
-    (to delete) it acts on; `deadline` is when
+    `subject` is the run uuid, worker name, node id, Nomad job id, image name (to make), image id
+    (to delete) or unique id of a job it acts on; `deadline` is when
     the call itself has ended, answered or not; `epoch` is that of the lease it was written under.
     """
 

@@ -19,6 +19,10 @@ class RetentionSettings:
     bucket. People look at a job for days after it failed; shorter leaves them nothing to look at,
     longer costs storage."""
 
+    jobs: int = number(20, 1, 1000)
+    """Jobs whose results one look removes at most; the rest is the next round's. Fewer take longer
+    to catch up when `results` was shortened, more make publication wait for its turn at S3."""
+
     every: timedelta = wait(60, 1, DAY)
     """How long after one look into the results bucket the next one comes. Shorter costs requests;
     longer makes a round through the bucket longer, which only matters when it takes days."""
@@ -28,5 +32,5 @@ class RetentionSettings:
     are 288,000 a day. Fewer make a round longer, more make a look longer."""
 
     objects: int = number(10_000, 1, 1_000_000)
-    """Objects that one look deletes at most: the rest is the next one's. Fewer take longer to catch
-    up when `results` was shortened, more keep the bucket busy for longer."""
+    """Objects of one job that are deleted at once: the rest is the next round's. Fewer leave more
+    of large jobs behind each time, more keep the bucket busy for longer."""

@@ -51,6 +51,7 @@ class Source(StrEnum):
     OUTBOX = "outbox"
     BROKER = "broker"
     READBACK = "readback"
+    RESULTS = "results"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -367,3 +368,7 @@ class World:
 
     refusals: tuple[RefusedMessage, ...] | None = None
     """What the endpoint refused and nobody has settled; None: as `publishing`."""
+
+    results: tuple[Job, ...] | None = None
+    """Jobs that left something in the results bucket, as far as it is their turn to be judged;
+    None: they were not to be read, or are unknown."""

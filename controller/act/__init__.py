@@ -17,6 +17,7 @@ from controller.act import (
     images,
     nodes,
     publication,
+    retention,
     runs,
     servers,
 )
@@ -69,5 +70,6 @@ HANDLERS: Mapping[type[Action], Handler] = MappingProxyType(
         actions.EndJob: publication.end_job,
         actions.CountRefusal: publication.count_refusal,
         actions.ParkRefusal: publication.park_refusal,
+        actions.RemoveResults: retention.remove_results,
     }
 )

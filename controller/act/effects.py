@@ -19,6 +19,7 @@ from controller.leader import Leadership
 from controller.metrics import Metrics
 from models.changes import Change, CloseIntent, NoteFailure, NoteSuccess
 from models.errors import FailureClass, HrsiError, Permanent, PortError, System
+from models.objects import Shelf
 from models.plan import Action
 from models.ports import Clock, Cloud, Ids, JobStore, Orchestrator, Receipt, StopSignal
 from models.records import Intent, IntentKind, IntentState, Lease
@@ -52,7 +53,8 @@ class Effect:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
     """What handlers use in every pass. `token_key` is the key of the run tokens; `press` is what
-    publishes, where there is anything to publish with.
+    publishes, where there is anything to publish with, `results` the results bucket, where there is
+    one.
     """
 
     store: JobStore
@@ -64,6 +66,7 @@ class Tools:
     ending: StopSignal
     token_key: bytes = field(repr=False)
     press: Press | None = None
+    results: Shelf | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

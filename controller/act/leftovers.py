@@ -1,10 +1,10 @@
 """Intents nobody waits for: calls that got no answer and whose effect no list will ever show.
 
-An unanswered stop, evaluation, registration, mark, purge or deletion of an image is decided again
-if it is still wanted; its old intent would stay open for ever. It is closed as refuted once it has
-been overdue for so long that the call cannot be on its way any more. Dispatches, creations, images
-in the making and deletions of servers are not here: these are closed by what is seen of them, and
-by nothing else. Pure.
+An unanswered stop, evaluation, registration, mark, purge, deletion of an image or of what a job
+left is decided again if it is still wanted; its old intent would stay open for ever. It is closed
+as refuted once it has been overdue for so long that the call cannot be on its way any more.
+Dispatches, creations, images in the making and deletions of servers are not here: these are closed
+by what is seen of them, and by nothing else. Pure.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _REPEATED = frozenset(
         IntentKind.SET_INELIGIBLE,
         IntentKind.PURGE_NODE,
         IntentKind.DELETE_IMAGE,
+        IntentKind.REMOVE_RESULTS,
     }
 )
 

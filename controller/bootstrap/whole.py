@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -28,18 +28,19 @@ from controller.clock import RandomIds, StoreClock, SystemClock
 from controller.config import Config, require_for_controller
 from controller.crew import Threads
 from controller.guard import GuardedCloud
-from controller.keeping import Keeper
+from controller.keeping import Rounds
 from controller.leader import Told
 from controller.loop import Reconciler, Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Parameters, Sources
-from controller.process import Chore, Manner, Process
+from controller.process import Manner, Process
 from controller.readback import Products, Reader
-from controller.reconcilers import RECONCILERS, working
+from controller.reconcilers import RECONCILERS, keeps_results, working
 from controller.sweeps import Subscriptions, Sweeper
 from infra import nomad, openstack
 from models.errors import ConfigurationError, PortError, System
 from models.job_types import DEFAULT_REGISTRY
+from models.objects import Shelf
 from models.ports import (
     Clock,
     Hints,
@@ -58,7 +59,7 @@ QUEUE_PER_CALLER = 32
 
 SYSTEM_CLOCK = SystemClock()
 
-READERS = 8
+READERS = 9
 """One thread per source: at most one read of each is under way."""
 
 
@@ -71,6 +72,7 @@ class Ports:
     people: People
     subscriptions: Subscriptions | None
     press: Press | None
+    results: Shelf | None
     hints: Callable[[], Hints]
     orchestrator: Orchestrator
     cloud: GuardedCloud
@@ -117,6 +119,7 @@ def connect(
             people=people_of(database),
             subscriptions=subscriptions(config, metrics, parameters, clock, opening),
             press=press(config, database.outbox, parameters, clock, opening),
+            results=opening.enter_context(results(config)) if keeps_results(config) else None,
             hints=database.hints,
             orchestrator=orchestrator,
             cloud=GuardedCloud(cloud, lambda: cloud.check_project(config.openstack.project or "")),
@@ -140,6 +143,9 @@ def observer(config: Config, ports: Ports) -> Observer:
             ports.people.feeds,
             ports.clock,
         )
+    rounds = None
+    if ports.results is not None:
+        rounds = Rounds(shelf=ports.results, reader=ports.people.reader, clock=ports.clock)
     return Observer(
         Sources(
             store=ports.store,
@@ -150,6 +156,7 @@ def observer(config: Config, ports: Ports) -> Observer:
             outbox=ports.press.outbox if ports.press else None,
             broker=ports.press.broker if ports.press else None,
             reader=_reader(config, ports),
+            rounds=rounds,
         ),
         site=site(config),
         registry=DEFAULT_REGISTRY,
@@ -196,33 +203,18 @@ def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Proces
         ending=ending,
         token_key=token_key(config),
         press=ports.press,
+        results=ports.results,
     )
     hands = Hands(_executor(config, ports.clock), ports.metrics)
     shell = Shell(tools=tools, observer=observer(config, ports), hands=hands, told=ports.told)
     holder = config.controller.holder or _own_name(ports.ids)
-    with ExitStack() as opened:
-        chores = tuple(_chores(config, ports, opened))
-        opened.callback(ports.close)
-        manner = Manner(
-            health=config.controller.health,
-            hints=ports.hints,
-            stop_within=config.controller.stop_within,
-            chores=chores,
-            close=opened.pop_all().close,
-        )
+    manner = Manner(
+        health=config.controller.health,
+        hints=ports.hints,
+        stop_within=config.controller.stop_within,
+        close=ports.close,
+    )
     return Process([loop_of(each, shell, holder) for each in chosen], shell, ending, manner)
-
-
-def _chores(config: Config, ports: Ports, opened: ExitStack) -> Iterator[Chore]:
-    """What is done beside the loops: retention, where there is a results bucket."""
-    if config.s3.endpoint is not None and config.s3.results is not None:
-        keeper = Keeper(
-            shelf=opened.enter_context(results(config)),
-            reader=ports.people.reader,
-            clock=ports.clock,
-            settings=lambda: ports.parameters.settings.retention,
-        )
-        yield Chore(name="retention", every=lambda: keeper.settings().every, work=keeper.look)
 
 
 def _learn_parameters(ports: Ports) -> None:
@@ -262,12 +254,15 @@ def _with_work(
     chosen: Sequence[Reconciler], ports: Ports, *, named: bool
 ) -> tuple[Reconciler, ...]:
     """Without a catalogue there is nothing that creation could look at, without a product bucket
-    nothing that publication could do.
+    nothing that publication could do, without a results bucket nothing that retention could delete.
 
     Raises `ConfigurationError` when it was named all the same, alone or with others.
     """
     found = working(
-        chosen, catalogues=ports.subscriptions is not None, shop=ports.press is not None
+        chosen,
+        catalogues=ports.subscriptions is not None,
+        shop=ports.press is not None,
+        results=ports.results is not None,
     )
     if named and len(found) < len(chosen):
         idle = {each.name for each in chosen} - {each.name for each in found}
@@ -283,6 +278,8 @@ _NEEDS = {
     "creation": "creation: no catalogue is set; set creation.odata or creation.resto, and the area",
     "publication": f"publication: {_NO_SHOP}",
     "read-back": f"read-back: {_NO_SHOP}",
+    "retention": "retention: no results bucket is set; set s3.endpoint and s3.results "
+    "(S3_ENDPOINT_URL, HRSI_RESULTS_BUCKET)",
 }
 
 

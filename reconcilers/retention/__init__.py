@@ -7,35 +7,45 @@ touched, however late a decision is carried out. What belongs to no job that we 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
-from uuid import UUID
+from itertools import islice
 
+from models.actions import RemoveResults
 from models.lifecycle import FINAL
-from models.records import Job
+from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.settings_retention import RetentionSettings
+from models.wording import job_subject, named
+from models.world import Source, World
+
+__all__ = ["decide"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Removal:
-    """What lies at the place of a job and was written at or before `before` is to be deleted."""
-
-    unique_id: UUID
-    before: datetime
-    because: str
+def decide(world: World, settings: RetentionSettings, now: datetime) -> list[Decision]:
+    """Of which jobs the results go. Computes only: reads no clock, calls no one."""
+    return [*_blind(world), *islice(_removals(world, settings, now), settings.jobs)]
 
 
-def decide(jobs: Iterable[Job], settings: RetentionSettings, now: datetime) -> list[Removal]:
-    """Of which of these jobs the results go. Computes only: reads no clock, calls no one."""
-    before = now - settings.results
-    return [
-        Removal(
-            unique_id=job.unique_id,
-            before=before,
-            because=f"job {job.id} is {job.status} since {job.status_at:%Y-%m-%d}, for longer than "
-            f"{settings.results.days} days",
+def _blind(world: World) -> Iterator[Decision]:
+    why = world.unknown.get(Source.RESULTS)
+    if why is not None:
+        yield Held(
+            subject=Subject(SubjectKind.SYSTEM, Source.RESULTS.value),
+            reason=Reason.SOURCE_UNKNOWN,
+            because=f"{why}; nothing in the results bucket is deleted until it answers",
         )
-        for job in jobs
-        if (job.status in FINAL or job.quarantined) and job.status_at <= before
-    ]
+
+
+def _removals(world: World, settings: RetentionSettings, now: datetime) -> Iterator[Decision]:
+    before, days = now - settings.results, settings.results.days
+    for job in world.results or ():
+        if (job.status in FINAL or job.quarantined) and job.status_at <= before:
+            yield RemoveResults(
+                subject=job_subject(job),
+                reason=Reason.RESULTS_OLD,
+                because=f"{named(job)} is {job.status} since {job.status_at:%Y-%m-%d}, for longer "
+                f"than {days} days",
+                facts=(("days", days),),
+                unique_id=job.unique_id,
+                before=before,
+            )

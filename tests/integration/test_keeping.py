@@ -2,46 +2,85 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from controller.keeping import Keeper
+from controller.act.effects import Tools
+from controller.act.executor import Executor, Lane
+from controller.act.hands import Hands
+from controller.crew import Inline
+from controller.keeping import Rounds
+from controller.loop import Shell, loop_of
+from controller.metrics import Metrics
+from controller.observe import Observer, Sources
+from controller.reconcilers import RECONCILERS
 from infra.s3 import Buckets
-from models.errors import NotFound
+from models.errors import System
+from models.job_types import DEFAULT_REGISTRY
 from models.manifest import folder_of
 from models.objects import Shelf
+from models.plan import Decision, Held, Reason
 from models.ports import Asked, JobFilter
-from models.records import NewJob
-from models.settings_retention import RetentionSettings
+from models.records import IntentKind, IntentState, Job, NewJob
 from simulator.buckets import ServedBuckets
-from simulator.examples import NOW
-from simulator.ids import SeededIds
-from simulator.store import MemoryStore
-from simulator.timeline import Timeline
+from simulator.examples import a_site
+from simulator.systems import Scenario, in_memory
 
 pytestmark = pytest.mark.integration
 
 ASKED = Asked(actor="ada@host")
 LATER = timedelta(days=31)
+EVERY = timedelta(minutes=2)
+[RETENTION] = [each for each in RECONCILERS if each.name == "retention"]
 
 
 class House:
-    """A bucket, jobs, and whoever keeps the one by the other; its clock is a month ahead."""
+    """A bucket, jobs, and the loop that keeps the one by the other; its clock is a month ahead."""
 
     def __init__(self, bucket: str, buckets: Buckets, server: ServedBuckets) -> None:
         self.bucket, self.buckets, self._server = bucket, buckets, server
-        self.store = MemoryStore(Timeline(NOW), SeededIds())
-        self.settings = RetentionSettings()
-        self.keeper = Keeper(
-            shelf=Shelf(store=buckets, bucket=bucket),
-            reader=self.store,
-            clock=self,
-            settings=lambda: self.settings,
-        )
+        self._systems = in_memory(Scenario())
+        self.store = self._systems.store
         self.ahead = LATER
+        self.metrics = Metrics(CollectorRegistry(), self)
+        self.begin(bucket)
+
+    def begin(self, bucket: str) -> None:
+        """Start a process that remembers nothing, with this bucket in its settings."""
+        systems, shelf = self._systems, Shelf(store=self.buckets, bucket=bucket)
+        tools = Tools(
+            store=self.store,
+            orchestrator=systems.nomad_port("house"),
+            cloud=systems.cloud_port(),
+            clock=self,
+            ids=systems.ids,
+            metrics=self.metrics,
+            ending=threading.Event(),
+            token_key=b"a key that nobody asks for in here",
+            results=shelf,
+        )
+        observer = Observer(
+            Sources(
+                store=self.store,
+                orchestrator=tools.orchestrator,
+                cloud=tools.cloud,
+                rounds=Rounds(shelf=shelf, reader=self.store, clock=self),
+            ),
+            site=a_site(),
+            registry=DEFAULT_REGISTRY,
+            clock=self,
+            crew=Inline(),
+            metrics=self.metrics,
+        )
+        lanes = {system: Lane(crew=Inline(), capacity=100) for system in System}
+        hands = Hands(Executor(lanes, self, lambda _: None), self.metrics)
+        shell = Shell(tools=tools, observer=observer, hands=hands)
+        self._loop = loop_of(RETENTION, shell, "keeper")
 
     def now(self) -> datetime:
         """The time by which objects that were just written are old."""
@@ -51,6 +90,12 @@ class House:
         """See `models.ports.Clock`."""
         return self.now().timestamp()
 
+    def set(self, **values: float) -> None:
+        """Change parameters of retention, in force from the next look on."""
+        for name, value in values.items():
+            self.store.set_parameter(f"retention.{name}", value, ASKED)
+        self.step()
+
     def job(self, key: str, *, cancelled: bool = True) -> UUID:
         """A job that is over, or one that is not."""
         self.store.submit([NewJob(type="test", key=key, name=key)], ASKED)
@@ -58,6 +103,11 @@ class House:
         if cancelled:
             self.store.cancel([job.id], ASKED)
         return job.unique_id
+
+    def row(self, unique_id: UUID) -> Job:
+        """The job of a folder."""
+        [job] = self.store.of_unique_ids([unique_id])
+        return job
 
     def fill(self, unique_id: UUID, names: Iterable[str] = ("run.json", "outputs/a")) -> None:
         """Let a run have left files."""
@@ -71,13 +121,23 @@ class House:
         """The keys that there are."""
         return [each.place.key for each in self.buckets.objects(bucket or self.bucket, "")]
 
+    def step(self) -> tuple[Decision, ...]:
+        """A pass, some time after the last; what it decided."""
+        self.ahead += EVERY
+        report = self._loop.step()
+        assert report.error is None, report.error
+        assert not report.violations, report.violations
+        return report.decisions
+
+    def look(self) -> int:
+        """A pass; how many objects went."""
+        before = len(self.left())
+        self.step()
+        return before - len(self.left())
+
     def round(self) -> int:
         """A whole round and a look beyond it; how many objects went."""
-        removed = 0
-        for _ in range(40):
-            went = self.keeper.look()
-            removed += went
-        return removed
+        return sum(self.look() for _ in range(10))
 
 
 @pytest.fixture
@@ -89,21 +149,21 @@ def test_what_a_job_left_goes_and_that_of_an_open_one_stays(house: House) -> Non
     over, under_way = house.job("over"), house.job("open", cancelled=False)
     house.fill(over)
     house.fill(under_way)
-    assert house.keeper.look() == 2
+    assert house.look() == 2
     assert house.left() == [f"{folder_of(under_way)}{name}" for name in ("outputs/a", "run.json")]
 
 
 def test_more_than_a_page_of_objects_goes_in_one_look(house: House) -> None:
     over = house.job("over")
     house.fill(over, (f"temp/{number:04}" for number in range(1_100)))
-    assert house.keeper.look() == 1_100
+    assert house.look() == 1_100
     assert house.left() == []
 
 
 def test_what_was_written_lately_stays(house: House) -> None:
     house.fill(house.job("over"))
     house.ahead = timedelta(days=29)
-    assert house.keeper.look() == 0
+    assert house.look() == 0
     assert len(house.left()) == 2
 
 
@@ -124,19 +184,25 @@ def test_no_other_bucket_is_touched(house: House, new_bucket: Callable[[str], st
     assert house.left(products) == [f"{folder_of(over)}a"]
 
 
-def test_a_look_deletes_so_many_and_the_next_ones_the_rest(house: House) -> None:
-    house.settings = RetentionSettings(objects=3)
-    for key in ("a", "b", "c"):
-        house.fill(house.job(key))
-    assert [house.keeper.look() for _ in range(3)] == [3, 3, 0]
+def test_of_one_job_so_many_objects_go_at_once_and_the_rest_in_another_round(house: House) -> None:
+    house.set(objects=3)
+    house.fill(house.job("over"), "abcd")
+    assert [house.look() for _ in range(3)] == [3, 1, 0]
     assert house.left() == []
 
 
+def test_a_look_removes_what_so_many_jobs_left_and_later_rounds_the_rest(house: House) -> None:
+    house.set(jobs=2)
+    for key in "abc":
+        house.fill(house.job(key))
+    assert [house.look() for _ in range(3)] == [4, 2, 0]
+
+
 def test_a_look_judges_so_many_jobs_and_the_next_ones_the_rest(house: House) -> None:
-    house.settings = RetentionSettings(folders=2)
+    house.set(folders=2)
     for key in "abcde":
         house.fill(house.job(key), ["a"])
-    assert [house.keeper.look() for _ in range(3)] == [2, 2, 1]
+    assert [house.look() for _ in range(3)] == [2, 2, 1]
 
 
 def test_a_round_begins_anew_after_the_last(house: House) -> None:
@@ -147,12 +213,11 @@ def test_a_round_begins_anew_after_the_last(house: House) -> None:
 
 
 def test_a_job_that_is_sent_back_to_work_meanwhile_keeps_the_rest(house: House) -> None:
-    house.settings = RetentionSettings(objects=1)
+    house.set(objects=1)
     over = house.job("over")
     house.fill(over)
-    assert house.keeper.look() == 1
-    (job,) = house.store.of_unique_ids([over])
-    house.store.relaunch([job.id], ASKED)
+    assert house.look() == 1
+    house.store.relaunch([house.row(over).id], ASKED)
     assert house.round() == 0
     assert len(house.left()) == 1
 
@@ -165,13 +230,35 @@ def test_while_everything_is_paused_nothing_is_deleted(house: House) -> None:
     assert house.round() == 2
 
 
-def test_a_bucket_that_fails_is_begun_anew(
-    house: House, s3_server: ServedBuckets, new_bucket: Callable[[str], str]
-) -> None:
+def test_a_bucket_that_fails_holds_it_back_and_is_begun_anew(house: House) -> None:
     house.fill(house.job("over"))
-    good = house.keeper.shelf
-    house.keeper.shelf = Shelf(store=good.store, bucket="no-such-bucket")
-    with pytest.raises(NotFound):
-        house.keeper.look()
-    house.keeper.shelf = good
+    house.begin("no-such-bucket")
+    [held] = house.step()
+    assert isinstance(held, Held)
+    assert held.reason is Reason.SOURCE_UNKNOWN
+    house.begin(house.bucket)
     assert house.round() == 2
+
+
+def test_what_went_is_explained_counted_and_was_meant_before_it_was_tried(house: House) -> None:
+    over = house.job("over")
+    house.fill(over)
+    subject = f"job:{house.row(over).id}"
+    assert house.look() == 2
+    [row] = house.store.ledger([subject])
+    assert (row.loop, row.reason) == ("retention", Reason.RESULTS_OLD)
+    assert "longer than 30 days" in row.because
+    [intent] = house.store.tables.intents.values()
+    assert (intent.kind, intent.subject) == (IntentKind.REMOVE_RESULTS, str(over))
+    assert (intent.state, intent.lease) == (IntentState.DONE, "retention")
+    assert house.metrics.registry.get_sample_value("hrsi_results_removed_total") == 2
+    assert [lease.name for lease in house.store.leases()] == ["retention"]
+
+
+def test_between_two_looks_the_bucket_is_left_alone(house: House) -> None:
+    house.set(every=3600)
+    assert house.round() == 0
+    house.fill(house.job("over"))
+    assert house.look() == 0
+    house.ahead += timedelta(hours=1)
+    assert house.look() == 2

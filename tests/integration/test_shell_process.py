@@ -8,7 +8,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,9 +25,9 @@ from controller.leader import Leadership
 from controller.loop import Loop, Reconciler, Shell
 from controller.metrics import Metrics
 from controller.observe import Observer, Sources
-from controller.process import Chore, Manner, Process
+from controller.process import Manner, Process
 from models.actions import CreateServer
-from models.errors import ConfigurationError, System, Unavailable
+from models.errors import ConfigurationError, System
 from models.job_types import DEFAULT_REGISTRY
 from models.plan import Decision, Reason, Subject, SubjectKind
 from models.ports import Asked, ServerOrder
@@ -366,25 +365,3 @@ def test_a_health_address_that_is_taken_stops_the_start_by_name() -> None:
 
         with pytest.raises(ConfigurationError, match=f"nothing can listen on {taken}"):
             other.process.start()
-
-
-def test_a_chore_that_fails_is_told_and_done_again_and_again() -> None:
-    calls, often = list[str](), threading.Event()
-
-    def work() -> None:
-        calls.append("called")
-        if len(calls) == 1:
-            raise Unavailable("the bucket is away")
-        often.set()
-
-    stage = Stage(nothing, PATIENCE)
-    chore = Chore(name="sweep", every=lambda: timedelta(milliseconds=1), work=work)
-    stage.process._manner = replace(stage.process._manner, chores=(chore,))
-    with capture_logs() as logs:
-        stage.process.start()
-        try:
-            assert often.wait(PATIENCE)
-        finally:
-            stage.process.stop()
-    told = [line for line in logs if line["action"] == "sweep_failed"]
-    assert [line["error"] for line in told] == ["the bucket is away"]

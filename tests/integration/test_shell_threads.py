@@ -10,7 +10,7 @@ import pytest
 
 from controller.clock import SystemClock
 from controller.crew import Threads
-from controller.observe import Feed, Reading
+from controller.feed import Feed, Reading
 from controller.wakeups import Bell, Wakeups
 from models.errors import Unavailable
 from models.ports import StopSignal

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.actions import RemoveResults
 from models.lifecycle import FINAL, Status
+from models.plan import Held, Reason
+from models.records import Job
 from models.settings_retention import RetentionSettings
+from models.world import Source, World
 from reconcilers.retention import decide
-from simulator.examples import NOW, a_job
+from simulator.examples import NOW, a_job, a_world
 
 KEPT = timedelta(days=30)
 SETTINGS = RetentionSettings(results=KEPT)
 OLD = NOW - KEPT
+
+
+def left_by(*jobs: Job) -> World:
+    """A world in which these jobs have left something."""
+    return replace(a_world(), results=jobs)
 
 
 @pytest.mark.parametrize("status", Status)
@@ -24,7 +34,7 @@ def test_only_a_job_that_nobody_moves_any_more_loses_its_results(
     status: Status, quarantined: bool
 ) -> None:
     job = a_job(status=status, status_at=OLD, quarantined=quarantined)
-    found = decide([job], SETTINGS, NOW)
+    found = decide(left_by(job), SETTINGS, NOW)
     assert bool(found) is (quarantined or status in {Status.DONE, Status.CANCELLED})
 
 
@@ -39,7 +49,7 @@ def test_only_a_job_that_nobody_moves_any_more_loses_its_results(
 )
 def test_it_loses_them_when_it_is_over_for_long_enough(age: timedelta, goes: bool) -> None:
     job = a_job(status=Status.DONE, status_at=NOW - age)
-    assert bool(decide([job], SETTINGS, NOW)) is goes
+    assert bool(decide(left_by(job), SETTINGS, NOW)) is goes
 
 
 @given(st.sampled_from(Status), st.timedeltas(timedelta(), 3 * KEPT), st.timedeltas(KEPT, 2 * KEPT))
@@ -47,7 +57,27 @@ def test_nothing_that_is_written_while_it_is_kept_is_ever_deleted(
     status: Status, age: timedelta, kept: timedelta
 ) -> None:
     job = a_job(status=status, status_at=NOW - age)
-    for removal in decide([job], RetentionSettings(results=kept), NOW):
+    for removal in decide(left_by(job), RetentionSettings(results=kept), NOW):
+        assert isinstance(removal, RemoveResults)
         assert removal.unique_id == job.unique_id
         assert removal.before == NOW - kept
         assert job.status in FINAL
+
+
+def test_so_many_jobs_lose_theirs_at_once_and_each_says_why() -> None:
+    jobs = [a_job(id=number, status=Status.DONE, status_at=OLD) for number in range(1, 6)]
+    found = decide(left_by(*jobs), replace(SETTINGS, jobs=3), NOW)
+    assert [str(each.subject) for each in found] == ["job:1", "job:2", "job:3"]
+    assert {each.reason for each in found} == {Reason.RESULTS_OLD}
+    assert all("longer than 30 days" in each.because for each in found)
+
+
+def test_while_the_bucket_is_unknown_nothing_goes_and_it_is_said() -> None:
+    world = replace(a_world(), results=None, unknown={Source.RESULTS: "no answer for 30 s"})
+    [held] = decide(world, SETTINGS, NOW)
+    assert isinstance(held, Held)
+    assert (str(held.subject), held.reason) == ("system:results", Reason.SOURCE_UNKNOWN)
+
+
+def test_a_world_without_a_look_at_the_bucket_asks_for_nothing() -> None:
+    assert decide(a_world(), SETTINGS, NOW) == []
