@@ -21,12 +21,14 @@ from controller.cli.output import (
     say,
 )
 from controller.cli.session import AsJson, DryRun, Why, asked, examples, people
+from controller.clock import SystemClock
 from models.errors import NotFound
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import ERRORS, Status
 from models.ports import JobFilter, JobKey, JobStory, Reader, Submitted, Verdict
 from models.submission import Submission, parse_submission
-from models.wording import counted
+from models.turnaround import step_times
+from models.wording import counted, seconds
 
 app = typer.Typer(no_args_is_help=True, help="Jobs: submit, list, show, fetch, cancel, relaunch.")
 app.command(
@@ -177,6 +179,14 @@ def _tell_story(story: JobStory) -> None:
         [
             (h.seq, h.at, h.before, h.after, h.subtype, h.message, h.actor, h.attempt)
             for h in story.history
+        ],
+    )
+    print_table(
+        "Where its time went",
+        ("step", "took", "share"),
+        [
+            (each.step, seconds(each.took), f"{each.share:.0%}")
+            for each in step_times(story.history, SystemClock().now())
         ],
     )
     print_table(

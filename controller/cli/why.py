@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from controller.bootstrap import People
 from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
 from controller.cli.session import AsJson, examples, people, settings
 from controller.clock import SystemClock
@@ -17,9 +18,11 @@ from controller.plan_text import action_in_words
 from models.causes import about_flavor, about_job, about_worker, parent_of, who_leads
 from models.configuration import Wait
 from models.job_types import DEFAULT_REGISTRY
-from models.lifecycle import OWNER, UNREADY
+from models.lifecycle import OWNER
+from models.parameter_text import standings
 from models.ports import JobStory, Reader
-from models.records import LedgerRow
+from models.publication_text import standing_of
+from models.records import Job, LedgerRow
 
 app = typer.Typer(no_args_is_help=True, help="Why: the recorded reasons about one thing.")
 
@@ -39,13 +42,16 @@ def job(
         parent = parent_of(story.job, DEFAULT_REGISTRY, settings(context).deployment)
         rows = about_job(desk.reader, story, parent, limit)
         # Of a job that is on its way somebody decides; of one that rests nobody has to.
-        moving = OWNER.get(story.job.status) is not None and not story.job.quarantined
-        loop = "configuration" if story.job.status in UNREADY else "execution"
-        leads = _who_leads(desk.reader, loop) if moving and not rows else None
+        owner = OWNER.get(story.job.status)
+        moving = owner is not None and not story.job.quarantined
+        leads = _who_leads(desk.reader, owner.value) if owner and moving and not rows else None
+        products = _of_products(desk, story.job)
     if as_json:
-        print_json({"job": story.job, "decisions": rows})
+        print_json({"job": story.job, "decisions": rows, "publication": products})
         return
     say(_standing(story))
+    for sentence in products:
+        say(sentence)
     _tell(rows)
     if leads is not None:
         say(f"Nothing was decided about it yet: {leads}")
@@ -63,6 +69,14 @@ def _standing(story: JobStory) -> str:
         + (f". {told}" if told else "")
         + waits
     )
+
+
+def _of_products(desk: People, job: Job) -> list[str]:
+    """How the announcement of each of its products stands, while that is what it waits for."""
+    rows = desk.outbox.outgoing(job.id)
+    stand = standings(desk.reader.parameters(), SystemClock().now())
+    sends = next(each.value for each in stand if each.parameter.key == "publication.sends")
+    return list(standing_of(job, [row.publication for row in rows], sends))
 
 
 def _waits(wait: Wait) -> str:

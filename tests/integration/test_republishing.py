@@ -64,6 +64,20 @@ def test_an_audit_counts_and_a_republish_announces_again_once(
     assert [row.send for row in publications(desk, job)] == [2, 2]
 
 
+def test_why_says_what_each_product_waits_for(desk: Desk, own_database_url: str) -> None:
+    job = sending(desk)
+    env = {"DATABASE_URL": own_database_url}
+    said = CliRunner().invoke(app, ["why", "job", str(job.id)], env=env)
+    assert said.exit_code == 0, said.output
+    assert f"{FSC} waits since" in said.stdout
+    assert "for the broker to confirm send 1" in said.stdout
+    assert "no controller leads publication" in said.stdout
+    told = CliRunner().invoke(app, ["why", "job", str(job.id), "--json"], env=env)
+    assert len(json.loads(told.stdout)["publication"]) == 2
+    shown = CliRunner().invoke(app, ["job", "show", str(job.id)], env=env)
+    assert "publishing" in shown.stdout
+
+
 @pytest.mark.parametrize(
     "words",
     [
