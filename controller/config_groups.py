@@ -103,7 +103,7 @@ class RunConfig:
 
     driver: str = _setting(values.text, "raw_exec")
     command: str = _setting(values.text, "/usr/local/bin/hrsi-worker")
-    args: tuple[str, ...] = _setting(values.texts, ())
+    args: tuple[str, ...] = _setting(values.texts, ("run",))
     log_shipper: tuple[str, ...] = _setting(values.texts, ())
     """The program, with its arguments, that Nomad starts beside every run to ship its logs to the
     results bucket: on our workers `hrsi-worker ship-logs`. Empty: logs go with their worker."""

@@ -128,6 +128,12 @@ class Settings:
         return tuple(shlex.split(self.values.get("HRSI_SCIENCE_COMMAND", "")))
 
     @property
+    def science_limit(self) -> timedelta | None:
+        """How long the software of any job may take; None: as long as its type says."""
+        text = self.values.get("HRSI_SCIENCE_LIMIT", "")
+        return timedelta(seconds=float(text)) if text else None
+
+    @property
     def kill_timeout(self) -> timedelta:
         """How long Nomad waits between asking the program to end and making it."""
         text = self.values.get("HRSI_KILL_TIMEOUT", "")

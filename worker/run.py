@@ -8,7 +8,8 @@ from __future__ import annotations
 import signal
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
 
@@ -207,7 +208,9 @@ class Program:
                 exit_code=code,
             )
         if self._folder.is_dir():
-            (self._folder / LAST_WORDS).write_bytes(msgspec.json.encode(result))
+            # A disk without room for them is no reason to say nothing.
+            with suppress(OSError):
+                (self._folder / LAST_WORDS).write_bytes(msgspec.json.encode(result))
         self._spool.end(result)
         self._say(f"the job is {result.status}")
 
@@ -230,8 +233,10 @@ class Program:
 
     @property
     def _recipe(self) -> Recipe:
-        instead = self._parts.settings.science_command
-        return recipe_of(self._held.job.type, self._held.input, instead)
+        settings = self._parts.settings
+        recipe = recipe_of(self._held.job.type, self._held.input, settings.science_command)
+        limit = settings.science_limit
+        return recipe if limit is None else replace(recipe, time_limit=limit)
 
     def _in_container(self, recipe: Recipe, image: str) -> int:
         assert self._store is not None

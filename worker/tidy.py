@@ -46,16 +46,17 @@ class Remains:
         """Upload the directory, the shortest files first; how many went, and how many did not for
         want of time, or because a later run of the job was faster. Raises what the store raises.
         """
-        (self.folder / WHOSE).write_bytes(msgspec.json.encode(self._number))
         files = sorted(
             (file for file in self.folder.rglob("*") if file.is_file() and not file.is_symlink()),
             key=lambda file: file.stat().st_size,
         )
         if self._is_late():
             return 0, len(files)
+        # Not by way of the disk, which may be full.
+        self.uploads.put(msgspec.json.encode(self._number), self._whose)
         sent = side_by_side(self._upload, files, AT_ONCE)
         if self.deadline is None:
-            self._remove_others({self._key(file) for file in files})
+            self._remove_others({self._whose, *map(self._key, files)})
         return sum(sent), len(files) - sum(sent)
 
     @property
@@ -65,7 +66,7 @@ class Remains:
     def _is_late(self) -> bool:
         """A later run of the job has been here: it began before this one had tidied up."""
         uploads = self.uploads
-        place = Place(bucket=uploads.bucket, key=f"{self._place}{WHOSE}")
+        place = Place(bucket=uploads.bucket, key=self._whose)
         try:
             written = uploads.insistence.on(lambda: uploads.store.read(place))
         except NotFound:
@@ -75,6 +76,10 @@ class Remains:
     @property
     def _place(self) -> str:
         return folder_of(self.claim.job.unique_id)
+
+    @property
+    def _whose(self) -> str:
+        return f"{self._place}{WHOSE}"
 
     def _upload(self, file: Path) -> bool:
         if self.deadline is not None and self.clock() >= self.deadline:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from controller.fetching import fetch, look
 from infra.containers import Engine
 from models.lifecycle import Status
+from models.objects import Shelf
+from tests.plugins.commands import ROOT
 from tests.plugins.engine import IMAGE, PRODUCT, image_archive
 from tests.plugins.nomad_agents import wait_until
+from tests.plugins.runs import PRODUCT as L1C_PRODUCT
 from tests.plugins.runs import Worker
+from worker.replay import LOG
 from worker.run import CONTAINERS
 
 pytestmark = pytest.mark.integration
@@ -127,3 +135,37 @@ def test_what_a_killed_program_left_running_is_ended_by_the_next_on_that_worker(
 
     assert code == 0, said
     assert engine.names(CONTAINERS) == ()
+
+
+def test_what_ran_in_a_container_is_replayed_in_one_and_makes_the_same(
+    contained: Worker, engine: Engine, engine_address: str, tmp_path: Path
+) -> None:
+    run = contained.queued(image=IMAGE)
+    assert contained.do(run)[0] == 0
+    shelf = Shelf(store=contained.buckets, bucket=contained.names["results"])
+    folder, unique_id = tmp_path / "fetched", contained.desk.job(run.job_id).unique_id
+    found = look(shelf, unique_id, products=False)
+    assert list(fetch(contained.buckets, found, folder, lambda _: None)) == []
+    for name in (f"{L1C_PRODUCT}.SAFE", "csi_aux"):
+        (folder / "inputs" / name).mkdir(parents=True)
+    kept = contained.kept(run)
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.cli", "replay", str(folder)],
+        cwd=ROOT,
+        env={
+            "PATH": os.defpath,
+            "PYTHONPATH": str(ROOT),
+            "HRSI_WORKER_SETTINGS": str(tmp_path / "no-such-file"),
+            "DOCKER_HOST": engine_address,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 of 4 files of the run were made again, byte for byte" in done.stdout
+    assert "science in a container" in (folder / LOG).read_text()
+    assert engine.names("hrsi-") == ()
+    assert contained.kept(run) == kept, "the bucket is as it was"

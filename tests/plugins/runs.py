@@ -61,6 +61,7 @@ class Worker:
     names: dict[str, str]
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (sys.executable, "-m", "worker.cli", "run")
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def fill(self) -> None:
@@ -112,7 +113,7 @@ class Worker:
     def start(self, run: Run, allocation: str = "a1", **environment: str) -> subprocess.Popen[str]:
         """Start the program for an allocation of the run."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "worker.cli", "run"],
+            self.program,
             cwd=ROOT,
             env={**self.environment(run, allocation), **environment},
             stdin=subprocess.DEVNULL,
