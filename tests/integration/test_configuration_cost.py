@@ -64,7 +64,9 @@ def analyzed(database: Postgres) -> None:
 def test_100_000_jobs_that_wait_cost_a_pass_no_more_than_twice_an_empty_one(
     own_database: Postgres,
 ) -> None:
-    own_database.operations.submit(some_new_jobs(1, type="test"), ASKED)
+    # Not an empty table, of which nothing can be touched: the jobs of a while ago have ended.
+    added = own_database.operations.submit(some_new_jobs(100, type="test"), ASKED).added
+    own_database.operations.cancel(added, ASKED)
     analyzed(own_database)
     touched(own_database)  # the catalogue of the session is filled
     alone = touched(own_database)
@@ -72,5 +74,5 @@ def test_100_000_jobs_that_wait_cost_a_pass_no_more_than_twice_an_empty_one(
         connection.exec_driver_sql(WAITING)
     analyzed(own_database)
     touched(own_database)
-    assert 0 < touched(own_database) <= 2 * alone + 4, "an index of this size is a level deeper"
-    assert len(own_database.store.backlog(TYPES).jobs) == 1
+    assert 0 < touched(own_database) <= 2 * alone
+    assert own_database.store.backlog(TYPES).jobs == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ from models.job_configs import CONFIGS, JobConfig, checked, schema_of
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import Status
 from models.ports import Asked
-from models.records import NewJob
+from models.records import NewJob, Priority
 from models.settings_configuration import ConfigurationSettings
 from reconcilers import configuration
 from simulator.examples import NOW, a_job, a_world
@@ -32,6 +32,19 @@ DAY = timedelta(days=1)
 END = {"made": Status.PROCESSED, "cancelled": Status.CANCELLED, "failed": Status.INTERNAL_ERROR}
 
 
+class Arrival(NamedTuple):
+    """An image, and whether it is for reprocessing."""
+
+    tile: str
+    day: int
+    again: bool
+
+    def follows(self, other: Arrival) -> bool:
+        """Whether the other one has to be settled first."""
+        early = other.tile == self.tile and other.day < self.day
+        return early and (self.again or not other.again)
+
+
 class Series:
     """A store with images of two tiles, and passes of configuration over it."""
 
@@ -39,15 +52,20 @@ class Series:
         self.clock = Timeline(NOW)
         self.store = MemoryStore(self.clock, SeededIds())
         self.lease = self.store.acquire("configuration", "test", 100 * DAY)
-        self.days: dict[int, tuple[str, int]] = {}
+        self.arrived: dict[int, Arrival] = {}
 
-    def arrive(self, tile: str, day: int) -> None:
-        key = f"{tile}-{len(self.days)}"
+    def arrive(self, arrival: Arrival) -> None:
+        key = f"{arrival.tile}-{len(self.arrived)}"
         new = NewJob(
-            type="fsc_rlie", key=key, name=key, tile=tile, sensing_at=NOW + day * DAY, input={}
+            type="fsc_rlie",
+            key=key,
+            name=key,
+            tile=arrival.tile,
+            priority=Priority.REPROCESSING if arrival.again else Priority.DELAYED,
+            sensing_at=NOW + arrival.day * DAY,
         )
         (job_id,) = self.store.submit([new], PERSON).added
-        self.days[job_id] = tile, day
+        self.arrived[job_id] = arrival
 
     def look(self) -> int:
         """A pass; how many jobs it looked at. Whatever becomes ready is in order."""
@@ -60,10 +78,10 @@ class Series:
             change = ConfigureJobs(at=self.clock.now(), jobs=action.jobs, unfit=action.unfit)
             assert self.store.commit(self.lease, change).created == len(action.jobs)
             for job in action.jobs:
-                tile, day = self.days[job.job_id]
-                early = [n for n in open_before if self.days[n] < (tile, day)]
-                early = [n for n in early if self.days[n][0] == tile]
+                mine = self.arrived[job.job_id]
+                early = [n for n in open_before if mine.follows(self.arrived[n])]
                 assert job.wait is not None or job.overtakes or not early
+                assert job.wait is None or job.wait.for_job in early
         return len(backlog.jobs)
 
     def open(self) -> list[int]:
@@ -86,7 +104,9 @@ class Series:
                 job = tables.move(job, status, note)
 
 
-ARRIVALS = st.tuples(st.sampled_from(["32TLR", "32TLS"]), st.integers(0, 6))
+ARRIVALS = st.builds(
+    Arrival, tile=st.sampled_from(["32TLR", "32TLS"]), day=st.integers(0, 6), again=st.booleans()
+)
 
 
 ENDS = st.sampled_from(["arrive", *END])
@@ -94,13 +114,13 @@ ENDS = st.sampled_from(["arrive", *END])
 
 @given(st.lists(ARRIVALS, min_size=1, max_size=8), st.lists(ENDS, max_size=24))
 def test_whatever_arrives_when_runs_in_order_and_comes_to_its_end(
-    arrivals: list[tuple[str, int]], steps: list[str]
+    arrivals: list[Arrival], steps: list[str]
 ) -> None:
     series, left = Series(), list(arrivals)
     # As it comes; then whatever is left, each made as soon as it is ready.
     for step in (*steps, *("arrive" for _ in arrivals), *("made" for _ in arrivals)):
         if step == "arrive" and left:
-            series.arrive(*left.pop())
+            series.arrive(left.pop())
         series.look()
         ready = series.ready()
         if step != "arrive" and ready:
@@ -110,10 +130,10 @@ def test_whatever_arrives_when_runs_in_order_and_comes_to_its_end(
 
 
 @given(st.lists(ARRIVALS, min_size=2, max_size=8))
-def test_when_nothing_ever_ends_everybody_goes_on_at_last(arrivals: list[tuple[str, int]]) -> None:
+def test_when_nothing_ever_ends_everybody_goes_on_at_last(arrivals: list[Arrival]) -> None:
     series = Series()
     for arrival in arrivals:
-        series.arrive(*arrival)
+        series.arrive(arrival)
     series.look()
     series.clock.advance(SETTINGS.wait_most)
     series.look()
@@ -121,10 +141,10 @@ def test_when_nothing_ever_ends_everybody_goes_on_at_last(arrivals: list[tuple[s
 
 
 @given(st.lists(ARRIVALS, min_size=1, max_size=8))
-def test_a_second_pass_finds_nothing_to_do(arrivals: list[tuple[str, int]]) -> None:
+def test_a_second_pass_finds_nothing_to_do(arrivals: list[Arrival]) -> None:
     series = Series()
     for arrival in arrivals:
-        series.arrive(*arrival)
+        series.arrive(arrival)
     assert series.look() == len(arrivals)
     assert series.look() == 0
 
