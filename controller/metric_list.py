@@ -87,6 +87,16 @@ GAUGES = (
         "Jobs that catalogues brought in the last 24 h, reprocessing left out.",
     ),
     Metric(
+        "hrsi_groups_waiting",
+        ("type",),
+        "Groups of products that wait for more before a job is made of them, and not for ever.",
+    ),
+    Metric(
+        "hrsi_group_wait_seconds",
+        ("type",),
+        "How long the longest waiting of these groups has waited.",
+    ),
+    Metric(
         "hrsi_outbox",
         ("type", "state"),
         "Products that are being published, by how far they came.",

@@ -25,6 +25,7 @@ from controller.press_metrics import PressMetrics
 from models import actions
 from models.actions import AddJobs
 from models.catalogue import RejectReason
+from models.composing import GroupWaits
 from models.creation import Arrivals, Cursor, Feed
 from models.errors import PortError, System
 from models.manifest import ProductKind
@@ -34,6 +35,7 @@ from models.publication import OutboxFigures
 from models.records import Lease
 from models.settings import PoolSettings
 from models.world import Source, World
+from reconcilers.creation.compositions import COMPOSITIONS
 
 RESULTS = ("done", "standby", "failed")
 
@@ -196,6 +198,16 @@ class Metrics:
         """Show what the last day brought."""
         counts: dict[Labels, float] = {(name,): n for name, n in arrivals.counts.items()}
         self._fill("hrsi_jobs_arrived", counts)
+
+    def groups_wait(self, waits: Iterable[GroupWaits], now: datetime) -> None:
+        """Show which groups of products wait for more; a type of which none waits shows 0."""
+        numbers: dict[Labels, float] = {(name,): 0.0 for name in COMPOSITIONS}
+        ages = dict(numbers)
+        for each in waits:
+            numbers[each.job_type,] = each.number
+            ages[each.job_type,] = max(0.0, (now - each.since).total_seconds())
+        self._fill("hrsi_groups_waiting", numbers)
+        self._fill("hrsi_group_wait_seconds", ages)
 
     def feeds(self, cursors: Iterable[Cursor], now: datetime) -> None:
         """Show how far behind the stored cursors are."""

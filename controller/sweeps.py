@@ -169,6 +169,7 @@ class Sweeper:
             self._arrivals = self._store.arrivals(since)
             self._arrivals_again = moment + ARRIVALS_SECONDS
             self._metrics.arrived(self._arrivals)
+            self._metrics.groups_wait(self._store.group_waits(), now)
         return self._arrivals
 
     def _what_is_due(self, settings: Settings) -> Due | None:

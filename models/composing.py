@@ -62,7 +62,7 @@ class Group:
 
     `day` is that of the measurements, `tiles` are those concerned, in order. `due_at` is when it is
     to be looked at next, None: not before something in it is new. `version` counts its changes.
-    `waits` says in words what it waits for, if it does.
+    `waits` says in words what it waits for, if it does, and `waits_since` since when.
     """
 
     job_type: str
@@ -73,6 +73,16 @@ class Group:
     version: int = 1
     made: tuple[Made, ...] = ()
     waits: str = ""
+    waits_since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupWaits:
+    """How many groups of a type of job wait for more, and not for ever; since when the longest."""
+
+    job_type: str
+    number: int
+    since: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from models.composing import Group, Material, Needs
+from models.composing import Group, GroupWaits, Material, Needs
 from models.creation import Arrivals, Cursor, Feed, Known, Met, Reject
 from models.ports import Asked, Verdict
 
@@ -26,6 +26,16 @@ class Feeds(Protocol):
 
     def due(self, now: datetime, limit: int) -> tuple[Group, ...]:
         """Groups of products that are due by `now`, the longest due first, at most so many."""
+
+    def waiting(self, job_type: str | None = None, limit: int = 100) -> tuple[Group, ...]:
+        """Groups of a type of job (None: of all) that wait for more: those that are due soonest
+        first, then those that wait until a product comes, the longest waiting first.
+        """
+
+    def group_waits(self) -> tuple[GroupWaits, ...]:
+        """How many groups wait for more, and not for ever, by type of job; a type of which none
+        waits is not there. Reads an index entry for each group that waits.
+        """
 
     def material(self, needs: Needs, now: datetime) -> Material:
         """All that is needed to judge groups, in one consistent read: a fixed number of queries,

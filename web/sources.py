@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from models.composing import Group
 from models.creation import Feed, Reject
 from models.errors import NotFound
 from models.ports import Verdict
@@ -47,6 +48,21 @@ def list_rejects(
 ) -> tuple[Reject, ...]:
     """Entries of catalogues that nobody understood, newest first, with their text."""
     return desk.feeds.rejects(source, limit)
+
+
+@router.get("/groups", summary="List groups of products that wait")
+def list_groups(
+    desk: AtDesk,
+    _: Viewer,
+    job_type: Annotated[
+        Name | None, Query(alias="type", description="Only of this type of job.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
+) -> tuple[Group, ...]:
+    """Groups of products that wait for more before a job is made of them, the longest waiting
+    first: for what, since when, and at `due_at` they are looked at again at the latest.
+    """
+    return desk.feeds.waiting(job_type, limit)
 
 
 @router.post("/rewind", summary="Rewind a feed")

@@ -169,6 +169,31 @@ def rejects(
     print_table("Not understood, newest first", columns, rows)
 
 
+@app.command(epilog=examples("hrsi source groups", "hrsi source groups --type gfsc --json"))
+def groups(
+    context: typer.Context,
+    job_type: Annotated[
+        str | None, typer.Option("--type", help="Only of this type of job.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the groups of products that wait for more before a job is made of them, the longest
+    waiting first: for what, since when, and when they are looked at again at the latest.
+    """
+    with people(context) as desk:
+        found = desk.feeds.waiting(job_type, limit)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (group.job_type, group.key, len(group.tiles), group.waits, group.waits_since, group.due_at)
+        for group in found
+    ]
+    columns = ("type", "group", "tiles", "waits", "since", "at the latest until")
+    print_table("Groups of products that wait for more", columns, rows)
+
+
 @app.command(
     epilog=examples(
         'hrsi source rewind creodias/SENTINEL-2/S2MSI1C --to 2026-01-05 --reason "they re-indexed"',

@@ -17,6 +17,7 @@ from models.composing import (
     OVERRIDDEN,
     Active,
     Group,
+    GroupWaits,
     Ingredient,
     Made,
     Material,
@@ -63,9 +64,11 @@ where (job_type, key) in (
 
 _SETTLE = text("""
 update product_groups as held
-set due_at = given.due_at, made = given.made, waits = given.waits, version = held.version + 1
+set due_at = given.due_at, made = given.made, waits = given.waits,
+  waits_since = given.waits_since, version = held.version + 1
 from jsonb_to_recordset(:rows) as given (
-  job_type text, key text, version integer, due_at timestamptz, made jsonb, waits text)
+  job_type text, key text, version integer, due_at timestamptz, made jsonb, waits text,
+  waits_since timestamptz)
 where held.job_type = given.job_type and held.key = given.key and held.version = given.version
 """)
 
@@ -124,6 +127,19 @@ order by number
 """)
 
 
+_WAITS = text("""
+select job_type, count(*), min(waits_since) from product_groups
+where waits_since is not null and due_at is not null group by job_type order by job_type collate "C"
+""")
+
+_GROUP = tuple(
+    product_groups.c[name]
+    for name in (
+        *("job_type", "key", "day", "tiles", "due_at", "version", "made", "waits", "waits_since"),
+    )
+)
+
+
 def keep(connection: Connection, parts: Iterable[Ingredient]) -> None:
     """Keep these products; those that are known stay as they are."""
     rows = [
@@ -176,6 +192,7 @@ def settle(connection: Connection, groups: Iterable[Group]) -> None:
             "due_at": _written(group.due_at),
             "made": [_plain(made) for made in group.made],
             "waits": group.waits,
+            "waits_since": _written(group.waits_since),
         }
         for group in groups
     ]
@@ -220,21 +237,37 @@ def due(connection: Connection, now: datetime, limit: int) -> tuple[Group, ...]:
     """See `models.feeds.Feeds.due`."""
     columns = product_groups.c
     query = (
-        select(
-            columns.job_type,
-            columns.key,
-            columns.day,
-            columns.tiles,
-            columns.due_at,
-            columns.version,
-            columns.made,
-            columns.waits,
-        )
+        select(*_GROUP)
         .where(columns.due_at <= now)
         .order_by(columns.due_at, columns.job_type.collate("C"), columns.key.collate("C"))
         .limit(limit)
     )
     return tuple(map(_group, connection.execute(query)))
+
+
+def waiting(connection: Connection, job_type: str | None, limit: int) -> tuple[Group, ...]:
+    """See `models.feeds.Feeds.waiting`."""
+    columns = product_groups.c
+    query = (
+        select(*_GROUP)
+        .where(columns.waits_since.is_not(None))
+        .order_by(
+            columns.due_at.nulls_last(),
+            columns.waits_since,
+            columns.job_type.collate("C"),
+            columns.key.collate("C"),
+        )
+        .limit(limit)
+    )
+    if job_type is not None:
+        query = query.where(columns.job_type == job_type)
+    return tuple(map(_group, connection.execute(query)))
+
+
+def group_waits(connection: Connection) -> tuple[GroupWaits, ...]:
+    """See `models.feeds.Feeds.group_waits`."""
+    rows = connection.execute(_WAITS)
+    return tuple(GroupWaits(job_type=row[0], number=row[1], since=row[2]) for row in rows)
 
 
 def material(connection: Connection, needs: Needs, now: datetime) -> Material:
@@ -305,7 +338,7 @@ def _ingredient(row: Any) -> Ingredient:
 
 
 def _group(row: Any) -> Group:
-    job_type, key, day, tiles, due_at, version, made, waits = row
+    job_type, key, day, tiles, due_at, version, made, waits, waits_since = row
     return Group(
         job_type=job_type,
         key=key,
@@ -315,6 +348,7 @@ def _group(row: Any) -> Group:
         version=version,
         made=tuple(_made(each) for each in made),
         waits=waits,
+        waits_since=waits_since,
     )
 
 

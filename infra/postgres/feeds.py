@@ -13,7 +13,7 @@ from infra.postgres.jobs import Note
 from infra.postgres.people import add, rows_of
 from infra.postgres.sessions import Sessions
 from models.catalogue import Collection, RejectedEntry, RejectReason
-from models.composing import ComposeJobs, Group, Material, Needs
+from models.composing import ComposeJobs, Group, GroupWaits, Material, Needs
 from models.creation import (
     Acquisition,
     Arrivals,
@@ -236,6 +236,16 @@ class PostgresFeeds:
         """See `models.feeds.Feeds.due`."""
         with self._sessions.read("read which groups of products are due") as connection:
             return composing.due(connection, now, limit)
+
+    def waiting(self, job_type: str | None = None, limit: int = 100) -> tuple[Group, ...]:
+        """See `models.feeds.Feeds.waiting`."""
+        with self._sessions.read("list groups of products that wait") as connection:
+            return composing.waiting(connection, job_type, limit)
+
+    def group_waits(self) -> tuple[GroupWaits, ...]:
+        """See `models.feeds.Feeds.group_waits`."""
+        with self._sessions.read("count groups of products that wait") as connection:
+            return composing.group_waits(connection)
 
     def material(self, needs: Needs, now: datetime) -> Material:
         """See `models.feeds.Feeds.material`."""

@@ -361,6 +361,7 @@ product_groups = Table(
     _count("version"),
     _json("made"),
     *_texts("waits"),
+    *_times("waits_since", nullable=True),
 )
 
 audit = Table(

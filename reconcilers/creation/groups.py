@@ -167,7 +167,9 @@ class _Outcome:
     cancelled: list[NewJob] = field(default_factory=list)
     overridden: list[Overridden] = field(default_factory=list)
 
-    def take(self, group: Group, composed: Composed, composition: Composition) -> None:
+    def take(
+        self, group: Group, composed: Composed, composition: Composition, now: datetime
+    ) -> None:
         """One more group."""
         self.groups.append(
             replace(
@@ -175,6 +177,7 @@ class _Outcome:
                 due_at=composed.again_at,
                 made=(*group.made, *composed.made),
                 waits=composed.waits,
+                waits_since=(group.waits_since or now) if composed.waits else None,
             )
         )
         early = group.day < composition.begins.date()
@@ -195,7 +198,7 @@ def of_due(world: World, settings: CompositionSettings, now: datetime) -> list[D
         if composition is None:
             continue
         bench = shelf.bench(group, world.area, settings, now)
-        outcomes[group.job_type].take(group, composition.compose(bench), composition)
+        outcomes[group.job_type].take(group, composition.compose(bench), composition, now)
     return [_action(name, outcome) for name, outcome in sorted(outcomes.items())]
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from models.composing import (
     KEPT,
     OVERRIDDEN,
     Active,
     Group,
+    GroupWaits,
     Ingredient,
     Material,
     MovingJob,
@@ -28,6 +30,9 @@ from simulator.store.tables import Note, Tables
 UNBEGUN = frozenset({Status.INITIALIZED, Status.CONFIGURED, Status.READY})
 LISTED = frozenset({Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED, Status.DONE})
 """Statuses in which the product of a job is listed, or will be before long."""
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def keep(tables: Tables, parts: Iterable[Ingredient]) -> None:
@@ -89,6 +94,7 @@ def settle(tables: Tables, groups: Iterable[Group]) -> None:
             due_at=group.due_at,
             made=group.made,
             waits=group.waits,
+            waits_since=group.waits_since,
             version=held.version + 1,
         )
         tables.groups.put(key, settled)
@@ -120,6 +126,28 @@ def known(
 ) -> tuple[tuple[str, ProductType, str], ...]:
     """Which of these products are kept."""
     return tuple(sorted(each for each in identities if each in tables.ingredients))
+
+
+def waiting(tables: Tables, job_type: str | None, limit: int) -> tuple[Group, ...]:
+    """See `models.feeds.Feeds.waiting`."""
+    found = [
+        (group.due_at or _NEVER, group.waits_since, group.job_type, group.key, group)
+        for group in tables.groups.values()
+        if group.waits_since is not None and job_type in (None, group.job_type)
+    ]
+    return tuple(group for *_, group in sorted(found, key=lambda each: each[:4]))[:limit]
+
+
+def group_waits(tables: Tables) -> tuple[GroupWaits, ...]:
+    """See `models.feeds.Feeds.group_waits`."""
+    since: defaultdict[str, list[datetime]] = defaultdict(list)
+    for group in tables.groups.values():
+        if group.waits_since is not None and group.due_at is not None:
+            since[group.job_type].append(group.waits_since)
+    return tuple(
+        GroupWaits(job_type=name, number=len(moments), since=min(moments))
+        for name, moments in sorted(since.items())
+    )
 
 
 def due(tables: Tables, now: datetime, limit: int) -> tuple[Group, ...]:

@@ -14,7 +14,7 @@ from uuid import UUID
 from models.breakers import Breaker
 from models.campaigns import Campaign, CampaignOrder, CampaignState
 from models.changes import Change
-from models.composing import Group, Material, Needs
+from models.composing import Group, GroupWaits, Material, Needs
 from models.configuration import Backlog
 from models.creation import Arrivals, Cursor, Feed, Known, Met, Reject
 from models.errors import Throttled, Unavailable, Unknown
@@ -288,6 +288,14 @@ class MemoryStore(MemoryOutbox):
     def due(self, now: datetime, limit: int) -> tuple[Group, ...]:
         """See `models.feeds.Feeds.due`."""
         return self._read("due", lambda: composing.due(self.tables, now, limit))
+
+    def waiting(self, job_type: str | None = None, limit: int = 100) -> tuple[Group, ...]:
+        """See `models.feeds.Feeds.waiting`."""
+        return self._read("waiting", lambda: composing.waiting(self.tables, job_type, limit))
+
+    def group_waits(self) -> tuple[GroupWaits, ...]:
+        """See `models.feeds.Feeds.group_waits`."""
+        return self._read("group_waits", lambda: composing.group_waits(self.tables))
 
     def material(self, needs: Needs, now: datetime) -> Material:
         """See `models.feeds.Feeds.material`."""

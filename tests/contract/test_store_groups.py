@@ -15,6 +15,7 @@ from models.composing import (
     Active,
     ComposeJobs,
     Group,
+    GroupWaits,
     Ingredient,
     Made,
     Material,
@@ -34,6 +35,7 @@ from tests.contract.test_store_feeds import FLAVORS, OPTICAL, a_job, keys
 from tests.plugins.stores import ASKED, HOUR, Desk
 
 TODAY = NOW.date()
+EARLIER = NOW - timedelta(minutes=1)
 TILE, OTHER = "32TLR", "32TMR"
 FSC, GRDH = ProductType.FSC, ProductType.GRDH
 
@@ -209,6 +211,28 @@ def test_what_was_made_of_a_group_is_remembered_with_the_jobs(shelf: Shelf) -> N
     one, cancelled = shelf.desk.stories()
     assert (one.job.key, one.input) == ("one", a_gfsc("one").input)
     assert (cancelled.job.status, cancelled.history[0].message) == (Status.CANCELLED, "too early")
+
+
+def test_groups_that_wait_are_listed_and_counted_until_they_wait_no_more(shelf: Shelf) -> None:
+    shelf.add(groups=(a_group(), a_group("other"), a_group("idle")))
+    assert shelf.desk.doors.feeds.waiting() == ()
+    assert shelf.desk.doors.feeds.group_waits() == ()
+    one, idle, other = sorted(shelf.due(), key=lambda group: group.key)
+    what = "it waits for the next slice"
+    late = replace(one, due_at=NOW + HOUR, waits=what, waits_since=NOW)
+    early = replace(other, due_at=NOW + HOUR, waits=what, waits_since=EARLIER)
+    idle = replace(idle, due_at=None, waits="no FSC is there", waits_since=NOW - HOUR)
+    shelf.desk.do(composed(late, early, idle))
+    feeds = shelf.desk.doors.feeds
+    assert [group.key for group in feeds.waiting()] == [early.key, late.key, idle.key]
+    assert feeds.waiting(limit=1)[0].waits == what
+    assert feeds.waiting(one.job_type) == feeds.waiting()
+    assert feeds.waiting("sws_wds") == ()
+    count = GroupWaits(job_type=one.job_type, number=2, since=EARLIER)
+    assert feeds.group_waits() == (count,)
+    over = (replace(each, waits="", waits_since=None) for each in feeds.waiting())
+    shelf.desk.do(composed(*over))
+    assert (feeds.waiting(), feeds.group_waits()) == ((), ())
 
 
 def test_a_group_that_has_moved_on_is_left_for_the_next_look(shelf: Shelf) -> None:

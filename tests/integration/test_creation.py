@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from models.composing import ComposeJobs, Group
+from models.creation import CreateJobs, Cursor, Feed
 from models.errors import ConfigurationError
 from models.lifecycle import Status
 from models.ports import JobFilter
@@ -105,6 +108,28 @@ def test_a_feed_is_shown_with_what_it_brings_and_why(reading: Reading) -> None:
     told = place.type("source", "show", OPTICAL).out
     assert f"fsc_rlie: {len(optical)} jobs in the last 24 h; 400 to 600 are ordinary" in told
     assert place.type("source", "show", "creodias").status != 0
+
+
+def test_groups_of_products_that_wait_are_listed_with_what_for(reading: Reading) -> None:
+    store = reading.place.database.store
+    lease, now = store.acquire("creation", "test", DAYS), datetime.now(UTC).replace(microsecond=0)
+    assert lease is not None
+    group = Group(
+        job_type="gfsc", key="32TLR-day", day=now.date(), tiles=("32TLR",), due_at=now - DAYS
+    )
+    cursor = Cursor(feed=Feed.named(OPTICAL), until=now, deep_at=now)
+    opened = CreateJobs(at=now, cursor=cursor, expected=None, flavors={}, groups=(group,))
+    store.commit(lease, opened)
+    waits = replace(group, due_at=now + DAYS, waits="for SWS and WDS", waits_since=now)
+    store.commit(lease, ComposeJobs(at=now, groups=(waits,), flavors={}))
+    told = reading.place.type("source", "groups", "--json")
+    assert told.status == 0, told.refused
+    (row,) = told.json
+    assert (row["key"], row["waits"]) == ("32TLR-day", "for SWS and WDS")
+    shown = reading.place.type("source", "groups", "--type", "gfsc").out
+    assert "32TLR-day" in shown
+    assert "for SWS and WDS" in shown
+    assert reading.place.type("source", "groups", "--type", "sws_wds", "--json").json == []
 
 
 def test_a_plan_says_what_would_be_added_and_adds_nothing(reading: Reading) -> None:

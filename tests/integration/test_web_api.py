@@ -225,6 +225,7 @@ def test_feeds_are_seen_and_rewound(api: Api, desk: Desk) -> None:
     (kept,) = api.ask("GET", "/sources/rejects?source=dias", token).body
     assert kept["entry"]["why"] == "no tile"
     assert api.ask("GET", "/sources/rejects?source=other", token).body == []
+    assert api.ask("GET", "/sources/groups?type=gfsc", token).body == []
     wish = {"feed": str(feed), "to": "2020-01-05T12:00:00Z", "reason": "re-indexed"}
     assert api.ask("POST", "/sources/rewind", token, wish).body["done"]
     (moved,) = api.ask("GET", "/sources", token).body

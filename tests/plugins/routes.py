@@ -45,6 +45,7 @@ NEEDS: dict[tuple[str, str], str | Role] = {
     ("PUT", "/api/v1/parameters/{key}"): Role.ADMIN,
     ("GET", "/api/v1/sources"): Role.VIEWER,
     ("GET", "/api/v1/sources/rejects"): Role.VIEWER,
+    ("GET", "/api/v1/sources/groups"): Role.VIEWER,
     ("POST", "/api/v1/sources/rewind"): Role.OPERATOR,
     ("GET", "/api/v1/tokens"): Role.ADMIN,
     ("POST", "/api/v1/tokens"): Role.ADMIN,

@@ -11,6 +11,7 @@ from controller.metrics import Metrics
 from controller.sweeps import INPUTS, Subscriptions, Sweeper
 from models.areas import area_of_tiles
 from models.catalogue import CataloguePage, CatalogueQuery, PageMark
+from models.composing import Group
 from models.creation import CreateJobs, Cursor, Feed, Sweep
 from models.job_types import DEFAULT_REGISTRY
 from models.product_names import ProductType
@@ -321,6 +322,27 @@ def test_how_far_behind_a_feed_is_is_shown() -> None:
     rig.sweep()
     labels = {"source": "creodias", "collection": "SENTINEL-2", "type": "S2MSI1C"}
     assert rig.metrics.registry.get_sample_value("hrsi_feed_lag_seconds", labels) == 3600
+
+
+def test_groups_that_wait_for_more_are_counted_and_timed() -> None:
+    rig = Rig()
+    today = rig.time.now().date()
+    for number, minutes in enumerate((30, 90)):
+        group = Group(
+            job_type="gfsc",
+            key=f"group-{number}",
+            day=today,
+            tiles=("32TLR",),
+            due_at=rig.time.now() + HOUR,
+            waits="for SWS",
+            waits_since=rig.time.now() - minutes * HOUR / 60,
+        )
+        rig.store.tables.groups.put((group.job_type, group.key), group)
+    rig.sweep()
+    value = rig.metrics.registry.get_sample_value
+    assert value("hrsi_groups_waiting", {"type": "gfsc"}) == 2
+    assert value("hrsi_group_wait_seconds", {"type": "gfsc"}) == 90 * 60
+    assert value("hrsi_groups_waiting", {"type": "rlies1s2"}) == 0
 
 
 def test_what_is_listed_and_what_arrived_is_counted() -> None:

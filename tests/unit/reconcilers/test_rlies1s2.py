@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models.composing import Group, Ingredient
+from models.actions import Compose
+from models.composing import Due, Group, Ingredient, Material, MovingJob
 from models.product_names import ProductType
 from models.records import Priority
 from reconcilers.creation.compositions import COMPOSITIONS
+from reconcilers.creation.groups import of_due
+from simulator.examples import a_world
 from tests.unit.reconcilers.compositions import (
     AREA,
     DAY,
@@ -126,3 +129,19 @@ def test_what_is_of_no_use_opens_nothing(part: Ingredient) -> None:
 def test_a_tile_without_ice_has_no_group() -> None:
     dry = replace(AREA, without_rlie=frozenset({TILE}))
     assert COMPOSITIONS["rlies1s2"].opens(OPTICAL, dry, SETTINGS) == ()
+
+
+def test_a_group_remembers_since_when_it_waits_until_it_waits_no_more() -> None:
+    def settled(group: Group, hours: float, *moving: MovingJob) -> Group:
+        due = Due(groups=(group,), material=Material(ingredients=(OPTICAL, RADAR), moving=moving))
+        world = replace(a_world(), due=due, area=AREA)
+        (action,) = of_due(world, SETTINGS, OVER + hours * HOUR)
+        assert isinstance(action, Compose)
+        return action.groups[0]
+
+    first = settled(GROUP, 9, a_moving_job(TILE))
+    assert (bool(first.waits), first.waits_since) == (True, OVER + 9 * HOUR)
+    second = settled(first, 10, a_moving_job(TILE))
+    assert second.waits_since == first.waits_since
+    over = settled(second, 11)
+    assert (over.waits, over.waits_since) == ("", None)
