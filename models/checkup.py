@@ -77,6 +77,19 @@ class CloudProbe(Protocol):
         """How far the cloud's clock is ahead of ours, to a second."""
 
 
+class BucketProbe(Protocol):
+    """Buckets, looked at from outside; both raise like `models.objects.ObjectStore`."""
+
+    def check(self, bucket: str) -> None:
+        """Raise `BucketNotFound` or `Refused` when this bucket cannot be used."""
+
+    def prove_writable(self, bucket: str) -> None:
+        """Begin an upload and give it up: raise `Refused` when objects may not be written there.
+
+        Nothing of it is ever to be seen.
+        """
+
+
 class StoreProbe(Protocol):
     """The database, looked at from outside its tables."""
 

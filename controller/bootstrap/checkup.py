@@ -11,11 +11,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from controller.bootstrap.access import nomad_access, openstack_environment, site
+from controller.bootstrap.buckets import access
+from controller.bootstrap.publication import rabbit, rabbit_urls
 from controller.clock import SystemClock
 from controller.config import Config, require_for_controller
-from controller.doctor.patients import CloudPatient, NomadPatient, Patients, StorePatient
+from controller.doctor.patients import (
+    CloudPatient,
+    NomadPatient,
+    Patients,
+    PressPatient,
+    StorePatient,
+)
 from controller.reconcilers import loops_of
-from infra import nomad, openstack, postgres
+from infra import nomad, openstack, postgres, s3
 from infra.postgres import embedded
 from infra.retry import ONCE
 from models.errors import ConfigurationError
@@ -45,6 +53,7 @@ def patients(config: Config, environment: Mapping[str, str] | None = None) -> It
             store=_unless_refused(lambda: _store_patient(config, clock, opened)),
             nomad=_unless_refused(lambda: _nomad_patient(config, clock, opened)),
             cloud=_unless_refused(lambda: _cloud_patient(config, environment, clock, opened)),
+            press=_unless_refused(lambda: _press_patient(config, opened)),
         )
 
 
@@ -88,3 +97,27 @@ def _cloud_patient(
     cloud = openstack.OpenStackCloud(access, clock, calls)
     opened.callback(cloud.close)
     return CloudPatient(probe=cloud, cloud=cloud, project=config.openstack.project)
+
+
+def _press_patient(config: Config, opened: ExitStack) -> PressPatient | None:
+    """None where neither bucket is set: nothing is kept and nothing is published then."""
+    products = config.publication.bucket
+    if config.s3.results is None and not products:
+        return None
+    opens, results = access(config)
+    buckets = s3.connect(opens)
+    opened.callback(buckets.close)
+    broker = None
+    if products and rabbit_urls(config):
+        # It looks and makes nothing, whatever a controller would.
+        looking = replace(config, rabbitmq=replace(config.rabbitmq, declare=False))
+        broker = rabbit(looking, lambda: CHECKUP_DEADLINE)
+        opened.callback(broker.close)
+    named = (("results bucket", results), ("product bucket", products or ""))
+    return PressPatient(
+        probe=buckets,
+        buckets=tuple((name, bucket) for name, bucket in named if bucket),
+        publishes=bool(products),
+        broker=broker,
+        declares=config.rabbitmq.declare,
+    )

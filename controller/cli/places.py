@@ -65,8 +65,8 @@ PLACES: Mapping[str, Place] = {
     ),
     "doctor": _command(
         "doctor",
-        "Check settings, database, Nomad and cloud, and say how to mend what is wrong; change "
-        "nothing.",
+        "Check settings, database, Nomad, cloud, buckets and broker, and say how to mend what is "
+        "wrong; change nothing.",
     ),
     "pause": _command(
         "pauses",

@@ -8,7 +8,14 @@ from controller.doctor.cloud import ABOUT as CLOUD
 from controller.doctor.cloud import cloud_checks
 from controller.doctor.nomad import ABOUT as NOMAD
 from controller.doctor.nomad import nomad_checks
-from controller.doctor.patients import CloudPatient, NomadPatient, Patients, StorePatient
+from controller.doctor.patients import (
+    CloudPatient,
+    NomadPatient,
+    Patients,
+    PressPatient,
+    StorePatient,
+)
+from controller.doctor.press import OBJECTS, press_checks
 from controller.doctor.store import ABOUT as STORE
 from controller.doctor.store import settings_or_defaults, store_checks
 from models.checkup import Check, Health
@@ -35,6 +42,10 @@ def examine(patients: Patients) -> Iterator[Check]:
         yield from cloud_checks(patients.cloud, patients.site, patients.registry, settings.pool)
     else:
         yield _unopened(CLOUD, patients.cloud)
+    if isinstance(patients.press, PressPatient):
+        yield from press_checks(patients.press)
+    elif patients.press is not None:
+        yield _unopened(OBJECTS, patients.press)
 
 
 def worst(checks: Iterable[Check]) -> Health:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.checkup import CloudProbe, NomadProbe, StoreProbe
+from models.broker import Broker
+from models.checkup import BucketProbe, CloudProbe, NomadProbe, StoreProbe
 from models.errors import ConfigurationError
 from models.job_types import Registry
 from models.ports import Clock, Cloud, Orchestrator, Reader
@@ -38,11 +39,26 @@ class CloudPatient:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PressPatient:
+    """The buckets, by what they are for, and the broker, if one is set. `declares`: a controller
+    makes the exchanges and queues that are missing; this `broker` makes none. `publishes`: there is
+    a product bucket.
+    """
+
+    probe: BucketProbe
+    buckets: tuple[tuple[str, str], ...]
+    publishes: bool
+    broker: Broker | None
+    declares: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Patients:
     """Everything that is looked at. An error stands for a system that cannot be opened.
 
-    No `store`: the embedded database has not been made yet. `incomplete` says which settings a
-    controller lacks; `loops` names the loops that somebody should run.
+    No `store`: the embedded database has not been made yet. No `press`: no bucket is set.
+    `incomplete` says which settings a controller lacks; `loops` names the loops that somebody
+    should run.
     """
 
     site: Site
@@ -53,3 +69,4 @@ class Patients:
     store: StorePatient | ConfigurationError | None
     nomad: NomadPatient | ConfigurationError
     cloud: CloudPatient | ConfigurationError
+    press: PressPatient | ConfigurationError | None = None

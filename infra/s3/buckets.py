@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 SHA256 = "sha256"
 """The name of our metadata: the SHA-256 of the content, in hex."""
 
+PROOF = ".hrsi-doctor"
+"""The key of an upload that never comes to its end."""
+
 _CHUNK = 1 << 20
 _NO_SUCH_RANGE = 416
 _DELETED_AT_ONCE = 1000
@@ -72,6 +75,15 @@ class Buckets:
                 self._client.head_bucket(Bucket=bucket)
         except NotFound as error:
             raise BucketNotFound(f"there is no bucket {bucket}: {error}") from error
+
+    def prove_writable(self, bucket: str) -> None:
+        """See `models.checkup.BucketProbe.prove_writable`."""
+        place = Place(bucket=bucket, key=PROOF)
+        with translated(f"begin an upload to {place}"):
+            begun = self._client.create_multipart_upload(Bucket=bucket, Key=PROOF)
+            self._client.abort_multipart_upload(
+                Bucket=bucket, Key=PROOF, UploadId=begun["UploadId"]
+            )
 
     def objects(self, bucket: str, prefix: str) -> Iterator[Stored]:
         """See `models.objects.ObjectStore.objects`."""

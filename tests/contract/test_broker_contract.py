@@ -33,6 +33,17 @@ def test_of_many_messages_each_has_its_answer(broker_in_test: BrokerInTest) -> N
     assert ids(broker_in_test.announced()) == ids(messages)
 
 
+def test_whoever_asks_for_no_refusal_only_learns_whether_it_is_let_in(
+    broker_in_test: BrokerInTest,
+) -> None:
+    broker_in_test.refuse(b"{}")
+    assert broker_in_test.client().refused(0) == ()
+    with pytest.raises(NotFound):
+        broker_in_test.lost().refused(0)
+    with pytest.raises(Refused):
+        broker_in_test.stranger().refused(0)
+
+
 def test_no_messages_have_no_answers(broker_in_test: BrokerInTest) -> None:
     assert broker_in_test.client().publish([]) == ()
 

@@ -57,6 +57,15 @@ def test_a_part_of_an_object_is_read(
     assert buckets.read(place, start=start, length=length) == content
 
 
+def test_a_bucket_that_may_be_written_is_proved_to_be_and_nothing_stays(
+    buckets: Buckets, bucket: str
+) -> None:
+    buckets.prove_writable(bucket)
+    assert list(buckets.objects(bucket, "")) == []
+    with pytest.raises(NotFound):
+        buckets.prove_writable(f"{bucket}-that-is-not-there")
+
+
 def test_an_empty_object_is_an_object(buckets: ObjectStore, bucket: str) -> None:
     place = Place(bucket=bucket, key="empty")
     buckets.put(place, b"")

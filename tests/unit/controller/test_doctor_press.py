@@ -1,0 +1,111 @@
+"""What the doctor says of buckets and broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from controller.doctor.patients import PressPatient
+from controller.doctor.press import press_checks
+from models.checkup import Check, Health
+from models.errors import Refused
+from models.objects import BucketNotFound
+from simulator.broker import MemoryBroker, SimulatedBroker
+
+OK, WARNING, FAILED = Health.OK, Health.WARNING, Health.FAILED
+
+
+@dataclass
+class Buckets:
+    """Buckets that are there, and those of them that may be written."""
+
+    there: tuple[str, ...] = ("results", "HRSI")
+    writable: tuple[str, ...] = ("results", "HRSI")
+
+    def check(self, bucket: str) -> None:
+        if bucket not in self.there:
+            raise BucketNotFound(f"there is no bucket {bucket}")
+
+    def prove_writable(self, bucket: str) -> None:
+        if bucket not in self.writable:
+            raise Refused(f"begin an upload to {bucket}: access denied")
+
+
+def said(patient: PressPatient) -> dict[str, Check]:
+    return {f"{check.about} {check.name}": check for check in press_checks(patient)}
+
+
+def a_patient(probe: Buckets | None = None, **changes: Any) -> PressPatient:
+    default: dict[str, Any] = {
+        "probe": probe or Buckets(),
+        "buckets": (("results bucket", "results"), ("product bucket", "HRSI")),
+        "publishes": True,
+        "broker": MemoryBroker(SimulatedBroker()),
+        "declares": True,
+    }
+    return PressPatient(**{**default, **changes})
+
+
+def test_all_is_well() -> None:
+    found = said(a_patient())
+    assert list(found) == [
+        "s3 results bucket",
+        "s3 results bucket written",
+        "s3 product bucket",
+        "s3 product bucket written",
+        "rabbitmq access",
+    ]
+    assert {check.health for check in found.values()} == {OK}
+
+
+@pytest.mark.parametrize(
+    ("buckets", "check", "words"),
+    [
+        pytest.param(
+            Buckets(there=("results",)), "s3 product bucket", "no bucket HRSI", id="not-there"
+        ),
+        pytest.param(
+            Buckets(writable=("results",)), "s3 product bucket written", "denied", id="read-only"
+        ),
+    ],
+)
+def test_a_bucket_that_cannot_be_used_is_told_with_a_remedy(
+    buckets: Buckets, check: str, words: str
+) -> None:
+    found = said(a_patient(buckets))
+    assert found[check].health is FAILED
+    assert words in found[check].found
+    assert found[check].remedy
+    assert found["s3 results bucket written"].health is OK
+    assert ("s3 product bucket written" in found) == ("HRSI" in buckets.there)
+
+
+@pytest.mark.parametrize(
+    ("broker", "declares", "health"),
+    [
+        pytest.param({"reachable": False}, True, FAILED, id="away"),
+        pytest.param({"admits": False}, True, FAILED, id="access-refused"),
+        pytest.param({"whole": False}, True, WARNING, id="to-be-made"),
+        pytest.param({"whole": False}, False, FAILED, id="to-be-made-by-hand"),
+    ],
+)
+def test_a_broker_that_cannot_be_used_is_told_with_a_remedy(
+    broker: dict[str, Any], declares: bool, health: Health
+) -> None:
+    client = MemoryBroker(SimulatedBroker(**broker))
+    check = said(a_patient(broker=client, declares=declares))["rabbitmq access"]
+    assert check.health is health
+    assert check.remedy
+
+
+def test_without_a_broker_nobody_hears_of_products() -> None:
+    check = said(a_patient(broker=None))["rabbitmq access"]
+    assert check.health is WARNING
+    assert "send-spool" in check.remedy
+
+
+def test_who_publishes_nothing_needs_no_broker() -> None:
+    patient = a_patient(buckets=(("results bucket", "results"),), publishes=False, broker=None)
+    assert list(said(patient)) == ["s3 results bucket", "s3 results bucket written"]
