@@ -55,6 +55,11 @@ class TaskCommand:
     environment: tuple[tuple[str, str], ...] = ()
 
 
+KILL_TIMEOUT = timedelta(seconds=15)
+"""How long Nomad waits between asking the program of a run to end and making it: what an operator
+needs of its working directory goes to the bucket in that time. Nomad's clients allow 30 s at most
+unless they are told otherwise. Change it together with `PARENT_TEMPLATE`."""
+
 PARENT_TEMPLATE = 3
 """The number of the template that parents are made from (`job_of` in `infra.nomad.parents`). Raise
 it with every change of the job that the template makes: else parents that are registered already

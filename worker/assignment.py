@@ -17,15 +17,13 @@ from uuid import UUID
 
 from infra.s3 import S3Access
 from models.errors import ConfigurationError
+from models.job_types import KILL_TIMEOUT
 from models.payload import FILE, decode
 from models.ports import Placement
 from worker.failures import MISSING_SETTING, internal
 
 SETTINGS_FILE = "/etc/hrsi/worker.env"
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
-DEFAULT_KILL_TIMEOUT = timedelta(seconds=15)
-"""That of the jobs which the controller registers in Nomad."""
-
 ROLES = ("results", "eodata", "aux", "data", "infra", "products")
 """What buckets are for; `HRSI_<ROLE>_BUCKET` names each."""
 
@@ -137,7 +135,7 @@ class Settings:
     def kill_timeout(self) -> timedelta:
         """How long Nomad waits between asking the program to end and making it."""
         text = self.values.get("HRSI_KILL_TIMEOUT", "")
-        return timedelta(seconds=float(text)) if text else DEFAULT_KILL_TIMEOUT
+        return timedelta(seconds=float(text)) if text else KILL_TIMEOUT
 
 
 def _lines(text: str) -> list[tuple[str, str]]:

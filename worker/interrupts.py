@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -32,6 +33,12 @@ class Interrupts:
         self._main = threading.get_ident()
         self._listening = False
         self._news: list[News] = []
+        self._asked_at: float | None = None
+
+    @property
+    def asked_at(self) -> float | None:
+        """When Nomad asked the program to end (`time.monotonic`): from then on its time runs."""
+        return self._asked_at
 
     def install(self) -> None:
         """Take the signals that bring news."""
@@ -53,7 +60,9 @@ class Interrupts:
         finally:
             self._listening = False
 
-    def _ended(self, _number: int, _frame: FrameType | None) -> None:
+    def _ended(self, number: int, _frame: FrameType | None) -> None:
+        if self._asked_at is None and number != signal.SIGALRM:
+            self._asked_at = time.monotonic()
         self._news.append(Ended())
         self._raise()
 

@@ -76,6 +76,9 @@ CONTAINERS = "hrsi-run-"
 LAST_WORDS = "end.json"
 """How the run ended, in its working directory: what is left to read if nobody heard it."""
 
+_AT_ONCE = 0.001
+"""Of a timer, none at all would be never."""
+
 MOST_TEXT = 4000
 """Characters of a message that the API takes; the whole of it is in the log."""
 
@@ -290,10 +293,16 @@ class Program:
                 raise internal(SOFTWARE_GAVE_UP, describe(recipe.exits, code))
 
     def _set_alarm(self) -> None:
-        """From now on there is as much time as Nomad leaves, less what an end needs."""
-        left = self._parts.settings.kill_timeout - tidy.HURRY
-        self._no_time_after = monotonic() + left.total_seconds()
-        signal.setitimer(signal.ITIMER_REAL, left.total_seconds() + tidy.HURRY.total_seconds() / 2)
+        """There is as much time as Nomad leaves, less what an end needs; to end the software, and
+        its container, may have taken some of it.
+        """
+        asked_at = self._parts.interrupts.asked_at
+        now, hurry = monotonic(), tidy.HURRY.total_seconds()
+        killed_at = (now if asked_at is None else asked_at) + (
+            self._parts.settings.kill_timeout.total_seconds()
+        )
+        self._no_time_after = killed_at - hurry
+        signal.setitimer(signal.ITIMER_REAL, max(killed_at - hurry / 2 - now, _AT_ONCE))
 
     def _save(self, store: ObjectStore, *, hurried: bool) -> None:
         insistence = Insistence(attempts=1) if hurried else self._parts.insistence

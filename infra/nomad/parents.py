@@ -26,7 +26,7 @@ from models.fleet import (
     RUN_META,
     UNIQUE_ID_META,
 )
-from models.job_types import Parent, TaskCommand
+from models.job_types import KILL_TIMEOUT, Parent, TaskCommand
 
 GROUP = logs.TASK
 SHIPPER = "logs"
@@ -34,7 +34,6 @@ SHIPPER = "logs"
 REQUIRED_META = (RUN_META, JOB_META, UNIQUE_ID_META, ATTEMPT_META, DEPLOYMENT_META)
 
 _SECOND = 1_000_000_000
-_KILL_TIMEOUT = 15 * _SECOND
 _SHIPPING_TIMEOUT = 30 * _SECOND
 _SHIPPER_MEMORY_MB = 128
 _SHIPPER_CPU_MHZ = 20
@@ -91,7 +90,7 @@ def _run(parent: Parent) -> dict[str, Any]:
         "DispatchPayload": {"File": payload.FILE},
         "Resources": {"CPU": parent.cpu_mhz, "MemoryMB": parent.memory_mb},
         "LogConfig": dict(_LOG_FILES),
-        "KillTimeout": _KILL_TIMEOUT,
+        "KillTimeout": int(KILL_TIMEOUT.total_seconds()) * _SECOND,
     }
 
 

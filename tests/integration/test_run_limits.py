@@ -98,3 +98,17 @@ def test_a_run_that_a_person_cancels_leaves_and_changes_nothing_more(
     assert (story.history[-1].after, story.manifests) == (Status.CANCELLED, ())
     assert worker.left() == []
     assert ("processing_parameters.yaml" in worker.kept(run)) is told
+
+
+def test_who_has_no_time_left_frees_the_disk_and_uploads_no_more(worker: Worker) -> None:
+    """Of Nomad's patience four seconds are kept for the end; here there are no more than these."""
+    worker.settings["HRSI_KILL_TIMEOUT"] = "4"
+    run = worker.queued()
+    process = worker.start(run, HRSI_STANDIN_SECONDS="600")
+    wait_until(lambda: "stand-in" in worker.science_log(), "the software to be at work", LIMIT)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=LIMIT)
+
+    assert process.returncode == 2, said
+    assert worker.kept(run).keys() <= {"run.json"}
+    assert worker.left() == []
