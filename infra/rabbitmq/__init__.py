@@ -1,8 +1,8 @@
 """RabbitMQ: products are announced over one connection that is kept and healed.
 
 `RabbitBroker` (broker.py) is the port and has at most one `Line` (line.py), which is a connection
-on a thread of its own. A line lets batches (batch.py) leave by one channel (confirms.py) and reads
-what the endpoint refused by another (failures.py).
+on a thread of its own. A line prepares exchanges and queues (branch.py), lets batches (batch.py)
+leave by one channel (confirms.py) and reads what the endpoint refused by another (failures.py).
 """
 
 import logging

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pika import URLParameters
 from pika.connection import Parameters
 
+from infra.rabbitmq.branch import Branch
 from models.errors import ConfigurationError
 
 HEARTBEAT_SECONDS = 15
@@ -31,6 +32,28 @@ class Topology:
     failures_queue: str = "failed_products"
     failures_key: str = "failed_products"
     declare: bool = True
+
+    @property
+    def announcements(self) -> Branch:
+        """Where products are announced."""
+        return Branch(
+            exchange=self.exchange,
+            kind="direct",
+            queue=self.queue,
+            key=self.routing_key,
+            declare=self.declare,
+        )
+
+    @property
+    def failures(self) -> Branch:
+        """Where the endpoint puts what it could not take."""
+        return Branch(
+            exchange=self.failures_exchange,
+            kind="topic",
+            queue=self.failures_queue,
+            key=self.failures_key,
+            declare=self.declare,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -96,31 +96,7 @@ class Failures:
         self._channel = channel
         channel.add_on_close_callback(self._closed)
         channel.add_callback(self._empty, [Basic.GetEmpty], one_shot=False)
-        names = self._topology
-        channel.exchange_declare(
-            names.failures_exchange,
-            "topic",
-            passive=not names.declare,
-            durable=True,
-            callback=lambda _: channel.queue_declare(
-                names.failures_queue,
-                passive=not names.declare,
-                durable=True,
-                callback=lambda _: self._bind(channel),
-            ),
-        )
-
-    def _bind(self, channel: Channel) -> None:
-        names = self._topology
-        if not names.declare:
-            self._begin()
-            return
-        channel.queue_bind(
-            names.failures_queue,
-            names.failures_exchange,
-            names.failures_key,
-            callback=lambda _: self._begin(),
-        )
+        self._topology.failures.prepare(channel, self._begin)
 
     def _begin(self) -> None:
         self._ready = True

@@ -139,31 +139,7 @@ class Line:
 
     def _channel_opened(self, channel: Channel) -> None:
         channel.add_on_close_callback(self._channel_closed)
-        names = self._access.topology
-        channel.exchange_declare(
-            names.exchange,
-            "direct",
-            passive=not names.declare,
-            durable=True,
-            callback=lambda _: channel.queue_declare(
-                names.queue,
-                passive=not names.declare,
-                durable=True,
-                callback=lambda _: self._bind(channel),
-            ),
-        )
-
-    def _bind(self, channel: Channel) -> None:
-        names = self._access.topology
-        if not names.declare:
-            self._confirm(channel)
-            return
-        channel.queue_bind(
-            names.queue,
-            names.exchange,
-            names.routing_key,
-            callback=lambda _: self._confirm(channel),
-        )
+        self._access.topology.announcements.prepare(channel, lambda: self._confirm(channel))
 
     def _confirm(self, channel: Channel) -> None:
         confirms = Confirms(channel, self._access.topology)
