@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from models.errors import Malformed
 from web import (
+    campaigns,
     control,
     jobs,
     links,
@@ -45,6 +46,7 @@ TAGS = (
     ("services", "Who leads, how it all stands, which decisions were made, what people did."),
     ("control", "Pauses, and breakers that hold removals back."),
     ("parameters", "Thresholds that are changed live."),
+    ("campaigns", "What is processed again, or late: orders for a window of time."),
     ("sources", "Catalogues: how far they were read, and what nobody understood."),
     ("tokens", "Who may use this API."),
     ("runs", "For programs on workers: what a run says of itself."),
@@ -111,7 +113,9 @@ def create_app(desk: Desk) -> FastAPI:
     problems.install(app)
     app.add_middleware(BoundedBody)
     app.include_router(_health)
-    for group in (runs, jobs, links, logs, pool, services, control, parameters, sources, tokens):
+    for group in (runs, jobs, links, logs, pool, services, control, parameters, sources):
+        app.include_router(group.router, prefix=ROOT)
+    for group in (campaigns, tokens):
         app.include_router(group.router, prefix=ROOT)
     return app
 

@@ -150,6 +150,34 @@ class RewindWish(Wish):
     to: AwareDatetime
 
 
+class CampaignWish(Wish):
+    """Jobs for what was measured in [`since`, `until`) of these `tiles` (none: of the area of the
+    settings), as a catalogue lists it; `again`: also for images whose job is there already.
+    """
+
+    model_config = _example(
+        type="fsc_rlie",
+        since="2024-01-01T00:00:00Z",
+        until="2024-02-01T00:00:00Z",
+        tiles=["32TLR", "32TMS"],
+        reason="software 1.8",
+        dry_run=True,
+    )
+    type: Name
+    since: AwareDatetime
+    until: AwareDatetime
+    tiles: Annotated[list[Name], Field(max_length=MOST)] = []
+    source: Name | None = None
+    again: bool = False
+
+
+class CampaignTurnWish(Wish):
+    """A campaign to be paused, resumed or cancelled."""
+
+    model_config = _example(campaign=3, reason="the cloud is being mended")
+    campaign: Annotated[int, Field(ge=1, le=LARGEST)]
+
+
 class TokenWish(Wish):
     """A token to be made; `seconds` None: until it is revoked."""
 

@@ -5,9 +5,12 @@ It knows no web framework: the composition root makes one where none is installe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from models.access import Tokens
+from models.campaigning import Campaigns
+from models.campaigns import Campaign
 from models.feeds import Feeds
 from models.job_types import DEFAULT_REGISTRY, Registry
 from models.log_reading import LiveLogs
@@ -15,6 +18,21 @@ from models.outbox import Outbox
 from models.ports import Clock, Operations, Reader, RunReports
 from web.log_reader import LogReader
 from web.places import NOWHERE, Places
+
+
+def _nothing(campaign: Campaign) -> Campaign:
+    return campaign
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reprocessing:
+    """What campaigns are made with: the catalogues of the settings, the tiles of their area, and
+    what a campaign would come to, as far as 20 s of reading say.
+    """
+
+    sources: tuple[str, ...] = ()
+    tiles: tuple[str, ...] = ()
+    foretold: Callable[[Campaign], Campaign] = _nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +46,7 @@ class Desk:
     reports: RunReports
     tokens: Tokens
     feeds: Feeds
+    campaigns: Campaigns
     clock: Clock
     outbox: Outbox
     token_key: bytes = field(repr=False)
@@ -35,3 +54,4 @@ class Desk:
     places: Places = NOWHERE
     logs: LogReader = field(default_factory=lambda: LogReader(None, None))
     registry: Registry = DEFAULT_REGISTRY
+    reprocessing: Reprocessing = field(default_factory=Reprocessing)

@@ -7,15 +7,24 @@ from contextlib import ExitStack, contextmanager
 
 from controller.bootstrap.access import nomad_access
 from controller.bootstrap.buckets import access
+from controller.bootstrap.catalogues import area, catalogue
 from controller.bootstrap.store import open_database, token_key
+from controller.campaigning import foretold
 from controller.clock import SystemClock
 from controller.config import Config, require_for_web
 from controller.reconcilers import RECONCILERS
 from infra import nomad, s3
+from infra.postgres import Postgres
+from models.campaigns import Campaign
 from models.objects import Shelf
-from web.desk import Desk
+from models.parameter_text import standings
+from models.settings import settings_kept
+from web.desk import Desk, Reprocessing
 from web.log_reader import LogReader
 from web.places import Places
+
+FORETELL_SECONDS = 20.0
+"""How long a request may read a catalogue to say what a campaign would come to."""
 
 
 @contextmanager
@@ -37,13 +46,36 @@ def desk(config: Config) -> Iterator[Desk]:
             reports=database.reports,
             tokens=database.tokens,
             feeds=database.feeds,
+            campaigns=database.campaigns,
             clock=SystemClock(),
             outbox=database.outbox,
             token_key=token_key(config),
             live=live,
             places=_places(config),
             logs=LogReader(live, _shelf(config, opened)),
+            reprocessing=_reprocessing(config, database),
         )
+
+
+def _reprocessing(config: Config, database: Postgres) -> Reprocessing:
+    """What campaigns are made with; nothing where the settings name no catalogue."""
+    wanted, clock = config.creation, SystemClock()
+    sources = tuple(name for name, _ in (*wanted.odata, *wanted.resto))
+    if not sources:
+        return Reprocessing()
+
+    def foretell(campaign: Campaign) -> Campaign:
+        ends = clock.monotonic() + FORETELL_SECONDS
+        live = standings(database.reader.parameters(), clock.now())
+        settings = settings_kept({each.parameter.key: each.value for each in live}).creation
+        with catalogue(config, campaign.order.source) as opened:
+            for part in foretold(campaign, opened, database.feeds, settings):
+                campaign = part
+                if clock.monotonic() >= ends:
+                    break
+        return campaign
+
+    return Reprocessing(sources=sources, tiles=area(wanted).tiles, foretold=foretell)
 
 
 def _shelf(config: Config, opened: ExitStack) -> Shelf | None:

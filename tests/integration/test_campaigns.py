@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from controller import bootstrap
+from models.access import Role
 from models.lifecycle import Status
 from models.ports import JobFilter
 from models.product_names import ProductType
@@ -18,6 +20,7 @@ from simulator.catalogues.web import serve_catalogue
 from tests.integration.test_creation import Now
 from tests.plugins.catalogues import TILES
 from tests.plugins.installation import Installation
+from tests.plugins.web import Api, serving
 
 pytestmark = pytest.mark.integration
 
@@ -134,3 +137,72 @@ def test_what_makes_no_sense_is_refused(
     assert refused.status != 0
     assert says in refused.refused
     assert place.type("campaign", "list", "--all", "--json").json == []
+
+
+# ---- over the API --------------------------------------------------------------------------------
+
+WISH = {
+    "type": "fsc_rlie",
+    "since": SINCE.isoformat(),
+    "until": (SINCE + SPAN).isoformat(),
+    "reason": "software 1.8",
+}
+
+
+@pytest.fixture
+def api(place: Installation) -> Iterator[Api]:
+    """The API with what the settings of the installation name."""
+    with (
+        bootstrap.desk(place.config) as desk,
+        serving(place.database, reprocessing=desk.reprocessing) as made,
+    ):
+        yield made
+
+
+def test_the_api_counts_begins_shows_and_turns_a_campaign(place: Installation, api: Api) -> None:
+    token = api.token(Role.OPERATOR, "ada")
+    counted = api.ask("POST", "/campaigns", token, {**WISH, "dry_run": True}).body
+    assert (counted["tally"]["created"], counted["id"]) == (len(OPTICAL), 0)
+    assert api.ask("GET", "/campaigns?ended=true", token).body == []
+    begun = api.ask("POST", "/campaigns", token, WISH).body
+    assert (begun["order"]["source"], set(begun["order"]["tiles"])) == ("creodias", set(TILES))
+    assert api.ask("POST", "/campaigns", token, WISH).body["id"] == begun["id"], "said twice"
+    assert [each["id"] for each in api.ask("GET", "/campaigns", token).body] == [begun["id"]]
+    turn = {"campaign": begun["id"], "reason": "later"}
+    assert api.ask("POST", "/campaigns/pause", token, {**turn, "dry_run": True}).body["done"]
+    for word in ("pause", "resume"):
+        assert api.ask("POST", f"/campaigns/{word}", token, turn).body["done"]
+        assert not api.ask("POST", f"/campaigns/{word}", token, turn).body["done"]
+    assert passes(place, begun["id"])["tally"] == counted["tally"]
+    shown = api.ask("GET", f"/campaigns/{begun['id']}", token).body
+    assert shown["campaign"]["state"] == "done"
+    assert shown["jobs"] == {"initialized": len(OPTICAL)}
+    assert shown["decisions"][0]["reason"] == "CAMPAIGN_GOES_ON"
+    assert not api.ask("POST", "/campaigns/cancel", token, turn).body["done"], "it is done"
+    told = [(row["actor"], row["action"]) for row in place.type("audit", "--json").json]
+    assert told == [
+        ("ada (api)", "resume_campaign"),
+        ("ada (api)", "pause_campaign"),
+        ("ada (api)", "begin_campaign"),
+        *told[3:],
+    ]
+    assert api.ask("GET", "/campaigns/999", token).status == 404
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        pytest.param({"type": "gfsc"}, "there are no campaigns of 'gfsc'", id="type"),
+        pytest.param({"source": "other"}, "they name: creodias", id="source"),
+        pytest.param({"tiles": ["99XYZ"]}, "99XYZ", id="tile"),
+        pytest.param({"until": "2999-01-01T00:00:00Z"}, "in the past", id="future"),
+        pytest.param({"until": SINCE.isoformat()}, "a length", id="empty"),
+    ],
+)
+def test_an_order_that_cannot_be_is_refused_by_its_field(
+    api: Api, wrong: dict[str, Any], says: str
+) -> None:
+    answer = api.ask("POST", "/campaigns", api.token(Role.OPERATOR), {**WISH, **wrong})
+    assert (answer.status, answer.body["type"]) == (422, "urn:hrsi:problem:malformed")
+    assert says in answer.body["detail"]
+    assert api.ask("GET", "/campaigns", api.token(Role.VIEWER)).body == []

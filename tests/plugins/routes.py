@@ -47,6 +47,12 @@ NEEDS: dict[tuple[str, str], str | Role] = {
     ("GET", "/api/v1/sources/rejects"): Role.VIEWER,
     ("GET", "/api/v1/sources/groups"): Role.VIEWER,
     ("POST", "/api/v1/sources/rewind"): Role.OPERATOR,
+    ("GET", "/api/v1/campaigns"): Role.VIEWER,
+    ("GET", "/api/v1/campaigns/{campaign}"): Role.VIEWER,
+    ("POST", "/api/v1/campaigns"): Role.OPERATOR,
+    ("POST", "/api/v1/campaigns/pause"): Role.OPERATOR,
+    ("POST", "/api/v1/campaigns/resume"): Role.OPERATOR,
+    ("POST", "/api/v1/campaigns/cancel"): Role.OPERATOR,
     ("GET", "/api/v1/tokens"): Role.ADMIN,
     ("POST", "/api/v1/tokens"): Role.ADMIN,
     ("POST", "/api/v1/tokens/revoke"): Role.ADMIN,
@@ -59,6 +65,7 @@ PLACES = {
     "name": "hm.medium",
     "allocation_id": "none",
     "stream": "science",
+    "campaign": 1,
 }
 """What stands in paths besides runs and jobs. Of that name there is a flavor and no worker,
 and of the allocation there is no log.

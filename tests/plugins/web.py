@@ -119,6 +119,7 @@ def serving(
         reports=database.reports,
         tokens=database.tokens,
         feeds=database.feeds,
+        campaigns=database.campaigns,
         clock=SystemClock(),
         token_key=key,
         outbox=database.outbox,
