@@ -70,6 +70,8 @@ ASKED = [
 MORE_THAN_A_SCHEMA_SAYS = {
     "/api/v1/runs/{run_id}/claims/{number}/end",  # what a claim can have made
     "/api/v1/parameters/{key}",  # every key has its bounds, and some go by one another
+    "/api/v1/campaigns",  # what is past, and which catalogues the settings name
+    "/api/v1/jobs",  # `after` is of one sort of list
 }
 """Where a request that fits the schema may make no sense all the same, and is told so by a 422."""
 
