@@ -14,9 +14,9 @@ from itertools import islice
 
 from models.announcement import Shop, place_of
 from models.catalogue import Catalogue, CatalogueQuery, Collection, PageMark
-from models.errors import NotFound, PortError, Unavailable
+from models.errors import NotFound, PortError
 from models.manifest import ProductKind
-from models.objects import ObjectStore, Place
+from models.objects import BucketNotFound, ObjectStore, Place
 from models.outbox import Outbox
 from models.ports import Clock
 from models.product_names import ProductType, parse_snow_name
@@ -38,13 +38,18 @@ class Products:
     shop: Shop
 
     def lacks(self, made: Made) -> bool:
-        """Whether a product has not all its objects: its files, one of them as its thumbnail."""
+        """Whether a product has not all its objects: its files, one of them as its thumbnail.
+
+        Raises `PortError` when the bucket does not say.
+        """
         folder, thumbnail = place_of(ProductKind(made.kind), made.product)
         stored = self.store.objects(self.shop.bucket, f"{folder}/")
         if sum(1 for _ in islice(stored, made.files)) < made.files - 1:
             return True
         try:
             self.store.head(Place(bucket=self.shop.bucket, key=thumbnail))
+        except BucketNotFound:
+            raise
         except NotFound:
             return True
         return False
@@ -74,18 +79,18 @@ class Reader:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         since = midnight - timedelta(days=settings.days - 1)
         made = self.outbox.made(since, now)
-        unknown = self._read(made, settings, ends)
-        absent = self._absent(made, ends)
+        unread = self._read(made, settings, ends)
+        absent, unseen = self._absent(made, ends)
         names = {each.product for each in made}
         self._found &= names
         self._whole &= names
-        has_found = self.catalogue is not None and not unknown
+        has_found = self.catalogue is not None and not unread
         self._last = ReadBack(
             at=now,
             made=made,
             found=tuple(sorted(self._found)) if has_found else None,
             absent=absent,
-            unknown=unknown,
+            unknown="; ".join(filter(None, (unread, unseen))),
         )
         self._again = self.clock.monotonic() + settings.every.total_seconds()
         return self._last
@@ -107,22 +112,26 @@ class Reader:
                 return str(error)
         return ""
 
-    def _absent(self, made: Iterable[Made], ends: float) -> tuple[str, ...]:
-        """Announced products without their objects. Those that had them once are not asked for."""
+    def _absent(self, made: Iterable[Made], ends: float) -> tuple[tuple[str, ...], str]:
+        """Announced products without their objects, and why that is not known of all, if so. Those
+        that had them once are not asked for; what the time does not allow is left to the next look.
+        """
         absent: list[str] = []
-        announced = (m for m in made if m.state is PublicationState.CONFIRMED)
-        for each in announced if self.products is not None else ():
-            if each.product in self._whole or self.clock.monotonic() > ends:
+        if self.products is None:
+            return (), ""
+        for each in made:
+            announced = each.state is PublicationState.CONFIRMED
+            if not announced or each.product in self._whole or self.clock.monotonic() > ends:
                 continue
             try:
-                lacks = self.products is not None and self.products.lacks(each)
-            except Unavailable:
-                return tuple(absent)
+                lacks = self.products.lacks(each)
+            except PortError as error:
+                return tuple(absent), str(error)
             if lacks:
                 absent.append(each.product)
             else:
                 self._whole.add(each.product)
-        return tuple(absent)
+        return tuple(absent), ""
 
 
 def found_in(catalogue: Catalogue, made: Iterable[Made], now: datetime) -> frozenset[str]:

@@ -49,8 +49,8 @@ class Made:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadBack:
     """One comparison. `found` are the products that our catalogue lists, None where none is asked
-    or it did not answer, `unknown` says why. `absent` were announced and have not all their
-    objects.
+    or it did not answer. `absent` were announced and have not all their objects. `unknown` says
+    what did not answer, catalogue or bucket.
     """
 
     at: datetime

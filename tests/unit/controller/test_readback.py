@@ -196,6 +196,18 @@ def test_done_means_confirmed(status: Status, state: PublicationState | None, br
     assert [each.invariant for each in found] == ["I8"] * broken
 
 
+def test_a_bucket_that_is_away_is_unknown_and_no_product_is_said_to_be_lost() -> None:
+    desk = Desk()
+    desk.announce()
+    desk.catalogue.add([FSC, RLIE], desk.world.time.now())
+    desk.world.buckets.reachable = False
+    look = desk.look()
+    assert look.unknown
+    assert (look.found, look.absent) == ((FSC, RLIE), ())
+    desk.world.buckets.reachable = True
+    assert desk.look().unknown == ""
+
+
 def test_products_of_days_gone_by_are_left_alone() -> None:
     desk = Desk()
     desk.announce()
