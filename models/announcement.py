@@ -8,7 +8,6 @@ that names the field: nothing is ever announced with a hole in it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -230,34 +229,3 @@ def sensed_at(message: bytes) -> datetime | None:
     except msgspec.DecodeError:
         return None
     return datetime.fromisoformat(found.resto.properties.start_date).replace(tzinfo=UTC)
-
-
-# ---- what comes back -----------------------------------------------------------------------------
-
-_PATH = re.compile(r"(?:/eodata/HRSI/)?/?(?:CLMS/)?(?:[^/]+/)*(?P<name>[^/]+)/?")
-
-
-def product_in(body: bytes) -> str:
-    """The name of the product that a refused message is about, whatever path it gives, with or
-    without mount point and slash at its end, encoded once or twice. Raises `Malformed` saying why
-    there is none.
-    """
-    found = _decoded(body)
-    if isinstance(found, str):
-        found = _decoded(found.encode())
-    for key in ("resto", "properties", "productIdentifier"):
-        found = found.get(key) if isinstance(found, dict) else None
-    if not isinstance(found, str):
-        raise Malformed("it has no resto.properties.productIdentifier")
-    match = _PATH.fullmatch(found)
-    try:
-        return parse_snow_name(match["name"] if match else found).name
-    except ValueError as error:
-        raise Malformed(f"productIdentifier: {error}") from error
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed(f"it is no JSON: {error}") from error

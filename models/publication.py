@@ -14,11 +14,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
-from models.announcement import product_in
 from models.broker import Fate
 from models.changes import Change
 from models.lifecycle import Status
 from models.records import Job
+from models.refusal_reading import product_in
 
 FAILED_ENDPOINT = "Endpoint Publication Failure"
 FAILED_MESSAGE = "Publication JSON setting Error"

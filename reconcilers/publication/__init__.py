@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from models.actions import CountRefusal, EndJob, ParkRefusal, PublishJob
-from models.announcement import product_in
 from models.broker import RefusedMessage
 from models.errors import Malformed
 from models.lifecycle import Status
@@ -26,6 +25,7 @@ from models.publication import (
     may_be_sent,
 )
 from models.records import Job
+from models.refusal_reading import product_in
 from models.settings_publication import PublicationSettings
 from models.wording import counted, job_subject, named
 from models.world import Source, World

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.announcement import Shop, folder_of, message_of, product_in, schema
+from models.announcement import Shop, folder_of, message_of, schema
 from models.errors import Malformed
 from models.manifest import Product, ProductFile, ProductKind, Science
+from models.refusal_reading import product_in
 from tools.announcement_schema import text
 
 SQUARE = "POLYGON ((0 0, 1 0, 1 1, 0 1, 0 0))"
