@@ -134,7 +134,7 @@ class Simulation:
             self._within.pop()
 
     def _pass(self, loop: Loop) -> PassReport:
-        look = self._stillness.look(SOURCES[loop.name])
+        look = self._stillness.look(loop.name, SOURCES[loop.name])
         self._looks.pop(loop, None)
         self.passes += 1
         self.truth.a_pass_begins(within_another=len(self._within) > 1)
@@ -148,7 +148,8 @@ class Simulation:
         look = self._looks.get(loop)
         settings = self.truth.settings()
         right = all(clock.is_true for clock in (*self.clocks, self.systems.store_clock))
-        still = look is not None and self._stillness.since(look, SOURCES[loop.name], settings)
+        sources = SOURCES[loop.name]
+        still = look is not None and self._stillness.since(look, loop.name, sources, settings)
         return still and right
 
     def crash(self, process: int = 0) -> None:

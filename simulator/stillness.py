@@ -4,34 +4,60 @@ A pass may be skipped when no source has changed since the last began, that one 
 and no moment has come at which a rule compares the time with a row (`moments`). What is skipped
 would have decided the same again. Where calls may fail by chance nothing is ever still: a pass that
 is not made would not meet its faults.
+
+A source has changed for a loop when something has that its rules read (`Changes`): that a run goes
+on from one step to the next concerns only its time limit, and how far the deletion of a worker has
+come concerns only who deletes it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from models.breakers import removal_begun
 from models.job_types import Registry
-from models.lifecycle import Status
+from models.lifecycle import ERRORS, IN_FLIGHT, ON_WORKER, UNREADY, Status
 from models.parameters import Kept
 from models.publication import Publication
-from models.records import Backoff, Intent, IntentState, Job, Pause, Run, Worker, WorkerState
+from models.records import (
+    Backoff,
+    Intent,
+    IntentKind,
+    IntentState,
+    Job,
+    Pause,
+    Run,
+    Worker,
+    WorkerState,
+)
 from models.settings import Settings
 from models.world import Source
 from simulator.store.rows import Rows
 from simulator.store.waits import Waiting
 from simulator.systems import Systems
 
+R = TypeVar("R")
 Row: TypeAlias = Job | Run | Worker | Intent | Backoff | Pause | Kept | Waiting | Publication
 Stamp: TypeAlias = tuple[int, ...]
 
 LONGEST = timedelta(seconds=30)
 """After which a pass is made in any case: it renews its lease and what the ledger says still holds.
 A third of the default lease, and half of the minute after which a wait needs a recorded reason."""
+
+
+ABOUT_RUNS = frozenset(
+    {
+        IntentKind.DISPATCH,
+        IntentKind.STOP_CHILD,
+        IntentKind.EVALUATE,
+        IntentKind.REGISTER_PARENT,
+    }
+)
+"""Intents that concern those who look at no server; the others are the pool's alone."""
 
 
 def moments(row: Row, settings: Settings, registry: Registry) -> Iterator[datetime]:
@@ -155,6 +181,61 @@ class Alarms:
                 self.moved(None, row)
 
 
+class Changes(Generic[R]):
+    """How often the rows of a table changed in what `shown` shows of them. Watches the table."""
+
+    def __init__(self, rows: Rows[Any, R], shown: Callable[[R], object]) -> None:
+        self._shown = shown
+        self.count = 0
+        rows.watch(self)
+
+    def moved(self, before: R | None, after: R | None) -> None:
+        """See `simulator.store.rows.Watcher`."""
+        was = None if before is None else self._shown(before)
+        self.count += was != (None if after is None else self._shown(after))
+
+
+def _at_work(job: Job) -> Job | None:
+    """A job that is to run, runs, or failed, without how far its program has come: that is only
+    compared with a time limit.
+    """
+    if job.status in ON_WORKER:
+        return replace(job, status=Status.STARTED, status_at=job.created_at, seq=0)
+    return job if job.status in _AT_WORK else None
+
+
+_AT_WORK = IN_FLIGHT | ERRORS | {Status.READY}
+
+
+def _unready(job: Job) -> Job | None:
+    return job if job.status in UNREADY else None
+
+
+def _made(job: Job) -> Job | None:
+    return job if job.status in _MADE else None
+
+
+_MADE = frozenset({Status.PROCESSED, Status.START_PUBLICATION, Status.PUBLISHED})
+
+
+def _as_slot(worker: Worker) -> object:
+    """A worker as far as it can take runs, or will: what its place in the table says of that."""
+    taken = worker.retirement is not None or worker.outside_pool
+    state = None if taken else _USEFUL.get(worker.state)
+    return worker.id, worker.flavor, worker.server_id, state
+
+
+_USEFUL = {
+    WorkerState.CREATING: "coming",
+    WorkerState.BOOTING: "coming",
+    WorkerState.READY: "serving",
+}
+
+
+def _about_runs(intent: Intent) -> Intent | None:
+    return intent if intent.kind in ABOUT_RUNS else None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
     """When somebody looked last, and how far the sources had come then."""
@@ -170,32 +251,42 @@ class Stillness:
         self._systems = systems
         self._settings = settings
         t, registry = systems.store.tables, systems.store.tables.registry
-        anybodys = (t.jobs, t.waits, t.intents, t.backoffs, t.parameters, t.pauses, t.publications)
+        self._jobs = Changes(t.jobs, _at_work)
+        self._unready = Changes(t.jobs, _unready)
+        self._made = Changes(t.jobs, _made)
+        self._slots = Changes(t.workers, _as_slot)
+        self._calls = Changes(t.intents, _about_runs)
+        anybodys = (t.jobs, t.intents, t.backoffs, t.parameters, t.pauses, t.publications)
         self._anybodys = Alarms(settings, registry, anybodys)
         self._runs = Alarms(settings, registry, (t.runs,))
         self._workers = Alarms(settings, registry, (t.workers,))
+        self._waits = Alarms(settings, registry, (t.waits, t.parameters, t.pauses))
 
-    def look(self, sources: frozenset[Source]) -> Look:
-        """Remember how things stand, before a pass that reads these sources."""
-        return Look(at=self._systems.timeline.now(), stamp=self._stamp(sources))
+    def look(self, loop: str, sources: frozenset[Source]) -> Look:
+        """Remember how things stand, before a pass of a loop that reads these sources."""
+        return Look(at=self._systems.timeline.now(), stamp=self._stamp(loop, sources))
 
-    def since(self, last: Look, sources: frozenset[Source], settings: Settings) -> bool:
+    def since(self, last: Look, loop: str, sources: frozenset[Source], settings: Settings) -> bool:
         """Whether nothing changed since that look and nothing is due. `settings` are in force."""
         if settings != self._settings:
             self._settings = settings
-            for alarms in (self._anybodys, self._runs, self._workers):
+            for alarms in (self._anybodys, self._runs, self._workers, self._waits):
                 alarms.restart(settings)
         now = self._systems.timeline.now()
         return (
             now - last.at < self._longest(sources, settings)
             and self._systems.faults.is_calm
             and not (Source.CLOUD in sources and self._images_move(last))
-            and self._stamp(sources) == last.stamp
+            and self._stamp(loop, sources) == last.stamp
             and not any(alarms.between(last.at, now) for alarms in self._alarms(sources))
         )
 
     def _alarms(self, sources: frozenset[Source]) -> tuple[Alarms, ...]:
-        """The waits of a worker concern who looks at its server, those of a run who does not."""
+        """The waits of a worker concern who looks at its server, those of a run who does not, and
+        those of a job that is not ready only who looks at such jobs.
+        """
+        if Source.BACKLOG in sources:
+            return (self._waits,)
         return self._anybodys, self._workers if Source.CLOUD in sources else self._runs
 
     def _images_move(self, last: Look) -> bool:
@@ -213,27 +304,29 @@ class Stillness:
         reads = Source.CATALOGUES in sources
         return min(LONGEST, settings.creation.period) if reads else LONGEST
 
-    def _stamp(self, sources: frozenset[Source]) -> Stamp:
-        tables, outside = self._systems.store.tables, self._systems.outside
-        stamp = (
-            tables.jobs.version,
-            tables.runs.version,
-            tables.workers.version,
-            tables.orders.version,
-            tables.identities.version,
-            tables.backoffs.version,
-            tables.intents.version,
-            tables.parameters.version,
-            tables.pauses.version,
-            tables.breakers.version,
-        )
-        leader = outside.nomad.term, outside.nomad.leaderless, outside.nomad.known_leader
-        nomad = (outside.nomad.state.index, *leader)
-        cloud = (outside.cloud.version,) if Source.CLOUD in sources else ()
-        return (*stamp, *nomad, *cloud, *self._press(sources))
+    def _stamp(self, loop: str, sources: frozenset[Source]) -> Stamp:
+        """How far all has come that the rules of this loop go by."""
+        t, nomad = self._systems.store.tables, self._systems.outside.nomad
+        asked = t.parameters.version, t.pauses.version, t.backoffs.version
+        if loop == "configuration":
+            return (*asked, self._unready.count, t.waits.version)
+        if loop == "publication":
+            return (*asked, self._made.count, t.publications.version, *self._press())
+        state = nomad.state
+        led = nomad.term, nomad.leaderless, nomad.known_leader
+        placed = state.jobs.index, state.evals.index, state.allocs.index
+        stamp = (*asked, *led, *placed, self._jobs.count, t.runs.version)
+        if loop == "monitor":
+            # It asks for a node or a worker only of a run of which it has something to decide.
+            return (*stamp, self._calls.count)
+        slots = self._slots.count, t.identities.version, state.nodes.index
+        if loop == "execution":
+            return (*stamp, self._calls.count, *(slots if t.ready.is_any else ()))
+        cloud = self._systems.outside.cloud.version if Source.CLOUD in sources else 0
+        pool = t.workers.version, t.intents.version, t.orders.version, t.breakers.version
+        farm = (*stamp, *slots, *pool, cloud)
+        return farm if loop == "worker-pool" else (*farm, t.jobs.version, *self._press())
 
-    def _press(self, sources: frozenset[Source]) -> Stamp:
+    def _press(self) -> Stamp:
         press = self._systems.press
-        if press is None or Source.OUTBOX not in sources:
-            return ()
-        return (self._systems.store.tables.publications.version, *press.stamp)
+        return press.stamp if press is not None else ()

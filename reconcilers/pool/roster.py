@@ -41,14 +41,17 @@ class Roster:
 @remembered
 def roster(members: tuple[Member, ...]) -> Roster:
     """Sort the members, which are in the order of their names."""
-    oldest_first = sorted(members, key=lambda m: m.worker.created_at)
+    # Most members are settled and their servers well: of those only the numbers are of interest.
+    worrying = [m for m in members if not _is_settled(m) or is_broken(m.server)]
+    unsettled = tuple(filterfalse(_is_settled, worrying))
+    oldest_first = sorted(worrying, key=lambda m: m.worker.created_at)
     return Roster(
-        unsettled=tuple(filterfalse(_is_settled, members)),
+        unsettled=unsettled,
         doubtful=tuple(filter(_is_doubtful, oldest_first)),
         retiring=tuple(filter(_is_retiring, oldest_first)),
-        leaving=tuple(filter(_is_leaving, members)),
-        free=tuple(filter(_is_free, members)),
-        serving=sum(map(_is_serving, members)),
+        leaving=tuple(filter(_is_leaving, unsettled)),
+        free=tuple(m for m in members if m.is_free),
+        serving=len(members) - len(unsettled) + sum(map(_is_serving, unsettled)),
         flavors=Counter(m.worker.flavor for m in members),
     )
 
@@ -60,10 +63,6 @@ def is_broken(server: Server | None) -> bool:
 
 def _is_retiring(member: Member) -> bool:
     return member.worker.retirement is not None
-
-
-def _is_free(member: Member) -> bool:
-    return member.is_free
 
 
 def _is_serving(member: Member) -> bool:

@@ -56,6 +56,11 @@ class ReadyQueue:
             for job in islice(self._due(flavor, now, paused), count)
         )
 
+    @property
+    def is_any(self) -> bool:
+        """Whether any job is ready, due or not."""
+        return bool(self._jobs)
+
     def let_go(self, now: datetime) -> int:
         """How many jobs were held back and are due by now: the queue is the same until it moves."""
         return sum(

@@ -129,6 +129,9 @@ class Tables:
             self.workers, lambda w: w.name if is_open(w) else None, lambda w: w.id
         )
         self.workers_by_server = Index(self.workers, lambda w: w.server_id, lambda w: w.id)
+        self.closed_by_server = Index(
+            self.workers, lambda w: None if is_open(w) else w.server_id, lambda w: w.id
+        )
         self.removals = Index(self.workers, lambda w: removal_begun(w) and True, lambda w: w.id)
         self.open_breakers = Index(
             self.breakers, lambda b: b.name.value if b.closed_at is None else None, lambda b: b.id

@@ -33,7 +33,7 @@ from models.records import (
 from models.world import StoreView
 from simulator.store.ledger import DECISIONS
 from simulator.store.rows import K, R, Rows
-from simulator.store.tables import Tables, is_open
+from simulator.store.tables import Tables
 
 T = TypeVar("T")
 _Stamp: TypeAlias = tuple[int, int, frozenset[str], int]
@@ -112,11 +112,11 @@ class Views:
         return tuple(b for b in self._tables.breakers.values() if b.closed_at is None or b.accepted)
 
     def _gone_nodes(self) -> frozenset[str]:
-        t = self._tables
+        closed = self._tables.closed_by_server
         return frozenset(
             identity.node_id
-            for identity in t.identities.values()
-            if any(not is_open(w) for w in t.workers_by_server.of(identity.server_id or ""))
+            for identity in self._tables.identities.values()
+            if closed.count(identity.server_id or "")
         )
 
     def _removed(self, since: datetime | None) -> tuple[Worker, ...]:
