@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from itertools import islice
+from typing import BinaryIO, TypeAlias, cast
 
 from models.announcement import Shop, folder_of, message_of, thumbnail_of
 from models.broker import Broker
@@ -40,6 +42,8 @@ class Press:
     broker: Broker
     outbox: Outbox
     one_service: bool = True
+    at_once: int = 1
+    """How many files of a job are brought at the same time."""
 
     def drafts(self, manifest: Manifest) -> tuple[Draft, ...]:
         """The messages of a manifest. Raises `Malformed` naming the product and field at fault."""
@@ -55,25 +59,40 @@ class Press:
             )
         return message_of(product, self.shop)
 
-    def errands(self, manifest: Manifest, product: Product) -> Iterator[tuple[ProductFile, Errand]]:
-        """What has to be brought where, file by file; the quick-look is the thumbnail."""
+    def errands(self, manifest: Manifest, products: Iterable[Product]) -> Iterator[Errands]:
+        """What has to be brought where, as many files together as are brought at once; the
+        quick-look is the thumbnail.
+        """
+        every = (errand for made in products for errand in self._of_product(manifest, made))
+        while some := tuple(islice(every, self.at_once)):
+            yield some
+
+    def _of_product(self, manifest: Manifest, product: Product) -> Iterator[Errand]:
         folder = folder_of(product)
         for file in product.files:
             is_thumbnail = file.key == product.quicklook
             key = thumbnail_of(product) if is_thumbnail else f"{folder}/{file.key.split('/')[-1]}"
-            yield (
-                file,
-                Errand(
-                    source=Place(bucket=self.results_bucket, key=f"{manifest.prefix}{file.key}"),
-                    target=Place(bucket=self.shop.bucket, key=key),
-                ),
+            yield Errand(
+                file=file,
+                source=Place(bucket=self.results_bucket, key=f"{manifest.prefix}{file.key}"),
+                target=Place(bucket=self.shop.bucket, key=key),
             )
 
-    def bring(self, file: ProductFile, errand: Errand) -> None:
-        """Let the file lie at its target, verified.
+    def bring(self, errands: Errands) -> None:
+        """Let these files lie at their targets, verified.
 
-        Raises `Differs` when the source is not the file of the manifest, and like `ObjectStore`.
+        Raises `Differs` when a source is not the file of the manifest, and like `ObjectStore`; by
+        then nothing is under way any more.
         """
+        if len(errands) == 1:
+            self._bring(errands[0])
+            return
+        with ThreadPoolExecutor(len(errands)) as hands:
+            for brought in [hands.submit(self._bring, errand) for errand in errands]:
+                brought.result()
+
+    def _bring(self, errand: Errand) -> None:
+        file = errand.file
         if self._is_there(file, errand.target):
             return
         stored = self._source(file, errand.source)
@@ -132,10 +151,14 @@ class Press:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Errand:
-    """A file's way."""
+    """A file of a manifest, and its way."""
 
+    file: ProductFile
     source: Place
     target: Place
+
+
+Errands: TypeAlias = tuple[Errand, ...]
 
 
 def _another(copied: Stored, stored: Stored) -> bool:

@@ -178,12 +178,9 @@ class _Work:
             return ()
         manifest = self._manifest()
         names = {row.product for row in waiting}
-        for product in manifest.products:
-            if product.name in names:
-                for file, errand in self.press.errands(manifest, product):
-                    self.acting.call(
-                        System.OBJECTS, "copy", partial(self.press.bring, file, errand)
-                    )
+        wanted = (product for product in manifest.products if product.name in names)
+        for errands in self.press.errands(manifest, wanted):
+            self.acting.call(System.OBJECTS, "copy", partial(self.press.bring, errands))
         ids = tuple(row.id for row in waiting)
         return (
             NoteCopied(

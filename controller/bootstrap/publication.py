@@ -23,6 +23,11 @@ from models.outbox import Outbox
 from models.ports import Clock
 from models.settings import DEFAULT_SETTINGS
 
+FILES_AT_ONCE = 3
+"""Files of one job that are brought together, each by five requests one after another: eight jobs
+have as many under way as connections are kept.
+"""
+
 
 def press(
     config: Config, outbox: Outbox, parameters: Parameters, clock: Clock, opening: ExitStack
@@ -50,6 +55,7 @@ def press(
         shop=Shop(bucket=wanted.bucket, host=wanted.host),
         broker=broker,
         outbox=outbox,
+        at_once=FILES_AT_ONCE,
     )
 
 

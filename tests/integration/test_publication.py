@@ -125,9 +125,12 @@ def test_a_product_without_a_quick_look_is_not_announced_with_a_dead_thumbnail()
     assert job.error_subtype == FAILED_MESSAGE
 
 
+@pytest.mark.parametrize("at_once", [1, 3], ids=["one-by-one", "together"])
 @pytest.mark.parametrize("how", ["missing", "shorter", "another"])
-def test_what_is_not_as_the_manifest_says_is_made_again(how: str) -> None:
+def test_what_is_not_as_the_manifest_says_is_made_again(how: str, at_once: int) -> None:
     world = InMemory()
+    world.room.parts.at_once = at_once
+    world.room.begin()
     desk = world.room.parts.desk
     job = world.room.made(*names(0))
     manifest = world.room.manifest(job)

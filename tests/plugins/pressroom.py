@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -70,6 +71,7 @@ class Parts:
     shop: Shop = field(default_factory=lambda: Shop(bucket=PRODUCTS))
     results_bucket: str = RESULTS
     one_service: bool = True
+    at_once: int = 1
     calm: Callable[[], AbstractContextManager[object]] = nullcontext
     """No call fails for the length of a block."""
     metrics: Metrics | None = None
@@ -107,6 +109,7 @@ class PressRoom:
             broker=broker,
             outbox=doors.outbox,
             one_service=parts.one_service,
+            at_once=parts.at_once,
         )
         clock = StoreClock(parts.clock)
         tools = Tools(
@@ -252,7 +255,7 @@ def written(name: str, **science: Any) -> Product:
 
 def names(number: int) -> tuple[str, str]:
     """The FSC and the RLIE of one of many images."""
-    at = f"{20220101 + number // 24}T{number % 24:02d}0000"
+    at = f"{datetime(2022, 1, 1, tzinfo=UTC) + timedelta(hours=number):%Y%m%dT%H%M%S}"
     return f"FSC_{at}_S2A_T28WEU_V102_1", f"RLIE_{at}_S2A_T28WEU_V102_1"
 
 
@@ -358,5 +361,6 @@ def for_real(
         ids=RandomIds(),
         shop=Shop(bucket=bucket["products"]),
         results_bucket=bucket["results"],
+        at_once=3,
     )
     yield ForReal(room=PressRoom(parts), rabbit=rabbit)

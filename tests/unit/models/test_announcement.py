@@ -75,6 +75,88 @@ def test_the_example_of_the_endpoint_is_met_to_the_letter() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "size", "folder", "science"),
+    [
+        pytest.param(
+            "RLIE_20220827T130318_S2A_T28WEU_V102_1",
+            356_352,
+            "Ice/RLIE/2022/08/27",
+            {"startDate": "2022-08-27T13:03:18.000000", "productType": "RLIE"},
+            id="ice",
+        ),
+        pytest.param(
+            "FSC_20220906T130317_S2A_T28WEU_V102_0",
+            2048,
+            "Snow/FSC/2022/09/06",
+            {"startDate": "2022-09-06T13:03:17.000000", "productType": "FSC"},
+            id="degraded",
+        ),
+        pytest.param(
+            "FSC_20210415T091255_S2A_T36VVQ_V100_1",
+            2048,
+            "Snow/FSC/2021/04/15",
+            {
+                "startDate": "2021-04-15T09:12:55.000000",
+                "productType": "FSC",
+                "processingBaseline": "V100",
+            },
+            id="an-older-baseline",
+        ),
+        pytest.param(
+            "WDS_20210701T053217_S1A_T32TLR_V101_1",
+            4096,
+            "Snow/WDS/2021/07/01",
+            {
+                "startDate": "2021-07-01T05:32:17.000000",
+                "productType": "WDS",
+                "processingBaseline": "V101",
+                "mission": "S1",
+                "resolution": 60,
+                "cloudCover": None,
+            },
+            id="wet-snow",
+        ),
+        pytest.param(
+            "GFSC_20220110-007_S1-S2_T32TLR_V101_1641859200",
+            1_000_001,
+            "Snow/GFSC/2022/01/10",
+            {
+                "startDate": "2022-01-03T00:00:00.000000",
+                "productType": "GFSC",
+                "processingBaseline": "V101",
+                "mission": "S1-S2",
+                "resolution": 60,
+            },
+            id="gap-filled",
+        ),
+    ],
+)
+def test_every_example_that_is_known_is_met_to_the_letter(
+    name: str, size: int, folder: str, science: dict[str, Any]
+) -> None:
+    cover = science.get("cloudCover", "86.0")
+    made = product(
+        name,
+        ProductKind(name.partition("_")[0].lower()),
+        size=size,
+        sensed_from=datetime.fromisoformat(f"{science['startDate']}+00:00"),
+        mission=science.get("mission", "S2"),
+        resolution=science.get("resolution", 20),
+        cloud_cover=None if cover is None else float(cover),
+    )
+    expected = told(FSC)
+    path = f"{LAYERS}/{folder}/{name}"
+    expected["resto"]["properties"] |= {
+        "productIdentifier": f"/eodata/HRSI/{path}",
+        "title": name,
+        "resourceSize": size,
+        "thumbnail": f"Preview/{path}/thumbnail.png",
+        **science,
+    }
+    assert told(made) == expected
+
+
+@pytest.mark.parametrize(
     ("name", "kind", "folder", "typed", "baseline"),
     [
         ("FSC_20210413T101347_S2A_T34VEM_V100_1", "fsc", "Snow/FSC/2021/04/13", "FSC", "V100"),
