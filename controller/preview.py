@@ -18,6 +18,8 @@ from controller.plan_text import counts, decision_as_json, line_of, summary
 from controller.planning import Look, Plan, decided
 from models.plan import Decision
 from models.settings import settings_kept
+from web.previews import Decided, Previewed
+from web.previews import Difference as Told
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +114,31 @@ def preview_as_json(found: Preview) -> dict[str, Any]:
         "without": counts(_all(found.without)),
         "with": counts(_all(found.with_them)),
     }
+
+
+def preview_for_api(found: Preview) -> Previewed:
+    """The preview as the HTTP API tells it."""
+    return Previewed(
+        differences=tuple(
+            Told(loop=each.loop, now=_told(each.without), then=_told(each.with_them))
+            for each in found.differences
+        ),
+        now=counts(_all(found.without)),
+        then=counts(_all(found.with_them)),
+    )
+
+
+def _told(decision: Decision | None) -> Decided | None:
+    if decision is None:
+        return None
+    return Decided(
+        action=type(decision).__name__,
+        subject=str(decision.subject),
+        what=line_of(decision).what,
+        reason=decision.reason,
+        because=decision.because,
+        facts=dict(decision.facts),
+    )
 
 
 def _all(plan: Plan) -> list[Decision]:

@@ -140,6 +140,13 @@ class ParameterWish(Wish):
     seconds: Seconds | None = None
 
 
+class PreviewWish(BaseModel):
+    """Parameters as they might be (null: their default); waits in seconds. Nothing is changed."""
+
+    model_config = _example(changes={"pool.max_workers": 150, "pool.idle_for": None})
+    changes: Annotated[dict[Name, int | float | None], Field(min_length=1, max_length=100)]
+
+
 class RewindWish(Wish):
     """From when on all that a feed publishes is to be met again."""
 

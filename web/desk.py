@@ -18,6 +18,7 @@ from models.outbox import Outbox
 from models.ports import Clock, Operations, Reader, RunReports
 from web.log_reader import LogReader
 from web.places import NOWHERE, Places
+from web.previews import Previewer
 
 
 def _nothing(campaign: Campaign) -> Campaign:
@@ -37,7 +38,9 @@ class Reprocessing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
-    """Everything behind the API. `loops` are the names of the reconcilers that there are."""
+    """Everything behind the API. `loops` are the names of the reconcilers that there are;
+    `preview` is None where the settings are not those of a controller.
+    """
 
     deployment: str
     loops: tuple[str, ...]
@@ -51,6 +54,7 @@ class Desk:
     outbox: Outbox
     token_key: bytes = field(repr=False)
     live: LiveLogs | None = None
+    preview: Previewer | None = None
     places: Places = NOWHERE
     logs: LogReader = field(default_factory=lambda: LogReader(None, None))
     registry: Registry = DEFAULT_REGISTRY

@@ -1,21 +1,23 @@
-"""Live parameters: what there are, what is in force, who changed them, and changing one."""
+"""Live parameters: what there are, what is in force, who changed them, changing and previewing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from models.errors import NotFound
-from models.parameter_text import Standing, standings
+from models.parameter_text import Standing, parameter, standings
 from models.records import ParameterChange
-from web.access import Admin, AtDesk, Viewer
-from web.bodies import ParameterWish, lasting
+from web.access import Admin, AtDesk, Operator, Viewer
+from web.bodies import ParameterWish, PreviewWish, lasting
 from web.desk import Desk
-from web.problems import RESPONSES
+from web.previews import Previewed
+from web.problems import RESPONSES, Problem
 
 router = APIRouter(prefix="/parameters", tags=["parameters"], responses=dict(RESPONSES))
 
@@ -64,6 +66,24 @@ def parameter_changes(
 ) -> Sequence[ParameterChange]:
     """The changes of all parameters, newest first."""
     return desk.reader.parameters()[:limit]
+
+
+@router.post("/preview", summary="Preview other parameters")
+def preview(desk: AtDesk, _: Operator, wish: PreviewWish) -> Previewed:
+    """What other values would change in the plan of this moment; nothing is changed.
+
+    It looks once at the database, Nomad and the cloud, as a controller does, and decides twice.
+    """
+    for key in wish.changes:
+        parameter(key)
+    if desk.preview is None:
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "not-set-up",
+            "this service cannot look at Nomad and the cloud: it has not the settings of a "
+            "controller (openstack.project); `hrsi param preview` does the same where they are",
+        )
+    return desk.preview(wish.changes)
 
 
 @router.get("/{key}", summary="Show a parameter")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from controller.bootstrap.buckets import results
     from controller.bootstrap.catalogues import area, catalogue
     from controller.bootstrap.checkup import patients
+    from controller.bootstrap.looking import look_now
     from controller.bootstrap.publication import post
     from controller.bootstrap.store import People, migrate, people
     from controller.bootstrap.whole import Ports, connect, controller, observer, reconcilers
@@ -27,6 +28,7 @@ __all__ = [
     "connect",
     "controller",
     "desk",
+    "look_now",
     "migrate",
     "observer",
     "patients",
@@ -43,6 +45,7 @@ _PARTS = {
     "buckets": ("results",),
     "catalogues": ("area", "catalogue"),
     "checkup": ("patients",),
+    "looking": ("look_now",),
     "publication": ("post",),
     "store": ("People", "migrate", "people"),
     "whole": ("Ports", "connect", "controller", "observer", "reconcilers"),

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
+from controller import bootstrap
 from controller.bootstrap.access import nomad_access
 from controller.bootstrap.buckets import access
 from controller.bootstrap.catalogues import area, catalogue
 from controller.bootstrap.store import open_database, token_key
 from controller.campaigning import foretold
 from controller.clock import SystemClock
-from controller.config import Config, require_for_web
+from controller.config import Config, require_for_controller, require_for_web
+from controller.preview import preview, preview_for_api
 from controller.reconcilers import RECONCILERS
 from infra import nomad, s3
 from infra.postgres import Postgres
 from models.campaigns import Campaign
+from models.errors import ConfigurationError
 from models.objects import Shelf
 from models.parameter_text import standings
 from models.settings import settings_kept
 from web.desk import Desk, Reprocessing
 from web.log_reader import LogReader
 from web.places import Places
+from web.previews import Previewed, Previewer
 
 FORETELL_SECONDS = 20.0
 """How long a request may read a catalogue to say what a campaign would come to."""
@@ -51,6 +56,7 @@ def desk(config: Config) -> Iterator[Desk]:
             outbox=database.outbox,
             token_key=token_key(config),
             live=live,
+            preview=previewer(config),
             places=_places(config),
             logs=LogReader(live, _shelf(config, opened)),
             reprocessing=_reprocessing(config, database),
@@ -76,6 +82,25 @@ def _reprocessing(config: Config, database: Postgres) -> Reprocessing:
         return campaign
 
     return Reprocessing(sources=sources, tiles=area(wanted).tiles, foretold=foretell)
+
+
+def previewer(config: Config, environment: Mapping[str, str] | None = None) -> Previewer | None:
+    """What previews parameters, one request after the other: each looks at everything there is.
+
+    None where the settings are not those of a controller.
+    """
+    try:
+        require_for_controller(config)
+    except ConfigurationError:
+        return None
+    turn = threading.Lock()
+
+    def ask(changes: Mapping[str, float | None]) -> Previewed:
+        with turn:
+            seen = bootstrap.look_now(config, RECONCILERS, changes, environment)
+        return preview_for_api(preview(seen, changes, RECONCILERS))
+
+    return ask
 
 
 def _shelf(config: Config, opened: ExitStack) -> Shelf | None:

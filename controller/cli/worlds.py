@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,15 +12,10 @@ from controller import bootstrap
 from controller.cli.output import say
 from controller.cli.session import examples, settings
 from controller.loop import Reconciler
-from controller.planning import Look, look
+from controller.planning import Look
 from controller.reconcilers import RECONCILERS
 from controller.recording import decode, encode
 from models.errors import ConfigurationError, Malformed
-from models.parameters import newest_by_key, standing
-from models.settings import DEFAULT_SETTINGS
-
-if TYPE_CHECKING:
-    from controller.bootstrap import Ports  # with the whole program behind it
 
 app = typer.Typer()
 
@@ -47,15 +42,7 @@ def seen(
     """
     if recorded is not None:
         return _recorded(recorded)
-    config = settings(context)
-    ports = bootstrap.connect(config)
-    try:
-        observer = bootstrap.observer(config, ports)
-        ports.cloud.prove()  # another project stops here; a silent cloud shows in the plan
-        _widen(ports, changes or {})
-        return look(observer, tuple(reconcilers), ports.clock)
-    finally:
-        ports.close()
+    return bootstrap.look_now(settings(context), tuple(reconcilers), changes or {})
 
 
 def _recorded(file: Path) -> Look:
@@ -65,27 +52,6 @@ def _recorded(file: Path) -> Look:
         raise ConfigurationError(f"{file}: it cannot be read: {error.strerror}") from error
     except Malformed as error:
         raise Malformed(f"{file}: {error}") from error
-
-
-def _widen(ports: Ports, changes: Mapping[str, float | None]) -> None:
-    """See as many ready jobs as the larger of the fleets asks for, now and with the changes."""
-    now = ports.clock.now()
-    history = newest_by_key(ports.people.reader.parameters())
-    stand = {key: standing(changed, now) for key, changed in history.items()}
-    in_force = {key: change.new for key, change in stand.items() if change is not None}
-    values = {key: value for key, value in in_force.items() if value is not None}
-    for key in ("pool.max_workers", "execution.lead"):
-        candidates = (values.get(key), changes.get(key), _default(key) if key in changes else None)
-        known = [value for value in candidates if value is not None]
-        if known:
-            values[key] = max(known)
-    ports.parameters.update(values)
-
-
-def _default(key: str) -> float:
-    group, _, name = key.partition(".")
-    default: float = getattr(getattr(DEFAULT_SETTINGS, group), name)
-    return default
 
 
 @app.command(

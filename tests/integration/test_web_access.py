@@ -12,6 +12,7 @@ import pytest
 
 from infra.postgres import Postgres, connect
 from models.access import PREFIX, Role, digest_of
+from models.lifecycle import Status
 from models.payload import run_token
 from tests.plugins.routes import NEEDS, OPEN, PLACES
 from tests.plugins.stores import ASKED, Desk, postgres_doors
@@ -21,7 +22,14 @@ from web.mint import make
 
 pytestmark = pytest.mark.integration
 
-STRANGERS = ("no token", "a wrong token", "an expired token", "a revoked token", "another run")
+STRANGERS = (
+    "no token",
+    "a wrong token",
+    "an expired token",
+    "a revoked token",
+    "another run",
+    "a run that is over",
+)
 CALLERS = (*STRANGERS, "the run", *Role)
 
 
@@ -32,6 +40,7 @@ class Place:
     api: Api
     job: int
     run: UUID
+    over: UUID
     tokens: dict[str, str | None]
 
 
@@ -44,7 +53,9 @@ def database(database_url: str) -> Iterator[Postgres]:
 
 @pytest.fixture
 def place(database: Postgres) -> Iterator[Place]:
-    run = Desk(postgres_doors(database)).queued()
+    desk = Desk(postgres_doors(database))
+    run, over = desk.queued(), desk.claimed()
+    desk.end(over, Status.INTERNAL_ERROR)
     with serving(database) as api:
         moment = timedelta(milliseconds=1)
         expired = make(database.tokens, "expired", Role.ADMIN, ASKED, moment).token
@@ -55,12 +66,14 @@ def place(database: Postgres) -> Iterator[Place]:
             api=api,
             job=run.job_id,
             run=run.id,
+            over=over.id,
             tokens={
                 "no token": None,
                 "a wrong token": f"{PREFIX}nobody-has-this-one",
                 "an expired token": expired,
                 "a revoked token": revoked,
                 "another run": run_token(KEY, uuid4()),
+                "a run that is over": run_token(KEY, over.id),
                 "the run": run_token(KEY, run.id),
                 **{role.value: api.token(role) for role in Role},
             },
@@ -91,6 +104,33 @@ def test_every_route_lets_in_whom_it_should_and_nobody_else(place: Place, caller
             assert answer.headers["WWW-Authenticate"] == "Bearer"
         if answer.status == 403:
             assert f"this needs {needed}" in answer.body["detail"]
+
+
+SAID_BY_A_RUN = [
+    pytest.param("claims", {"allocation_id": "allocation-2"}, id="claims-again"),
+    pytest.param("claims/1/status", {"status": "processing"}, id="goes-on"),
+    pytest.param("claims/1/end", {"status": "external_error"}, id="ends-otherwise"),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), SAID_BY_A_RUN)
+def test_a_run_that_is_over_says_nothing_more_of_itself(
+    place: Place, database: Postgres, path: str, body: dict[str, str]
+) -> None:
+    token = place.tokens["a run that is over"]
+    before = database.reader.totals()
+    answer = place.api.ask("POST", f"/runs/{place.over}/{path}", token, body)
+    assert (answer.status, answer.body["type"]) == (409, "urn:hrsi:problem:superseded")
+    assert database.reader.totals() == before
+
+
+@pytest.mark.parametrize(("path", "body"), SAID_BY_A_RUN)
+def test_the_token_of_a_run_that_is_over_opens_no_other_run(
+    place: Place, path: str, body: dict[str, str]
+) -> None:
+    place.api.forgive()
+    token = place.tokens["a run that is over"]
+    assert place.api.ask("POST", f"/runs/{place.run}/{path}", token, body).status == 401
 
 
 def test_the_table_names_every_route(place: Place) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -11,12 +11,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from controller.planning import Look
+from controller.preview import preview, preview_for_api
+from controller.reconcilers import RECONCILERS
 from infra.postgres import Postgres, connect
 from models.access import Role
 from models.payload import run_token
+from models.settings import DEFAULT_SETTINGS
+from simulator.examples import NOW, a_world
 from tests.plugins.routes import NEEDS, OF_THE_RUN
 from tests.plugins.stores import Desk, postgres_doors
 from tests.plugins.web import KEY, Api, serving
+from web.previews import Previewed
 
 pytestmark = pytest.mark.integration
 
@@ -43,8 +49,14 @@ def desk(database: Postgres) -> Desk:
 @pytest.fixture(scope="module")
 def api(database: Postgres, desk: Desk) -> Iterator[Api]:
     assert desk.doors.reader is database.reader
-    with serving(database) as made:
+    with serving(database, preview=previewed) as made:
         yield made
+
+
+def previewed(changes: Mapping[str, float | None]) -> Previewed:
+    """What other parameters change in a world that stands still."""
+    look = Look(world=a_world(), settings=DEFAULT_SETTINGS, now=NOW)
+    return preview_for_api(preview(look, changes, RECONCILERS))
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +81,7 @@ ASKED = [
 
 MORE_THAN_A_SCHEMA_SAYS = {
     "/api/v1/runs/{run_id}/claims/{number}/end",  # what a claim can have made
+    "/api/v1/parameters/preview",  # there are only so many keys
     "/api/v1/parameters/{key}",  # every key has its bounds, and some go by one another
     "/api/v1/campaigns",  # what is past, and which catalogues the settings name
     "/api/v1/jobs",  # `after` is of one sort of list

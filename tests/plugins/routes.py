@@ -41,6 +41,7 @@ NEEDS: dict[tuple[str, str], str | Role] = {
     ("POST", "/api/v1/breakers/close"): Role.OPERATOR,
     ("GET", "/api/v1/parameters"): Role.VIEWER,
     ("GET", "/api/v1/parameters/history"): Role.VIEWER,
+    ("POST", "/api/v1/parameters/preview"): Role.OPERATOR,
     ("GET", "/api/v1/parameters/{key}"): Role.VIEWER,
     ("PUT", "/api/v1/parameters/{key}"): Role.ADMIN,
     ("GET", "/api/v1/sources"): Role.VIEWER,
