@@ -77,7 +77,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_running(
     demo = start_hrsi("demo", "--jobs", "20", "--headless")
     wait_for_line(demo, when)
     demo.send_signal(number)
-    demo.communicate(timeout=60)
+    demo.communicate(timeout=120)
     assert demo.returncode == status
     assert "Traceback" not in (folder / SAID).read_text()
     assert left_running() == []
@@ -103,7 +103,7 @@ def test_what_the_demo_says_to_type_in_another_terminal_works_line_by_line(
     assert told.returncode == 0, told.stderr
     assert "job 1" in told.stdout
     demo.send_signal(signal.SIGINT)
-    demo.communicate(timeout=60)
+    demo.communicate(timeout=120)
 
 
 def wait_for_line(process: subprocess.Popen[str], words: str) -> None:

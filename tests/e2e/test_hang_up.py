@@ -19,7 +19,7 @@ def test_a_controller_whose_terminal_is_closed_leaves_nothing_running(
     assert any("postgres" in command for command in left_running())
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGHUP)  # the shell sends one, and the kernel another
-    assert process.wait(timeout=30) == 0, (folder / SAID).read_text()
+    assert process.wait(timeout=120) == 0, (folder / SAID).read_text()
     assert "controller stopped" in (folder / SAID).read_text()
     assert left_running() == []
 

@@ -41,12 +41,12 @@ def test_a_successor_finishes_what_a_killed_controller_began(
     first = start_hrsi("controller", **farm.settings)
     wait_until(lambda: moment(farm), timedelta(seconds=40), every=0.02)
     first.send_signal(signal.SIGKILL)
-    first.wait(timeout=10)
+    first.wait(timeout=120)
 
     second = start_hrsi("controller", **farm.settings)
     wait_until(farm.is_quiet, timedelta(seconds=60), every=0.25)
     second.send_signal(signal.SIGTERM)
-    assert second.wait(timeout=30) == 0, (folder / SAID).read_text()
+    assert second.wait(timeout=120) == 0, (folder / SAID).read_text()
 
     every_job_was_processed_once(farm)
     no_server_is_unaccounted_for(farm)

@@ -124,19 +124,19 @@ def test_jobs_run_on_a_live_nomad_and_every_worker_is_taken_down_by_the_protocol
     def all_is_over() -> bool:
         return (
             statuses() == {"processed": len(JOBS)}
-            and requests.get(f"{nomad.server.url}/v1/nodes", timeout=30).json() == []
+            and requests.get(f"{nomad.server.url}/v1/nodes", timeout=120).json() == []
         )
 
     wait_until(all_is_over, f"all jobs to be processed and no node left; {statuses()}", LIMIT)
     controller.terminate()
-    assert controller.wait(timeout=60) == 0
+    assert controller.wait(timeout=120) == 0
     nobody_was_lost(nomad.server.url)
     no_work_came_after_the_last_mark(heard.events)
 
 
 def nobody_was_lost(url: str) -> None:
     """Every run ran once, to its end."""
-    found = requests.get(f"{url}/v1/allocations", timeout=30).json()
+    found = requests.get(f"{url}/v1/allocations", timeout=120).json()
     assert Counter((a["DesiredStatus"], a["ClientStatus"]) for a in found) == {
         ("run", "complete"): len(JOBS)
     }

@@ -85,7 +85,7 @@ def ready_to_work(hrsi: Run, given: dict[str, str]) -> None:
 def end(process: subprocess.Popen[str], folder: Path) -> None:
     """Ask a process to end, and see that it does so well."""
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == 0, (folder / SAID).read_text()
+    assert process.wait(timeout=120) == 0, (folder / SAID).read_text()
 
 
 def test_a_controller_works_through_jobs_beside_simulated_systems(

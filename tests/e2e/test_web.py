@@ -28,14 +28,14 @@ def test_the_api_is_served_to_whom_a_token_was_made_until_it_is_told_to_end(
     made = json.loads(hrsi("token", "create", "ada", "--json", **settings).stdout)
     served = start_hrsi("web", HRSI_WEB_ADDRESS="127.0.0.1:0", **settings)
     url = first_line(served.stdout).split()[4].rstrip(";")
-    pool = urllib3.PoolManager(retries=False, timeout=30)
+    pool = urllib3.PoolManager(retries=False, timeout=120)
     answer = pool.request(
         "GET", f"{url}/api/v1/jobs", headers={"Authorization": f"Bearer {made['token']}"}
     )
     assert (answer.status, answer.json()) == (200, {"jobs": [], "next": None})
     pool.clear()
     served.send_signal(number)
-    assert served.wait(timeout=60) == 0
+    assert served.wait(timeout=120) == 0
 
 
 def test_tokens_are_made_listed_and_revoked(hrsi: Run, own_database_url: str) -> None:

@@ -42,7 +42,7 @@ def test_an_unknown_source_is_named_below_the_verdict_and_changes_it_not(
 
 def page(server: HealthServer, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://{server.address}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{server.address}{path}", timeout=120) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

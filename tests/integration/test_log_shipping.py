@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 
 JOB = UUID("5ba0e7a4-64ae-44a1-8e3e-d0ed3ab3d2b6")
 PREFIX = logs_prefix(JOB, "alloc-1")
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Allocation:

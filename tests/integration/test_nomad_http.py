@@ -23,8 +23,8 @@ from tests.plugins.nomad import SimulatedNomad
 def test_a_token_is_asked_of_everybody(headers: dict[str, str], status: int, text: str) -> None:
     cluster = NomadCluster(Timeline(), Sleepers())
     with serve_nomad(cluster, token="right") as server:
-        response = requests.get(server.url + "/v1/nodes", headers=headers, timeout=10)
-        health = requests.get(server.url + "/v1/agent/health", timeout=10)
+        response = requests.get(server.url + "/v1/nodes", headers=headers, timeout=120)
+        health = requests.get(server.url + "/v1/agent/health", timeout=120)
     assert (response.status_code, response.text) == (status, text)
     assert health.status_code == 200
 
@@ -32,7 +32,7 @@ def test_a_token_is_asked_of_everybody(headers: dict[str, str], status: int, tex
 def test_a_change_of_leader_shows_in_its_address(served_nomad: SimulatedNomad) -> None:
     leaders = []
     for _ in range(2):
-        leaders.append(requests.get(f"{served_nomad.url}/v1/status/leader", timeout=10).json())
+        leaders.append(requests.get(f"{served_nomad.url}/v1/status/leader", timeout=120).json())
         served_nomad.cluster.change_leader()
     assert leaders == ["10.0.0.1:4647", "10.0.0.2:4647"]
 
@@ -46,6 +46,6 @@ def test_a_node_without_a_known_server_can_be_filtered_by_its_host(
     found = requests.get(
         f"{served_nomad.url}/v1/nodes",
         params={"filter": f'Attributes["unique.host_id"] == "{server_id}"'},
-        timeout=10,
+        timeout=120,
     ).json()
     assert [node["Name"] for node in found] == ["os-worker-001"]

@@ -89,7 +89,7 @@ def test_another_thread_ends_a_wait(own_database: Postgres) -> None:
     with beside() as pool:
         waiting = pool.submit(hints.wait, LONG)
         hints.wake()
-        assert waiting.result(timeout=10)
+        assert waiting.result(timeout=120)
     assert not hints.wait(AT_ONCE)
 
 
@@ -129,7 +129,7 @@ def test_closing_ends_a_wait_and_is_done_once(own_database: Postgres) -> None:
     with beside() as pool:
         waiting = pool.submit(hints.wait, LONG)
         hints.close()
-        assert waiting.result(timeout=10)
+        assert waiting.result(timeout=120)
     hints.close()
     hints.wake()
     with own_database.sessions.read("look") as connection:

@@ -252,7 +252,7 @@ def test_a_takeover_waits_for_commits_of_the_old_holder_and_shuts_out_later_ones
             taken = pool.submit(own_database.store.acquire, desk.name, "another", HOUR)
             until_somebody_waits(own_database)
             assert not taken.done()
-        lease = taken.result(timeout=20)
+        lease = taken.result(timeout=120)
     assert lease is not None
     assert lease.epoch == desk.lease.epoch + 1
     desk.refuses(OpenIntent(at=desk.now(), intent=desk.intent()), errors.Superseded)

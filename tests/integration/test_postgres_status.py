@@ -172,7 +172,7 @@ def test_claims_at_the_same_time_get_numbers_one_after_the_other(
         run, together = desk.queued(), Barrier(2)
 
         def claim(allocation: str, run: Run = run, together: Barrier = together) -> Claim:
-            together.wait(10)
+            together.wait(120)
             return own_database.reports.claim(run.id, Placement(allocation_id=allocation))
 
         with ThreadPoolExecutor(max_workers=2) as pool:
@@ -208,13 +208,13 @@ def test_a_confirmation_and_a_claim_of_one_run_both_persist(
     run, together = desk.queued(), Barrier(2)
 
     def confirm() -> None:
-        together.wait(10)
+        together.wait(120)
         change = ConfirmRun(at=desk.now(), run_id=run.id, nomad_job_id="child")
         own_database.store.commit(desk.lease, change)
 
     with beside() as pool:
         confirmed = pool.submit(confirm)
-        together.wait(10)
+        together.wait(120)
         own_database.reports.claim(run.id, Placement(allocation_id="one"))
         assert error_of(confirmed) is None
     found = desk.run(run)

@@ -58,7 +58,7 @@ def test_killed_in_mid_batch_what_is_confirmed_is_there_after_the_restart(
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert begun.wait(60)
+    assert begun.wait(120)
     real_broker.go_away()
     sender.join()
     real_broker.come_back()

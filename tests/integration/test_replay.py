@@ -43,7 +43,7 @@ def replay(tmp_path: Path) -> Replay:
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

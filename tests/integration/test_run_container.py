@@ -113,7 +113,7 @@ def test_who_is_asked_to_end_ends_its_container_and_saves_what_an_operator_needs
     process = contained.start(run)
     wait_until(lambda: "hanging" in contained.science_log(), "the science to be under way", 60)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
 
     assert process.returncode == 2
     assert engine.names(CONTAINERS) == ()
@@ -129,7 +129,7 @@ def test_what_a_killed_program_left_running_is_ended_by_the_next_on_that_worker(
     process = contained.start(hung)
     wait_until(lambda: "hanging" in contained.science_log(), "the science to be under way", 60)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert len(engine.names(CONTAINERS)) == 1
     code, said = contained.do(contained.queued(image=IMAGE), "a2")
 
@@ -160,7 +160,7 @@ def test_what_ran_in_a_container_is_replayed_in_one_and_makes_the_same(
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -17,7 +17,7 @@ from tests.plugins.tap import tapped
 pytestmark = pytest.mark.integration
 
 INTERNAL, EXTERNAL = Status.INTERNAL_ERROR, Status.EXTERNAL_ERROR
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def _without(role: str, key: str) -> Callable[[Worker], None]:

@@ -19,7 +19,7 @@ from simulator.examples import some_new_jobs
 from simulator.faults import Fault
 from tests.plugins.place import SOMEBODY, Place
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def hurried(operations: Operations) -> None:

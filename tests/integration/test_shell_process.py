@@ -36,7 +36,7 @@ from models.world import NomadSnapshot, Source, World
 from simulator.examples import a_site, a_world
 from simulator.systems import Scenario, Systems, in_memory
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 QUICK = {
     "passes.resync": 0.5,
     "passes.merge": 0.01,

@@ -15,7 +15,7 @@ from controller.wakeups import Bell, Wakeups
 from models.errors import Unavailable
 from models.ports import StopSignal
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 @pytest.fixture

@@ -256,7 +256,7 @@ def test_a_request_that_is_too_long_is_refused_before_anybody_asks_whose_it_is(a
         f"{api.url}/api/v1/jobs",
         body=b" " * (MOST_BYTES + 1),
         headers={"Content-Type": "application/json", "Connection": "close"},
-        timeout=60,
+        timeout=120,
         retries=False,
     )
     assert (answer.status, answer.json()["type"]) == (413, "urn:hrsi:problem:too-long")

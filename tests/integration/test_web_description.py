@@ -122,7 +122,7 @@ def test_a_route_answers_as_it_is_described(
             base_url=api.url,
             headers={"Authorization": f"Bearer {token}"},
             excluded_checks=excluded,
-            timeout=30,
+            timeout=120,
         )
 
     ask()

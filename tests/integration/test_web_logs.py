@@ -98,7 +98,7 @@ class Scene:
             f"{self.api.url}{self.path(allocation)}?{query}",
             headers={"Authorization": f"Bearer {self.token}"},
             retries=False,
-            timeout=60,
+            timeout=120,
         )
         where = [answer.headers.get(f"X-Log-{name}", "-") for name in ("Start", "Next", "Size")]
         return answer.status, answer.data.decode(), " ".join(where)
@@ -201,7 +201,7 @@ def test_a_log_is_followed_until_its_run_is_over(scene: Scene) -> None:
         headers={"Authorization": f"Bearer {scene.token}"},
         preload_content=False,
         retries=False,
-        timeout=60,
+        timeout=120,
     )
     assert answer.read(4) == b"one "
     scene.says("two ")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, text
 
 from infra.postgres import Postgres
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 120.0
 
 
 def until_somebody_waits(database: Postgres) -> None:

@@ -25,7 +25,7 @@ Heard: TypeAlias = Callable[[bytes], None]
 
 _CHUNK = 1 << 16
 _LOOK_AGAIN = 0.05
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 
 @dataclass

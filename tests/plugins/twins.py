@@ -126,12 +126,12 @@ class Twin:
     def kill(self) -> None:
         """End it as a power cut does."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     def end(self) -> None:
         """Ask it to end, and see that it does so in order."""
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=60) == 0, self.said.read_text()
+        assert self.process.wait(timeout=120) == 0, self.said.read_text()
 
     def page(self, name: str) -> tuple[int, str]:
         """A page of its health server: status and text; (0, why) when nobody answers."""
@@ -350,7 +350,7 @@ def _tell(folder: Path) -> None:
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.kill()
-    process.wait(timeout=30)
+    process.wait(timeout=120)
 
 
 @contextmanager

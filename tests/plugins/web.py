@@ -44,7 +44,7 @@ class Api:
         self.url = server.url
         self.database = database
         self._server = server
-        self._pool = urllib3.PoolManager(retries=False, timeout=30)
+        self._pool = urllib3.PoolManager(retries=False, timeout=120)
 
     def ask(self, method: str, path: str, token: str | None = None, body: Any = None) -> Answer:
         """Send one request below `/api/v1`."""

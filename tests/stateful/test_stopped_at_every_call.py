@@ -38,7 +38,7 @@ BEAT = timedelta(seconds=5)
 AWAY = timedelta(minutes=4)
 """How long it stands still: beyond its lease, and long enough for the other to do its work."""
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 SHORT = Spread(least=timedelta(seconds=10), most=timedelta(seconds=40))
 QUICK = Behaviour(pre_processing=SHORT, processing=SHORT, post_processing=SHORT, starting=SHORT)
 WRITES = frozenset(

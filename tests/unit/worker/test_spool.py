@@ -15,7 +15,7 @@ from models.ports import Claim, Placement, RunResult
 from simulator.examples import a_job
 from worker.spool import Spool
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 CLAIM = Claim(run_id=UUID(int=1), number=3, attempt=1, job=a_job(), input={})
 DONE = RunResult(status=Status.INTERNAL_ERROR, exit_code=0)
 
