@@ -113,24 +113,7 @@ class Inputs:
         return root.joinpath(*parts)
 
     def _fetch(self, file: Fetching) -> None:
-        part = file.target.with_name(file.target.name + PART)
-        wanted = _Current(file.stored, file.sha256)
-        self.insistence.on(lambda: self._fetch_once(wanted, part))
-        part.replace(file.target)
-
-    def _fetch_once(self, wanted: _Current, part: Path) -> None:
-        """Go on where the last attempt stopped; compare what is whole with what it should be."""
-        with part.open("ab") as into:
-            try:
-                self.store.fetch(wanted.stored, into, start=into.tell())
-            except Conflict:
-                into.truncate(0)
-                wanted.stored = self.store.head(wanted.stored.place)
-                raise
-        if (wrong := _difference(wanted, part)) is not None:
-            part.unlink()
-            # Of the wire, the worker's disk or the bucket: each may be right next time.
-            raise Conflict(f"{wanted.stored.place}: {wrong}; it is fetched again")
+        fetch_whole(self.store, file, self.insistence)
 
     def _unpack(self, want: Want, archive: Path) -> None:
         try:
@@ -144,12 +127,38 @@ class Inputs:
         archive.unlink()
 
 
+def fetch_whole(store: ObjectStore, file: Fetching, insistence: Insistence) -> None:
+    """Fetch one file, going on where it broke off, and compare it.
+
+    Raises what the store and the disk raise.
+    """
+    part = file.target.with_name(file.target.name + PART)
+    wanted = _Current(file.stored, file.sha256)
+    insistence.on(lambda: _fetch_once(store, wanted, part))
+    part.replace(file.target)
+
+
 @dataclass
 class _Current:
     """The object as it was last looked at: it may be replaced while it is fetched."""
 
     stored: Stored
     sha256: str | None
+
+
+def _fetch_once(store: ObjectStore, wanted: _Current, part: Path) -> None:
+    """Go on where the last attempt stopped; compare what is whole with what it should be."""
+    with part.open("ab") as into:
+        try:
+            store.fetch(wanted.stored, into, start=into.tell())
+        except Conflict:
+            into.truncate(0)
+            wanted.stored = store.head(wanted.stored.place)
+            raise
+    if (wrong := _difference(wanted, part)) is not None:
+        part.unlink()
+        # Of the wire, the worker's disk or the bucket: each may be right next time.
+        raise Conflict(f"{wanted.stored.place}: {wrong}; it is fetched again")
 
 
 def _difference(wanted: _Current, file: Path) -> str | None:

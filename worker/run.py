@@ -146,8 +146,9 @@ class Program:
         tidy.free(self._folder)
         for name in (INPUTS, OUTPUTS, TEMPORARY, l2a.FOLDER):
             (self._folder / name).mkdir(parents=True)
-        self._store = self._parts.buckets()
-        self._store.check(self._parts.settings.bucket("results"))
+        self._store = store = self._parts.buckets()
+        results = self._parts.settings.bucket("results")
+        self._parts.insistence.on(lambda: store.check(results))
         inputs = Inputs(
             store=self._store,
             folder=self._folder / INPUTS,
@@ -250,6 +251,7 @@ class Program:
             bucket=partial(self._parts.settings.bucket, "infra"),
             scratch=self._folder / TEMPORARY,
             say=self._say,
+            insistence=self._parts.insistence,
         )
         order = ContainerOrder(
             name=f"{CONTAINERS}{self._held.run_id}-{self._held.number}",

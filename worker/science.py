@@ -14,7 +14,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from models.objects import ObjectStore, Place
 from models.ports import Claim
 from worker import l2a
 from worker.failures import MISSING_FILE, NO_IMAGE, RunFailed, external, internal, of_buckets
+from worker.inputs import Fetching, fetch_whole
 from worker.patience import Insistence
 
 PARAMETERS = "processing_parameters.yaml"
@@ -78,6 +79,7 @@ class Images:
     bucket: Callable[[], str]
     scratch: Path
     say: Say
+    insistence: Insistence = field(default_factory=Insistence)
 
     def ensure(self, image: str) -> None:
         """Present, else pulled from its registry, else loaded from the infra bucket.
@@ -111,9 +113,8 @@ class Images:
     def _fetch(self, place: Place, archive: Path, refusal: PortError) -> None:
         """Fetch an archive. What goes wrong here is the bucket's, not the engine's."""
         try:
-            stored = self.store.head(place)
-            with archive.open("wb") as into:
-                self.store.fetch(stored, into)
+            stored = self.insistence.on(lambda: self.store.head(place))
+            fetch_whole(self.store, Fetching(stored=stored, target=archive), self.insistence)
         except NotFound as error:
             # A registry that has it not will not have it in an hour; one that is away may be back.
             kind = internal if isinstance(refusal, NotFound) else external

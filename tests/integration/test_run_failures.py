@@ -202,11 +202,16 @@ def test_an_api_that_is_away_for_a_while_loses_nothing_and_holds_nothing_up(
     assert path[-3:] == [Status.PROCESSING, Status.POST_PROCESSING, Status.PROCESSED]
 
 
-def test_buckets_that_break_connections_for_a_while_are_asked_again(worker: Worker) -> None:
+@pytest.mark.parametrize(
+    "request_of", [b"HEAD /results", b"GET /[^ ]*B02.jp2"], ids=["at-the-first", "in-the-middle"]
+)
+def test_buckets_that_break_connections_for_a_while_are_asked_again(
+    worker: Worker, request_of: bytes
+) -> None:
     run = worker.queued()
     address = urlsplit(worker.served.url)
     with tapped((address.hostname or "", address.port or 0)) as tap:
-        held = tap.hold(b"GET /[^ ]*B02.jp2")
+        held = tap.hold(request_of)
         process = worker.start(run, S3_ENDPOINT_URL=f"http://127.0.0.1:{tap.port}")
         assert held.reached.wait(PATIENCE)
         tap.reset()
