@@ -32,6 +32,7 @@ class Figures:
     """Counts by label values, in the order of the labels of their gauges."""
 
     jobs: Mapping[Labels, int]
+    standing: Mapping[Labels, float]
     quarantined: Mapping[Labels, int]
     workers: Mapping[Labels, int]
     intents: Mapping[Labels, int]
@@ -48,6 +49,7 @@ def figures(world: World, pool: PoolSettings = DEFAULT_SETTINGS.pool) -> Figures
     held = share_of(world, pool).held
     return Figures(
         jobs=_jobs(world.store),
+        standing=_standing(world.store),
         quarantined=_quarantined(world.store),
         workers=Counter[Labels]((w.flavor, w.state.value) for w in world.store.workers),
         intents=Counter[Labels]((i.kind.value,) for i in world.store.intents),
@@ -72,6 +74,17 @@ def _jobs(store: StoreView) -> Counter[Labels]:
     for row in store.counts:
         counts[row.type, row.status.value, row.priority.value] += row.count
     return counts
+
+
+def _standing(store: StoreView) -> dict[Labels, float]:
+    """For how many seconds the job has stood there that has stood longest in a status."""
+    found: dict[Labels, float] = {}
+    for row in store.counts:
+        if row.oldest_at is not None:
+            labels = (row.type, row.status.value)
+            age = max(0.0, (store.requested_at - row.oldest_at).total_seconds())
+            found[labels] = max(age, found.get(labels, 0.0))
+    return found
 
 
 def _quarantined(store: StoreView) -> Counter[Labels]:

@@ -26,6 +26,11 @@ class Metric:
 GAUGES = (
     Metric("hrsi_jobs", ("type", "status", "priority"), "Open jobs."),
     Metric(
+        "hrsi_jobs_oldest_seconds",
+        ("type", "status"),
+        "How long the open job has stood in this status that has stood there longest.",
+    ),
+    Metric(
         "hrsi_jobs_quarantined",
         ("type",),
         "Jobs that used up their attempts and rest until a person acts.",

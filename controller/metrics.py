@@ -267,6 +267,7 @@ class Metrics:
         demand = shown.demand
         gauges: tuple[tuple[str, Mapping[Labels, float]], ...] = (
             ("hrsi_jobs", shown.jobs),
+            ("hrsi_jobs_oldest_seconds", shown.standing),
             ("hrsi_jobs_quarantined", shown.quarantined),
             ("hrsi_workers", shown.workers),
             ("hrsi_intents_open", shown.intents),

@@ -38,6 +38,16 @@ def test_jobs_of_several_flavors_are_counted_together() -> None:
     assert shown.quarantined["fsc_rlie",] == 1
 
 
+def test_the_job_that_has_stood_longest_in_a_status_is_told_of() -> None:
+    waits = tuple(count("hm.medium", Status.CONFIGURED, 1, hours * HOUR) for hours in (2, 5, 1))
+    shown = figures(a_world(store={"counts": (*COUNTS, *waits), "requested_at": NOW}))
+    assert shown.standing == {
+        ("fsc_rlie", "ready"): 2 * 3600,
+        ("fsc_rlie", "internal_error"): 3 * 3600,
+        ("fsc_rlie", "configured"): 5 * 3600,
+    }
+
+
 def test_demand_is_not_told_while_nomad_is_unknown_but_what_waits_is() -> None:
     world = a_world(a_machine(1), store={"counts": COUNTS, "ready_total": {"hm.medium": 3}})
     blind = figures(replace(world, nomad=None))
