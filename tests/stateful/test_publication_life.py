@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import tracemalloc
 from collections import Counter
 from datetime import timedelta
 from random import Random
@@ -150,3 +152,25 @@ def endpoint(world: InMemory, chance: Random) -> int:
                 world.broker.refuse(raw, message.id if chance.random() < 0.7 else None)
             refused += 1
     return refused
+
+
+def test_while_the_broker_is_away_for_an_hour_nothing_piles_up_in_memory() -> None:
+    world = InMemory()
+    jobs = [world.room.made(*names(number)) for number in range(5)]
+    world.broker.reachable = False
+    sizes: list[int] = []
+    with silence():
+        tracemalloc.start()
+        try:
+            for number in range(720):
+                world.room.step_unjudged()
+                world.time.advance(timedelta(seconds=5))
+                if number in {120, 719}:
+                    gc.collect()
+                    sizes.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    # The ledger in memory tells when a wait was last seen; nothing else may stay of a pass.
+    assert sizes[1] - sizes[0] < 50 * 600
+    world.broker.set_right()
+    all_is_done(world, jobs)
