@@ -38,6 +38,23 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+LIFE = (
+    Status.INITIALIZED,
+    Status.CONFIGURED,
+    Status.READY,
+    Status.QUEUED,
+    Status.STARTED,
+    Status.PRE_PROCESSING,
+    Status.PROCESSING,
+    Status.POST_PROCESSING,
+    Status.PROCESSED,
+    Status.START_PUBLICATION,
+    Status.PUBLISHED,
+    Status.DONE,
+)
+"""Where a job goes in turn when nothing goes wrong."""
+
+
 class Owner(StrEnum):
     """Which reconciler moves a job on from a status."""
 

@@ -17,27 +17,11 @@ from psycopg import sql
 from controller.bench.frozen import Seat
 from controller.bench.scenery import WAITING_TYPES, Errand, Post, identity
 from models.job_types import DEFAULT_REGISTRY
-from models.lifecycle import Status
+from models.lifecycle import LIFE, Status
 from models.ports import ENDS_SHOWN
 
 Row: TypeAlias = tuple[Any, ...]
 Tell: TypeAlias = Callable[[str], None]
-
-LIFE = (
-    Status.INITIALIZED,
-    Status.CONFIGURED,
-    Status.READY,
-    Status.QUEUED,
-    Status.STARTED,
-    Status.PRE_PROCESSING,
-    Status.PROCESSING,
-    Status.POST_PROCESSING,
-    Status.PROCESSED,
-    Status.START_PUBLICATION,
-    Status.PUBLISHED,
-    Status.DONE,
-)
-"""The twelve changes of a job that nothing went wrong with."""
 
 _AT_WORK = LIFE[: LIFE.index(Status.PROCESSING) + 1]
 _WAITING = LIFE[: LIFE.index(Status.READY) + 1]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from controller import bootstrap
 from controller.bootstrap import People
 from controller.campaigning import foretold
+from controller.cli.campaign_course import bar, story, watched, window
 from controller.cli.jobs import require_done, tell_verdicts
 from controller.cli.output import EXIT_FAILED, print_json, print_table, say
 from controller.cli.session import (
@@ -39,7 +36,6 @@ from models.campaigns import (
     CampaignState,
     Tally,
 )
-from models.causes import who_leads
 from models.errors import ConfigurationError
 from models.parameter_text import standings
 from models.ports import Asked, Verdict
@@ -52,8 +48,6 @@ app = typer.Typer(
 )
 
 Id = Annotated[int, typer.Argument(metavar="ID", help="As `hrsi campaign list` shows it.")]
-LOOK_EVERY = 0.5
-"""Seconds between two looks at how far it is."""
 
 CANCELLED_AT_ONCE = 1_000
 """Jobs in one transaction."""
@@ -117,11 +111,11 @@ def create(
             ended = desk.campaigns.begin_campaign(order, asked(reason))
             if not as_json:
                 say(f"{subject_of(ended.id)}: begun")
-            ended = ended if detach else _watched(desk, ended)
+            ended = ended if detach else watched(desk, ended)
     if as_json:
         print_json(ended)
     else:
-        say(_story(ended, dry_run=dry_run))
+        say(story(ended, dry_run=dry_run))
     if ended.state is CampaignState.CANCELLED:
         raise typer.Exit(EXIT_FAILED)
 
@@ -147,7 +141,7 @@ def listed(
             each.id,
             each.state,
             each.order.job_type,
-            _window(each),
+            window(each),
             len(each.order.tiles),
             f"{each.share:.0%}",
             each.tally.created,
@@ -171,39 +165,45 @@ def show(context: typer.Context, campaign_id: Id, as_json: AsJson = False) -> No
         return
     order, why = campaign.order, f": {campaign.reason}" if campaign.reason else ""
     say(f"campaign {campaign.id}, {campaign.state}, begun by {campaign.asked_by}{why}")
-    say(f"{order.job_type} from {order.source}, measured {_window(campaign)}")
+    say(f"{order.job_type} from {order.source}, measured {window(campaign)}")
     say(f"tiles: {', '.join(order.tiles)}")
-    say(_story(campaign, dry_run=False))
+    say(story(campaign, dry_run=False))
     say("jobs: " + (", ".join(f"{n} {s}" for s, n in jobs.items()) or "none yet"))
     rows = [(row.last_at, row.reason, row.because) for row in reasons]
     print_table("Newest reasons", ("at", "reason", "because"), rows)
 
 
-@app.command(epilog=examples('hrsi campaign pause 3 --reason "the catalogue is slow"'))
-def pause(
-    context: typer.Context,
-    campaign_id: Id,
-    reason: Why = "",
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Create no further jobs of a campaign until it is resumed. The jobs that are there go on.
+def _turning(to: CampaignState, done: str) -> Callable[..., None]:
+    """The command that turns a campaign to a state, from which it can be turned back."""
+
+    def turn(
+        context: typer.Context,
+        campaign_id: Id,
+        reason: Why = "",
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+    ) -> None:
+        with people(context) as desk:
+            asking = asked(reason, dry_run=dry_run)
+            verdict = desk.campaigns.turn_campaign(campaign_id, to, asking)
+        tell_verdicts(done, (verdict,), as_json=as_json, dry_run=dry_run)
+
+    return turn
+
+
+app.command(
+    "pause",
+    help="""Create no further jobs of a campaign until it is resumed. The jobs that are there go on.
 
     `hrsi param set pool.reprocessing_share=0` holds those back that no run has begun for.
-    """
-    _turn(context, campaign_id, CampaignState.PAUSED, asked(reason, dry_run=dry_run), as_json)
-
-
-@app.command(epilog=examples("hrsi campaign resume 3"))
-def resume(
-    context: typer.Context,
-    campaign_id: Id,
-    reason: Why = "",
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Go on with a campaign that was paused, from where it was."""
-    _turn(context, campaign_id, CampaignState.RUNNING, asked(reason, dry_run=dry_run), as_json)
+    """,
+    epilog=examples('hrsi campaign pause 3 --reason "the catalogue is slow"'),
+)(_turning(CampaignState.PAUSED, "paused"))
+app.command(
+    "resume",
+    help="Go on with a campaign that was paused, from where it was.",
+    epilog=examples("hrsi campaign resume 3"),
+)(_turning(CampaignState.RUNNING, "resumed"))
 
 
 @app.command(
@@ -254,15 +254,6 @@ def _cancel_jobs(desk: People, campaign_id: int, asking: Asked) -> int:
             break
         count += done
     return count
-
-
-def _turn(
-    context: typer.Context, campaign_id: int, to: CampaignState, asking: Asked, as_json: bool
-) -> None:
-    with people(context) as desk:
-        verdict = desk.campaigns.turn_campaign(campaign_id, to, asking)
-    done = "paused" if to is CampaignState.PAUSED else "resumed"
-    tell_verdicts(done, (verdict,), as_json=as_json, dry_run=asking.dry_run)
 
 
 # ---- what was asked for --------------------------------------------------------------------------
@@ -320,7 +311,7 @@ def _counted(config: Config, desk: People, order: CampaignOrder) -> Campaign:
         reason="",
         created_at=datetime.now(UTC),
     )
-    with bootstrap.catalogue(config, order.source) as catalogue, _bar("counting") as advance:
+    with bootstrap.catalogue(config, order.source) as catalogue, bar("counting") as advance:
         for part in foretold(campaign, catalogue, desk.feeds, _creation(desk)):
             campaign = part
             advance(campaign)
@@ -331,69 +322,3 @@ def _creation(desk: People) -> CreationSettings:
     """The live parameters of creation."""
     found = standings(desk.reader.parameters(), datetime.now(UTC))
     return settings_kept({each.parameter.key: each.value for each in found}).creation
-
-
-def _watched(desk: People, campaign: Campaign) -> Campaign:
-    """Wait until a campaign has created its jobs, is paused or cancelled; or nobody works on it."""
-    leader = next((each for each in desk.reader.leases() if each.name == "creation"), None)
-    if leader is None or leader.expires_at <= datetime.now(UTC):
-        told = who_leads(
-            desk.reader.leases(), desk.reader.heartbeats(), "creation", datetime.now(UTC)
-        )
-        say(f"{told}: it begins once a controller does")
-        return campaign
-    with _bar("creating") as advance:
-        for look in _looks(desk, campaign.id):
-            campaign = look
-            advance(campaign)
-    return campaign
-
-
-def _looks(desk: People, campaign_id: int) -> Iterable[Campaign]:
-    while True:
-        campaign = desk.campaigns.campaign(campaign_id)
-        yield campaign
-        if campaign.state is not CampaignState.RUNNING:
-            return
-        time.sleep(LOOK_EVERY)
-
-
-@contextmanager
-def _bar(doing: str) -> Iterator[Callable[[Campaign], None]]:
-    """A progress bar where somebody looks: what shows a campaign in it."""
-    screen = Console(stderr=True)
-    with Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(),
-        console=screen,
-        transient=True,
-        disable=not screen.is_terminal,
-    ) as progress:
-        task = progress.add_task(doing, total=1.0, state="")
-
-        def advance(campaign: Campaign) -> None:
-            progress.update(task, completed=campaign.share, state=_brief(campaign.tally))
-
-        yield advance
-
-
-def _brief(tally: Tally) -> str:
-    return f"{tally.created} created, {tally.existing} there already"
-
-
-def _window(campaign: Campaign) -> str:
-    order = campaign.order
-    return f"{order.since:%Y-%m-%d %H:%M} to {order.until:%Y-%m-%d %H:%M}"
-
-
-def _story(campaign: Campaign, *, dry_run: bool) -> str:
-    tally = campaign.tally
-    verb = "would be created" if dry_run else "created"
-    return (
-        f"{campaign.share:.0%} met: {tally.listed} products listed, {tally.created} jobs {verb}, "
-        f"{tally.existing} there already, {tally.left_out} left out (other tiles, older "
-        f"versions), {tally.rejected} not understood"
-    )

@@ -15,7 +15,6 @@ import msgspec
 import shapely
 from shapely.errors import ShapelyError
 
-from infra.catalogues.access import CatalogueAccess
 from infra.catalogues.entries import (
     NO_ENTRY,
     moment,
@@ -23,7 +22,7 @@ from infra.catalogues.entries import (
     required_moment,
     written,
 )
-from infra.catalogues.transport import Ask, Transport
+from infra.catalogues.transport import Ask, OverHttp
 from models.catalogue import (
     AttributeValue,
     CataloguePage,
@@ -113,21 +112,8 @@ class _Page(msgspec.Struct, frozen=True):
     next_link: str | None = msgspec.field(name="@odata.nextLink", default=None)
 
 
-class ODataCatalogue:
+class ODataCatalogue(OverHttp):
     """The port `Catalogue` over OData; used by any number of threads."""
-
-    def __init__(self, access: CatalogueAccess, transport: Transport | None = None) -> None:
-        self._access = access
-        self._transport = transport or Transport(access)
-
-    @property
-    def name(self) -> str:
-        """What this installation calls it."""
-        return self._access.name
-
-    def close(self) -> None:
-        """Close the connection that is kept."""
-        self._transport.close()
 
     def page(self, query: CatalogueQuery, mark: PageMark | None = None) -> CataloguePage:
         """See `models.catalogue.Catalogue`. `Malformed` for a type that no input product has."""

@@ -15,9 +15,8 @@ import msgspec
 import shapely
 from shapely.errors import ShapelyError
 
-from infra.catalogues.access import CatalogueAccess
 from infra.catalogues.entries import moment, read_entries, required_moment, written
-from infra.catalogues.transport import Ask, Transport
+from infra.catalogues.transport import Ask, OverHttp
 from models.catalogue import (
     AttributeValue,
     CataloguePage,
@@ -73,21 +72,8 @@ class _Page(msgspec.Struct, frozen=True):
     properties: _PageProperties = _PageProperties()
 
 
-class RestoCatalogue:
+class RestoCatalogue(OverHttp):
     """The port `Catalogue` over resto; used by any number of threads."""
-
-    def __init__(self, access: CatalogueAccess, transport: Transport | None = None) -> None:
-        self._access = access
-        self._transport = transport or Transport(access)
-
-    @property
-    def name(self) -> str:
-        """What this installation calls it."""
-        return self._access.name
-
-    def close(self) -> None:
-        """Close the connection that is kept."""
-        self._transport.close()
 
     def page(self, query: CatalogueQuery, mark: PageMark | None = None) -> CataloguePage:
         """See `models.catalogue.Catalogue`."""

@@ -206,6 +206,23 @@ class Transport:
         return f"{where}: {_cut(said)}"
 
 
+class OverHttp:
+    """What every catalogue over HTTP is: a name, and a connection that is kept."""
+
+    def __init__(self, access: CatalogueAccess, transport: Transport | None = None) -> None:
+        self._access = access
+        self._transport = transport or Transport(access)
+
+    @property
+    def name(self) -> str:
+        """What this installation calls it."""
+        return self._access.name
+
+    def close(self) -> None:
+        """Close the connection that is kept."""
+        self._transport.close()
+
+
 def _cut(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= TEXT_KEPT else text[: TEXT_KEPT - 1] + "…"

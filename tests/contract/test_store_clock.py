@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from controller.clock import SystemClock
 from infra.postgres import Postgres
 from models.ports import JobStore
 from simulator.ids import SeededIds
@@ -18,17 +19,14 @@ HOUR = timedelta(hours=1)
 TTL = timedelta(seconds=90)
 
 
-class SetClock:
-    """A clock that shows the real time and what it was set by."""
+class SetClock(SystemClock):
+    """The clocks of this machine, of which the one on the wall is set."""
 
     def __init__(self) -> None:
         self.by = timedelta(0)
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.by
-
-    def monotonic(self) -> float:
-        raise NotImplementedError
+        return super().now() + self.by
 
     def set(self, by: timedelta) -> None:
         self.by = by

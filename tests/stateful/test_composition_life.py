@@ -12,9 +12,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.simulation import Plan, Simulation
+from controller.simulation import Simulation
 from models.composing import Group, Ingredient
-from models.lifecycle import Status
+from models.lifecycle import LIFE, Status
 from models.product_names import ProductType
 from models.records import Job
 from models.settings_composition import CompositionSettings
@@ -26,49 +26,25 @@ from reconcilers.creation.groups import needs_of
 from simulator.catalogues.listing import Disorder
 from simulator.catalogues.memory import strangeness
 from simulator.catalogues.options import CatalogueOptions, area_around
-from simulator.faults import Fault, Faults
 from simulator.store import composing
 from simulator.store.tables import Note, Tables
-from simulator.systems import Scenario
 from simulator.timeline import EPOCH
+from tests.plugins.creation_lives import a_life
 
 DAYS = timedelta(days=1)
 TILES = ("32TLR", "32TMR", "32TLS")
 AREA = area_around(TILES)
 WRONG = Disorder(late=0.1, lagging=0.2, doubled=0.2, renewed=0.2, nonsense=0.1)
-RATES = {
-    Fault.REFUSED: 0.05,
-    Fault.TIMEOUT: 0.02,
-    Fault.LOST_REPLY: 0.05,
-    Fault.THROTTLED: 0.03,
-    Fault.CRASH: 0.03,
-    Fault.CRASH_AFTER: 0.03,
-}
-WAY = (
-    Status.INITIALIZED,
-    Status.CONFIGURED,
-    Status.READY,
-    Status.QUEUED,
-    Status.STARTED,
-    Status.PRE_PROCESSING,
-    Status.PROCESSING,
-    Status.POST_PROCESSING,
-    Status.PROCESSED,
-)
+WAY = LIFE[: LIFE.index(Status.PROCESSED) + 1]
 
 
-def a_life(seed: int) -> Simulation:
-    """Two controllers, two catalogues in disorder, small pages, and calls that fail or kill."""
+def composing_life(seed: int) -> Simulation:
+    """Two catalogues in disorder, small pages."""
     catalogue = CatalogueOptions(
         tiles=TILES, lasts=3 * DAYS, disorder=WRONG, with_outages=True, with_products=True
     )
-    plan = Plan(
-        scenario=Scenario(seed=seed, catalogue=catalogue),
-        faults=lambda: Faults(rates=RATES, seed=seed, spared=frozenset({"store.set_parameter"})),
-        parameters={"creation.page": 4, "creation.pages": 3, "composition.batch": 5},
-        controllers=2,
-    )
-    return Simulation(plan)
+    parameters = {"creation.page": 4, "creation.pages": 3, "composition.batch": 5}
+    return a_life(seed, catalogue, parameters, frozenset({"store.set_parameter"}))
 
 
 def live(sim: Simulation, until: timedelta, chance: Random) -> None:
@@ -140,7 +116,7 @@ def days_with_snow(tables: Tables, until: date) -> Iterator[tuple[str, date]]:
 @settings(max_examples=2)
 def test_jobs_of_several_products_come_to_the_same_in_any_order(seed: int) -> None:
     chance = Random(seed)
-    sim = a_life(seed)
+    sim = composing_life(seed)
     live(sim, 6 * DAYS, chance)
     sim.systems.faults.clear()
     live(sim, 8 * DAYS, chance)

@@ -8,7 +8,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.simulation import Plan, Simulation
+from controller.simulation import Simulation
 from models.campaigns import CampaignOrder, CampaignState
 from models.creation import acquisition_of
 from models.ports import Asked
@@ -17,38 +17,23 @@ from models.settings_creation import CreationSettings
 from simulator.catalogues.listing import Disorder
 from simulator.catalogues.memory import strangeness
 from simulator.catalogues.options import CatalogueOptions
-from simulator.faults import Fault, Faults
-from simulator.systems import Scenario
 from simulator.timeline import EPOCH
+from tests.plugins.creation_lives import a_life
 
 DAYS = timedelta(days=1)
 WRONG = Disorder(late=0.15, lagging=0.2, doubled=0.2, renewed=0.2, nonsense=0.1)
-RATES = {
-    Fault.REFUSED: 0.05,
-    Fault.TIMEOUT: 0.02,
-    Fault.LOST_REPLY: 0.05,
-    Fault.THROTTLED: 0.03,
-    Fault.CRASH: 0.03,
-    Fault.CRASH_AFTER: 0.03,
-}
 PEOPLES = frozenset({"store.set_parameter", "store.begin_campaign"})
 """What the test does itself: nothing of it goes wrong."""
 
 JOB_TYPE = {ProductType.L1C: "fsc_rlie", ProductType.GRDH: "rlies1"}
 
 
-def a_life(seed: int) -> Simulation:
-    """Two controllers, one catalogue in disorder, pages of two, and calls that fail or kill."""
+def reading(seed: int) -> Simulation:
+    """One catalogue in disorder, pages of two."""
     catalogue = CatalogueOptions(
         tiles=("32TLR", "32TMS"), lasts=4 * DAYS, disorder=WRONG, with_outages=True
     )
-    plan = Plan(
-        scenario=Scenario(seed=seed, catalogue=catalogue),
-        faults=lambda: Faults(rates=RATES, seed=seed, spared=PEOPLES),
-        parameters={"creation.page": 2, "creation.pages": 3},
-        controllers=2,
-    )
-    return Simulation(plan)
+    return a_life(seed, catalogue, {"creation.page": 2, "creation.pages": 3}, PEOPLES)
 
 
 def live(sim: Simulation, until: timedelta, chance: Random) -> None:
@@ -62,7 +47,7 @@ def live(sim: Simulation, until: timedelta, chance: Random) -> None:
 @settings(max_examples=4)
 def test_every_accepted_product_has_its_job_once_and_every_image_one(seed: int) -> None:
     chance = Random(seed)
-    sim = a_life(seed)
+    sim = reading(seed)
     live(sim, 8 * DAYS, chance)
     sim.systems.faults.clear()
     live(sim, 8.2 * DAYS, chance)
@@ -86,7 +71,7 @@ def test_every_accepted_product_has_its_job_once_and_every_image_one(seed: int) 
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=2)
 def test_a_campaign_does_every_image_of_its_window_once_more_and_none_twice(seed: int) -> None:
-    chance, sim = Random(seed), a_life(seed)
+    chance, sim = Random(seed), reading(seed)
     store, catalogue = sim.systems.store, sim.systems.catalogue
     assert catalogue is not None
     sim.pass_time(7 * DAYS)

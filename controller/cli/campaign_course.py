@@ -1,0 +1,87 @@
+"""How far a campaign has come, as it is watched and told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from controller.bootstrap import People
+from controller.cli.output import say
+from models.campaigns import Campaign, CampaignState, Tally
+from models.causes import who_leads
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at how far it is."""
+
+
+def watched(desk: People, campaign: Campaign) -> Campaign:
+    """Wait until a campaign has created its jobs, is paused or cancelled; or nobody works on it."""
+    leader = next((each for each in desk.reader.leases() if each.name == "creation"), None)
+    if leader is None or leader.expires_at <= datetime.now(UTC):
+        told = who_leads(
+            desk.reader.leases(), desk.reader.heartbeats(), "creation", datetime.now(UTC)
+        )
+        say(f"{told}: it begins once a controller does")
+        return campaign
+    with bar("creating") as advance:
+        for look in _looks(desk, campaign.id):
+            campaign = look
+            advance(campaign)
+    return campaign
+
+
+def _looks(desk: People, campaign_id: int) -> Iterable[Campaign]:
+    while True:
+        campaign = desk.campaigns.campaign(campaign_id)
+        yield campaign
+        if campaign.state is not CampaignState.RUNNING:
+            return
+        time.sleep(LOOK_EVERY)
+
+
+@contextmanager
+def bar(doing: str) -> Iterator[Callable[[Campaign], None]]:
+    """A progress bar where somebody looks: what shows a campaign in it."""
+    screen = Console(stderr=True)
+    with Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+    ) as progress:
+        task = progress.add_task(doing, total=1.0, state="")
+
+        def advance(campaign: Campaign) -> None:
+            progress.update(task, completed=campaign.share, state=_brief(campaign.tally))
+
+        yield advance
+
+
+def _brief(tally: Tally) -> str:
+    return f"{tally.created} created, {tally.existing} there already"
+
+
+def window(campaign: Campaign) -> str:
+    """When what a campaign is about was measured."""
+    order = campaign.order
+    return f"{order.since:%Y-%m-%d %H:%M} to {order.until:%Y-%m-%d %H:%M}"
+
+
+def story(campaign: Campaign, *, dry_run: bool) -> str:
+    """How far a campaign is, in a sentence."""
+    tally = campaign.tally
+    verb = "would be created" if dry_run else "created"
+    return (
+        f"{campaign.share:.0%} met: {tally.listed} products listed, {tally.created} jobs {verb}, "
+        f"{tally.existing} there already, {tally.left_out} left out (other tiles, older "
+        f"versions), {tally.rejected} not understood"
+    )
