@@ -6,9 +6,9 @@ SEEDS ?= 0..10000
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-# Many tests wait for programs and servers: four processes keep two cores busy. How they share
+# Many tests wait for programs and servers: three processes keep two cores busy. How they share
 # the tests is said in tests/plugins/turns.py.
-PROCESSES ?= 4
+PROCESSES ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES)
 PROGRAM := $(wildcard controller reconcilers models infra simulator web worker)
 CODE := $(PROGRAM) $(wildcard migrations tests tools)

@@ -6,7 +6,6 @@ keeps nothing together since pytest 9.2, which no longer lets it write them into
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
@@ -29,9 +28,9 @@ ONE_SERVER: Mapping[str, tuple[str, ...]] = {
 }
 """Fixtures that take long to start: the files that use one run in the same process."""
 
-STAGES = {"e2e": 0, "stateful": 0, "integration": 1, "contract": 2, "migrations": 2}
+STAGES = {"e2e": 0, "integration": 1, "stateful": 2, "contract": 3, "migrations": 3}
 """When the tests of a folder begin; those of all other folders come last."""
-LAST = 3
+LAST = 4
 
 
 class InTurn(LoadScopeScheduling):
@@ -62,16 +61,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> InTurn:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long.
-
-    Whole programs, which wait, and lives, which compute, take turns: several processes then keep
-    the processors busy. Thousands of short tests come last, and fill up what is left to each.
+    """Begin with whole programs and servers, which wait for one another; lives, which compute and
+    would keep those waiting, follow; thousands of short tests fill up what is left to each process.
     """
-    begun: Counter[str] = Counter()
+    items.sort(key=lambda item: stage_of(item.nodeid))
 
-    def turn(item: pytest.Item) -> tuple[int, int]:
-        folder = below_tests(item.nodeid).partition("/")[0]
-        begun[folder] += 1
-        return STAGES.get(folder, LAST), begun[folder]
 
-    items.sort(key=turn)
+def stage_of(nodeid: str) -> int:
+    """When a test begins: smaller is earlier."""
+    return STAGES.get(below_tests(nodeid).partition("/")[0], LAST)

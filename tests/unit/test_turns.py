@@ -35,8 +35,5 @@ def test_every_test_that_uses_a_slow_server_is_handed_out_with_the_others(
 
 
 def test_what_takes_long_begins(request: pytest.FixtureRequest) -> None:
-    stages = [
-        turns.STAGES.get(turns.below_tests(item.nodeid).partition("/")[0], turns.LAST)
-        for item in request.session.items
-    ]
+    stages = [turns.stage_of(item.nodeid) for item in request.session.items]
     assert stages == sorted(stages)
