@@ -1,18 +1,19 @@
 """`hrsi simulator`: a controller by hand, beside stand-ins in processes of their own."""
 
-import json
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from infra.postgres import Postgres
 from tests.plugins.commands import SAID, Run, Start
+from tests.plugins.gates import until
 
 KEY = "0123456789abcdef0123456789abcdef"
+JOBS = 2
 WAITS = {"pool.idle_for": "1s", "passes.resync": "0.5s", "pool.redelete_after": "5s"}
 QUICK = ("--boot-time", "0.2s", "--seed", "1")
 CLOUDS = """\
@@ -53,32 +54,21 @@ def way_in(simulator: subprocess.Popen[str]) -> dict[str, str]:
     raise AssertionError("it ended before it was ready")
 
 
-def wait_until(what: Callable[[], bool], seconds: float = 90) -> None:
-    """Fails when something does not come to be within a long while."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.2)
-
-
 def lines(file: Path) -> set[str]:
     return set(file.read_text().splitlines()) if file.exists() else set()
 
 
-def statuses(hrsi: Run, given: dict[str, str]) -> set[str]:
-    return {job["status"] for job in json.loads(hrsi("job", "list", "--json", **given).stdout)}
-
-
-def workers(hrsi: Run, given: dict[str, str]) -> list[object]:
-    found: list[object] = json.loads(hrsi("worker", "list", "--json", **given).stdout)
-    return found
+def all_is_done(database: Postgres) -> bool:
+    """Asked of the database: a command a look would take the processors from who does the work."""
+    processed = database.reader.totals().get("jobs.processed", 0)
+    return processed == JOBS and not database.reader.workers()
 
 
 def ready_to_work(hrsi: Run, given: dict[str, str]) -> None:
     """Two jobs wait in a database where waits are short."""
     for key, value in WAITS.items():
         assert hrsi("param", "set", f"{key}={value}", "--reason", "test", **given).returncode == 0
-    jobs = "".join(f'{{"type": "test", "name": "try-{number}"}}\n' for number in range(2))
+    jobs = "".join(f'{{"type": "test", "name": "try-{number}"}}\n' for number in range(JOBS))
     assert hrsi("job", "submit", "-", typed=jobs, **given).returncode == 0
 
 
@@ -93,6 +83,7 @@ def test_a_controller_works_through_jobs_beside_simulated_systems(
     start_hrsi: Start,
     folder: Path,
     given: dict[str, str],
+    own_database: Postgres,
     left_running: Callable[[], list[str]],
 ) -> None:
     ready_to_work(hrsi, given)
@@ -102,7 +93,7 @@ def test_a_controller_works_through_jobs_beside_simulated_systems(
     simulator = start_hrsi("simulator", "all", *ports, *QUICK, "--run-time", "1s", **given)
     given |= way_in(simulator)
     controller = start_hrsi("controller", **given)
-    wait_until(lambda: statuses(hrsi, given) == {"processed"} and not workers(hrsi, given))
+    until(lambda: all_is_done(own_database), "all jobs are processed and all workers gone")
     end(controller, folder)
     end(simulator, folder)
     assert left_running() == []
@@ -113,6 +104,7 @@ def test_a_simulated_nomad_follows_a_cloud_that_others_serve_and_its_machines_ru
     start_hrsi: Start,
     folder: Path,
     given: dict[str, str],
+    own_database: Postgres,
     left_running: Callable[[], list[str]],
 ) -> None:
     ready_to_work(hrsi, given)
@@ -128,8 +120,9 @@ def test_a_simulated_nomad_follows_a_cloud_that_others_serve_and_its_machines_ru
     nomad = start_hrsi("simulator", "nomad", *follow, *QUICK, "--run-time", "1s", *guests, **given)
     given |= way_in(nomad)
     controller = start_hrsi("controller", **given)
-    wait_until(lambda: statuses(hrsi, given) == {"processed"} and not workers(hrsi, given))
-    wait_until(lambda: lines(folder / "gone") == {"os-worker-001", "os-worker-002"})
+    until(lambda: all_is_done(own_database), "all jobs are processed and all workers gone")
+    until(lambda: len(lines(folder / "gone")) == JOBS, "the machines have ended")
+    assert lines(folder / "gone") == {"os-worker-001", "os-worker-002"}
     assert lines(folder / "came") == lines(folder / "gone")
     for process in (controller, nomad, cloud):
         end(process, folder)
