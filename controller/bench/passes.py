@@ -155,8 +155,9 @@ class Outside:
 def _outside(size: Size) -> Iterator[Outside]:
     numbers = (str(size.workers), str(size.busy_tenths))
     command = [sys.executable, "-m", "controller.bench.frozen", *numbers]
+    # A group of its own, for Ctrl-C is for us: it ends when its standard input does.
     with subprocess.Popen(  # noqa: S603 - our own program
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
     ) as process:
         try:
             yield Outside(process)
@@ -321,7 +322,10 @@ def _config(url: str, served: Served) -> Config:
         openstack=OpenStackConfig(
             project=served.project, image="os-worker-template", networks=("farm-net",)
         ),
-        runs=RunConfig(token_key=Secret("0" * 64), driver=TASK.driver, command=TASK.command),
+        # As the frozen world has its parents: else each pass would want to register them anew.
+        runs=RunConfig(
+            token_key=Secret("0" * 64), driver=TASK.driver, command=TASK.command, args=TASK.args
+        ),
         controller=ControllerConfig(health=Address("127.0.0.1", 0)),
     )
 
