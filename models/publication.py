@@ -117,11 +117,12 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outgoing:
-    """A publication with its message, as it is to be sent. `listed_at` is when a catalogue had
-    published what its job was made of, where a catalogue told of it.
+    """A publication with its message, as it is to be sent, and which attempt at its job made it.
+    `listed_at` is when a catalogue had published what its job was made of, where one told of it.
     """
 
     publication: Publication
+    attempt: int
     body: bytes
     listed_at: datetime | None = None
 

@@ -247,6 +247,7 @@ class _Work:
             body=row.body,
             headers={
                 "job": self.action.job_id,
+                "attempt": row.attempt,
                 "run": str(found.run_id),
                 "send": found.send,
                 "product_type": found.kind,

@@ -27,7 +27,7 @@ from models.publication import (
     time_in,
 )
 from models.reckoning import Made
-from models.tables import jobs, parked_messages, publications
+from models.tables import jobs, parked_messages, publications, runs
 
 _JOB_WIDTH = len(JOB)
 
@@ -59,8 +59,9 @@ order by m.accepted_at, p.name collate "C"
 """)
 
 _OUTGOING = (
-    select(*COLUMNS, publications.c.body, jobs.c.input["published_at"].astext)
+    select(*COLUMNS, publications.c.body, runs.c.attempt, jobs.c.input["published_at"].astext)
     .join(jobs, jobs.c.id == publications.c.job_id)
+    .join(runs, runs.c.id == publications.c.run_id)
     .order_by(publications.c.id)
 )
 
@@ -195,5 +196,10 @@ def _by_job(found: Iterable[Publication]) -> defaultdict[int, list[Publication]]
 
 
 def _outgoing(row: Row) -> Outgoing:
-    body, listed_at = row[len(COLUMNS) :]
-    return Outgoing(publication=publication_in(row), body=bytes(body), listed_at=time_in(listed_at))
+    body, attempt, listed_at = row[len(COLUMNS) :]
+    return Outgoing(
+        publication=publication_in(row),
+        attempt=attempt,
+        body=bytes(body),
+        listed_at=time_in(listed_at),
+    )

@@ -89,7 +89,12 @@ def outgoing(tables: Tables, job_id: int) -> tuple[Outgoing, ...]:
     """See `models.outbox.Outbox.outgoing`."""
     listed_at = time_in(tables.inputs[job_id].get("published_at"))
     return tuple(
-        Outgoing(publication=each, body=tables.bodies[each.id], listed_at=listed_at)
+        Outgoing(
+            publication=each,
+            attempt=tables.runs[each.run_id].attempt,
+            body=tables.bodies[each.id],
+            listed_at=listed_at,
+        )
         for each in of_job(tables, job_id)
     )
 

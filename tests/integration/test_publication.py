@@ -62,7 +62,8 @@ def test_products_reach_the_bucket_and_their_messages_the_queue(real: ForReal) -
     }
     properties = [json.loads(each.body)["resto"]["properties"] for each in told]
     assert {each["s3_bucket"] for each in properties} == {real.room.parts.shop.bucket}
-    assert {each.headers["job"] for each in told} == {job.id for job in jobs}
+    by_attempt = {(each.headers["job"], each.headers["attempt"]) for each in told}
+    assert by_attempt == {(job.id, job.attempt) for job in jobs}
     history = real.room.parts.desk.story(nothing.id).history
     assert "made no product" in (history[-1].message or "")
 
