@@ -19,6 +19,7 @@ ONE_SERVER: Mapping[str, tuple[str, ...]] = {
     "rabbit_server": (
         "contract/test_broker_contract.py",
         "integration/test_publication.py",
+        "integration/test_rabbitmq_mixed.py",
         "integration/test_rabbitmq_outages.py",
     ),
     "engine_address": (
