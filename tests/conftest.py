@@ -44,7 +44,9 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "quick")
 
 
-# A shell lets what it starts in the background ignore Ctrl-C, and children inherit that: programs
-# that tests interrupt would never hear of it.
+# A shell lets what it starts in the background ignore Ctrl-C, and `nohup` the end of a terminal;
+# children inherit that: programs that tests interrupt would never hear of it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

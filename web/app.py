@@ -74,25 +74,39 @@ class _Api(FastAPI):
         return described
 
     @cached_property
-    def queries(self) -> Mapping[str, frozenset[str]]:
-        """What may stand in the query of each operation, as it is described."""
+    def queries(self) -> Mapping[str, Mapping[str, bool]]:
+        """What may stand in the query of each operation, as it is described, and whether it may
+        stand there several times.
+        """
         ways = (way for path in self.openapi()["paths"].values() for way in path.values())
-        return {way["operationId"]: frozenset(_in_query(way)) for way in ways}
+        return {way["operationId"]: dict(_in_query(way)) for way in ways}
 
 
-def _in_query(way: Mapping[str, Any]) -> Iterator[str]:
-    return (each["name"] for each in way.get("parameters", ()) if each["in"] == "query")
+def _in_query(way: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    for each in way.get("parameters", ()):
+        if each["in"] == "query":
+            yield each["name"], takes_several(each["schema"])
+
+
+def takes_several(schema: Mapping[str, Any]) -> bool:
+    """Whether a parameter of this schema may be given several times."""
+    return schema.get("type") == "array" or any(map(takes_several, schema.get("anyOf", ())))
 
 
 def only_described(request: Request) -> None:
-    """Raise `Malformed` for a query that the description does not name: it may be a slip."""
-    if not request.query_params:
+    """Raise `Malformed` for a query that the description does not name, or that is given several
+    times where one counts: it may be a slip.
+    """
+    given = request.query_params
+    if not given:
         return
     known = cast("_Api", request.app).queries[request.scope["route"].name]
-    unknown = [name for name in request.query_params if name not in known]
-    if unknown:
-        there_are = f"there are: {', '.join(sorted(known))}" if known else "there is none here"
-        raise Malformed(f"query.{unknown[0]}: there is no such parameter; {there_are}")
+    for name in given:
+        if name not in known:
+            there_are = f"there are: {', '.join(sorted(known))}" if known else "there is none here"
+            raise Malformed(f"query.{name}: there is no such parameter; {there_are}")
+        if not known[name] and len(given.getlist(name)) > 1:
+            raise Malformed(f"query.{name}: it is given {len(given.getlist(name))} times, not once")
 
 
 def create_app(desk: Desk) -> FastAPI:

@@ -74,6 +74,7 @@ def test_jobs_are_listed_page_by_page_and_filtered(api: Api, desk: Desk) -> None
         pytest.param("status=soon", "query.status.0", id="no-such-status"),
         pytest.param("limit=0", "query.limit", id="no-page-at-all"),
         pytest.param("colour=red", "query.colour", id="no-such-filter"),
+        pytest.param("after=17&after=18", "query.after", id="twice-what-counts-once"),
         pytest.param(f"after={2**64}", "query.after", id="an-id-beyond-the-database"),
         pytest.param("after=17&sort=-status_at", "query.after", id="a-page-of-another-list"),
     ],
