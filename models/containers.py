@@ -21,8 +21,8 @@ class ContainerOrder:
     environment: tuple[tuple[str, str], ...] = ()
 
 
-class ContainerEngine(Protocol):
-    """An engine on this machine.
+class ImageShelf(Protocol):
+    """The images on this machine.
 
     Every method raises `Unavailable` when the engine does not answer, `Unknown` when an answer
     broke off, and `NotFound` for what there is not.
@@ -38,6 +38,10 @@ class ContainerEngine(Protocol):
 
     def load(self, archive: BinaryIO) -> None:
         """Take in the images of an archive. Raises `Malformed` when it is none."""
+
+
+class ContainerEngine(ImageShelf, Protocol):
+    """An engine on this machine: its images and its containers, with the errors of the former."""
 
     def start(self, order: ContainerOrder) -> None:
         """Start a container of this name; one that has it already is removed, whatever it does."""

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from models.containers import ContainerEngine, ContainerOrder
+from models.containers import ContainerEngine, ContainerOrder, ImageShelf
 from models.errors import Malformed, NotFound, PortError, Temporary, Unknown
 from models.objects import ObjectStore, Place
 from models.ports import Claim
@@ -74,7 +74,7 @@ def write_document(folder: Path, document: Mapping[str, Any], *, root: str) -> N
 class Images:
     """Brings the image of a job type onto this worker."""
 
-    engine: ContainerEngine
+    engine: ImageShelf
     store: ObjectStore
     bucket: Callable[[], str]
     scratch: Path

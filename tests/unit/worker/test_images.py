@@ -6,13 +6,11 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from models.containers import ContainerOrder
 from models.errors import NotFound, PortError, Unavailable, Unknown
 from models.objects import Place, Stored
 from simulator.examples import NOW
@@ -46,21 +44,6 @@ class Registry:
 
     def load(self, archive: BinaryIO) -> None:
         self.loaded.append(archive.read())
-
-    def start(self, order: ContainerOrder) -> None:
-        raise NotImplementedError(order)
-
-    def names(self, begins: str) -> tuple[str, ...]:
-        raise NotImplementedError(begins)
-
-    def follow(self, name: str, into: BinaryIO) -> None:
-        raise NotImplementedError(name, into)
-
-    def wait(self, name: str, timeout: timedelta) -> int | None:
-        raise NotImplementedError(name, timeout)
-
-    def remove(self, name: str) -> None:
-        raise NotImplementedError(name)
 
 
 class BreaksOff(MemoryObjects):
