@@ -1,4 +1,4 @@
-"""From ready to dispatched: deciding many jobs, one lone job, and a burst beside a bare client."""
+"""To the dispatch: deciding many jobs, one lone job, and a burst beside a bare client."""
 
 import json
 import threading
@@ -35,8 +35,8 @@ def jobs(count: int, key: str) -> list[NewJob]:
 
 @contextmanager
 def at_work(farm: Farm) -> Iterator[None]:
-    """A whole controller on the ground of a farm, its wake-ups on."""
-    process = bootstrap.controller(farm.config, farm.ports, ["execution"])
+    """A controller from a job handed in to its dispatch on the ground of a farm, wake-ups on."""
+    process = bootstrap.controller(farm.config, farm.ports, ["configuration", "execution"])
     process.start()
     try:
         yield
@@ -83,7 +83,7 @@ def test_a_lone_job_is_dispatched_soon(figures: Figures) -> None:
             waits = [lone_job(farm, number) for number in range(LONE)]
     p95 = quantiles(waits, n=20)[-1]
     figures.time(
-        "ready → dispatched, a lone job, 210 workers, wake-ups on, p50 / p95",
+        "handed in → dispatched, a lone job, configured on the way, 210 workers, p50 / p95",
         f"{median(waits) * 1000:.0f} / {p95 * 1000:.0f} ms",
         "p95 ≤ 500 ms",
         holds=p95 <= 0.5,
