@@ -21,7 +21,7 @@ WITHOUT_NUL = r"^[^\x00]*$"
 """PostgreSQL keeps every character but this one."""
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
-Seconds = Annotated[float, Field(gt=0, le=366 * DAY_HOURS * 3600)]
+Seconds = Annotated[float, Field(ge=1, le=366 * DAY_HOURS * 3600)]
 Names = Annotated[list[Name], Field(min_length=1, max_length=MOST)]
 JobId = Annotated[int, Field(ge=1, le=LARGEST)]
 Word = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
