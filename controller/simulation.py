@@ -259,12 +259,20 @@ class Simulation:
         tables, press = self.systems.store.tables, self.systems.press
         if press is not None and not press.is_quiet:
             return False
-        rests = self.truth.rests
-        jobs = all(
-            job.status in rests or (job.quarantined and job.status in ERRORS)
-            for job in tables.jobs.values()
+        if self.open_jobs() or tables.open_workers.count(True):
+            return False
+        return not self.truth.servers()
+
+    def open_jobs(self) -> int:
+        """How many jobs do not rest. Counted by status: asked after every turn, it may not cost
+        more the more jobs there have been.
+        """
+        rests, standing = self.truth.rests, self.systems.store.tables.jobs_by_status
+        return sum(
+            standing.count((status, quarantined))
+            for status, quarantined in standing.values()
+            if status not in rests and not (quarantined and status in ERRORS)
         )
-        return jobs and not tables.open_workers.of(True) and not self.truth.servers()
 
     def story(self) -> str:
         """What happened last, for the report of a failure."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controller.cli.lives import place_of, through_lives
 from controller.cli.output import (
@@ -20,16 +17,14 @@ from controller.cli.output import (
     say,
 )
 from controller.cli.session import examples
+from controller.cli.simulate_course import shown
 from controller.log import silence
 from controller.simulate.plot import draw
-from controller.simulate.run import Outcome, Run, Watch, replay
+from controller.simulate.run import Outcome, Run, replay
 from controller.simulate.scenario import FaultLevel, Options
 from models.errors import ConfigurationError
 
 app = typer.Typer()
-
-SHOW_EVERY = timedelta(minutes=10)
-"""How much virtual time passes between two looks of the progress bar."""
 
 
 @app.command(
@@ -98,7 +93,8 @@ def simulate(
         if replay_at is not None:
             say_story(options, replay_at)
             return
-        outcome = _watched(options)
+        with shown(options) as watch:
+            outcome = Run(options).until_quiet(watch)
     if plot is not None:
         plot.write_text(draw(options, outcome), encoding="utf-8")
     _tell(outcome, as_json=as_json)
@@ -110,46 +106,11 @@ def simulate(
 def say_story(options: Options, place: str) -> None:
     """Run again to a step and print the story there. Raises `ConfigurationError`."""
     seed, step = place_of(place)
-    for line in replay(options.seeded(seed), step).splitlines():
+    there = options.seeded(seed)
+    with shown(there) as watch:
+        story = replay(there, step, watch)
+    for line in story.splitlines():
         say(line)
-
-
-def _watched(options: Options) -> Outcome:
-    """Simulate, with a progress bar where somebody looks."""
-    screen = Console(stderr=True)
-    if not screen.is_terminal:
-        return Run(options).until_quiet()
-    with Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-        console=screen,
-        transient=True,
-    ) as progress:
-        return Run(options).until_quiet(_shown(progress, options))
-
-
-def _shown(progress: Progress, options: Options) -> Watch:
-    task = progress.add_task("simulating", total=options.span.total_seconds(), state="")
-    next_at = timedelta(0)
-
-    def watch(run: Run) -> None:
-        nonlocal next_at
-        if run.elapsed < next_at:
-            return
-        next_at = run.elapsed + SHOW_EVERY
-        progress.update(task, completed=run.elapsed.total_seconds(), state=_state(run))
-
-    return watch
-
-
-def _state(run: Run) -> str:
-    tables = run.sim.systems.store.tables
-    hours, rest = divmod(run.elapsed, timedelta(hours=1))
-    clock = f"day {hours // 24 + 1} {hours % 24:02}:{rest // timedelta(minutes=1):02}"
-    return f"{clock}  {len(tables.jobs)} jobs  {tables.open_workers.count(True)} workers"
 
 
 def _tell(outcome: Outcome, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from models.creation import JOB_TYPES_OF, Acquisition, acquisition_of
 from simulator.catalogues.listing import ORDERLY, Disorder
@@ -42,22 +43,53 @@ def listed_by(catalogue: SimulatedCatalogue, until: datetime) -> frozenset[Acqui
     )
 
 
-def left_of(systems: Systems, until: datetime) -> dict[str, int]:
-    """What is still to be met or put together of the days before `until`, in words; nothing that is
-    0. A day that is still to come to its end is left out.
+class Remaining:
+    """What was listed in time, of the days before `until`, and is still to be met or put together.
+
+    It is asked after every round, for a day and longer when a group waits for what does not come:
+    it is counted anew only when something that it is made of has moved.
     """
-    tables, products = systems.store.tables, systems.products
-    if products is None:
-        return {}
-    kept = {(part.type, part.name) for part in tables.ingredients.values()}
-    met = [
-        (each.product.type, each.product.name)
-        for each in products.entries()
-        if strangeness(each) is None
-    ]
-    due = [g for g in tables.groups.values() if g.due_at is not None and g.day < until.date()]
-    left = {
-        "of our products listed and not met": sum(each not in kept for each in met),
-        "groups of products still waiting": len(due),
-    }
-    return {what: count for what, count in left.items() if count}
+
+    def __init__(self, systems: Systems, until: datetime) -> None:
+        self._systems, self._until = systems, until
+        self._moved: tuple[int, ...] = ()
+        self._counts: dict[str, int] = {}
+
+    def counts(self) -> dict[str, int]:
+        """How much of what, in words; nothing that is 0. A day that is still to come to its end is
+        left out.
+        """
+        tables, products = self._systems.store.tables, self._systems.products
+        listed = products.count() if products else 0
+        rows = tables.acquired, tables.ingredients, tables.groups
+        moved = (listed, *(each.version for each in rows))
+        if moved != self._moved:
+            self._moved = moved
+            left = {
+                "images of the catalogue without a job": self._images(),
+                "of our products listed and not met": self._products(),
+                "groups of products still waiting": self._groups(),
+            }
+            self._counts = {what: count for what, count in left.items() if count}
+        return self._counts
+
+    def _images(self) -> int:
+        known = self._systems.store.tables.acquired.values()
+        return len(self._listed - {each.acquisition for each in known})
+
+    @cached_property
+    def _listed(self) -> frozenset[Acquisition]:
+        catalogue = self._systems.catalogue
+        return listed_by(catalogue, self._until) if catalogue else frozenset()
+
+    def _products(self) -> int:
+        products, kept = self._systems.products, self._systems.store.tables.ingredients.values()
+        met = {(part.type, part.name) for part in kept}
+        return sum(
+            strangeness(each) is None and (each.product.type, each.product.name) not in met
+            for each in (products.entries() if products else ())
+        )
+
+    def _groups(self) -> int:
+        groups = self._systems.store.tables.groups.values()
+        return sum(each.due_at is not None and each.day < self._until.date() for each in groups)

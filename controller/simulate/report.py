@@ -44,6 +44,7 @@ class Report:
     passes: int
     jobs_created: int
     jobs_done: int
+    cancelled: int
     quarantined: int
     products_made: int
     products_published: int

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.simulate.inputs import left_of, listed_by
+from controller.simulate.inputs import Remaining
 from controller.simulate.mishaps import LEVELS, Mishaps, behaviours_of, faults_of, press_of
 from controller.simulate.report import (
     Meter,
@@ -25,7 +25,6 @@ from controller.simulate.report import (
 )
 from controller.simulate.scenario import HOUR, Arrival, Options, arrivals, parameters, scenario
 from controller.simulation import InvariantBroken, Plan, Simulation
-from models.creation import Acquisition
 from models.lifecycle import Status
 from models.ports import Asked
 from simulator.store import MemoryStore
@@ -70,9 +69,9 @@ class Run:
         self.sim = Simulation(plan)
         self.meter = Meter()
         self.samples: list[Sample] = []
-        self._listed: frozenset[Acquisition] | None = None
         self._latest: datetime | None = None
         self.began = self.sim.systems.timeline.now()
+        self._remaining = Remaining(self.sim.systems, self.began + options.span)
         self.sim.systems.outside.cloud.on_gone.append(self.meter.ended)
         self.mishaps = Mishaps(self.sim, LEVELS[options.faults], options.span)
         for arrival in arrivals(options):
@@ -108,11 +107,7 @@ class Run:
 
     def _is_over(self) -> bool:
         """All is quiet, and all that the catalogues listed in time was met and put together."""
-        return (
-            self.sim.is_quiet()
-            and not self._without_job()
-            and not left_of(self.sim.systems, self.began + self.options.span)
-        )
+        return self.sim.is_quiet() and not self._remaining.counts()
 
     def _last_arrival(self) -> timedelta:
         """When the last job is handed in, or the last image listed."""
@@ -124,18 +119,8 @@ class Run:
         return max(self.options.span, listed)
 
     def _missing(self) -> str:
-        left = {"images of the catalogue without a job": len(self._without_job())}
-        left |= left_of(self.sim.systems, self.began + self.options.span)
-        return "".join(f", {count} {what}" for what, count in left.items() if count)
-
-    def _without_job(self) -> frozenset[Acquisition]:
-        catalogue = self.sim.systems.catalogue
-        if catalogue is None:
-            return frozenset()
-        if self._listed is None:
-            self._listed = listed_by(catalogue, self.began + self.options.span)
-        known = self.sim.systems.store.tables.acquired.values()
-        return self._listed - {each.acquisition for each in known}
+        left = self._remaining.counts()
+        return "".join(f", {count} {what}" for what, count in left.items())
 
     def _announce(self, arrival: Arrival) -> None:
         systems = self.sim.systems
@@ -160,6 +145,7 @@ class Run:
             passes=self.sim.passes,
             jobs_created=len(jobs),
             jobs_done=sum(job.status is Status.DONE for job in jobs),
+            cancelled=sum(job.status is Status.CANCELLED for job in jobs),
             quarantined=sum(job.quarantined for job in jobs),
             products_made=products_made(tables),
             products_published=products_published(systems.press),
@@ -189,11 +175,12 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
-def replay(options: Options, step: int) -> str:
+def replay(options: Options, step: int, watch: Watch = lambda _: None) -> str:
     """Run again up to a step and tell the story there: what was decided last, and why."""
     run = Run(options)
     try:
         for _ in run.turns():
+            watch(run)
             if run.sim.steps >= step:
                 break
     except InvariantBroken as broken:

@@ -86,6 +86,12 @@ class SimulatedCatalogue:
             self._hear()
             return list(self._entries)
 
+    def count(self) -> int:
+        """How many entries it lists, or will."""
+        with self._lock:
+            self._hear()
+            return len(self._entries)
+
     def now(self) -> datetime:
         """The time that the catalogue goes by."""
         return self._clock.now()

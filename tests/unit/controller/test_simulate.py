@@ -7,12 +7,14 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from controller.cli.app import app
+from controller.cli.simulate_course import LINE_EVERY, lines
 from controller.simulate.inputs import listed_by
 from controller.simulate.mishaps import LEVELS
 from controller.simulate.plot import draw
@@ -127,6 +129,8 @@ def test_the_report_agrees_with_a_count_by_hand(ended: tuple[Run, Outcome]) -> N
     )
     assert report.jobs_created == len(tables.jobs) > 10
     assert report.jobs_done == len(taken)
+    stand = Counter(job.status for job in tables.jobs.values())
+    assert (report.cancelled, report.quarantined) == (stand[Status.CANCELLED], 0)
     made = {p.name for manifest in tables.manifests.values() for p in manifest.products}
     assert report.products_made == report.products_published == len(made)
     assert len(made) == sum(
@@ -289,6 +293,27 @@ def test_the_command_replays_what_it_names() -> None:
     assert result.stdout.rstrip("\n") == replay(options, 300)
 
 
+def test_where_nobody_looks_at_a_screen_a_line_now_and_then_tells_how_far_it_is() -> None:
+    told: list[str] = []
+    seconds = count(step=LINE_EVERY / 60)
+    run = Run(SMALL)
+    outcome = run.until_quiet(lines(SMALL, told.append, lambda: next(seconds)))
+    assert len(told) == outcome.steps // 60 > 5
+    assert told[0].startswith("30 s: ")
+    assert "%, day 1 00:" in told[0]
+    made = outcome.report.jobs_created
+    assert "until all is quiet, day 1 0" in told[-1]
+    assert f", {made} jobs, " in told[-1]
+    left = [int(line.split(" of them open")[0].rsplit(" ", 1)[1]) for line in told]
+    assert max(left) > left[-1]
+
+
+def test_a_replay_tells_how_far_it_is() -> None:
+    seen: list[int] = []
+    replay(SMALL, 50, lambda run: seen.append(run.sim.steps))
+    assert seen == list(range(1, 51))
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -322,7 +347,14 @@ def test_every_image_that_a_catalogue_lists_is_processed() -> None:
     assert listed <= seen
     assert {other.job_type for other in seen - listed} <= {"rlies1s2", "sws_wds", "gfsc"}
     assert run._is_over()
-    # An image without a job is not overlooked.
+    # Neither a product that nobody met is overlooked, nor an image without a job.
+    assert run.sim.systems.products is not None
+    names = {each.product.name for each in run.sim.systems.products.entries()}
+    met = next(each for each in tables.ingredients.values() if each.name in names)
+    tables.ingredients.drop(met.identity)
+    assert not run._is_over()
+    tables.ingredients.put(met.identity, met)
+    assert run._is_over()
     tables.acquired.drop(next(iter(tables.acquired)))
     assert not run._is_over()
 
