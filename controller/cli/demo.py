@@ -17,7 +17,7 @@ from controller.cli.output import EXIT_FAILED, complain, print_json, print_table
 from controller.cli.session import examples
 from controller.cli.signals import Signals
 from controller.demo.picture import save_picture
-from controller.demo.run import End, Ending, time_for, watch
+from controller.demo.run import End, Ending, watch
 from controller.demo.scene import Scene, progress_line
 from controller.demo.stage import Play, stage
 from controller.demo.view import view
@@ -76,8 +76,7 @@ def demo(
                 stage(Play(jobs=jobs, seed=seed, from_catalogue=from_catalogue)) as watcher,
                 _shown(screen, headless=headless or not screen.is_terminal) as show,
             ):
-                deadline = time_for(jobs) if until_quiet else None
-                ending = watch(watcher, show, signals.stop, deadline)
+                ending = watch(watcher, show, signals.stop, until_quiet=until_quiet)
         except HrsiError:
             # A Ctrl-C reaches what is being started as well, which then fails.
             if signals.stop.is_set():

@@ -104,13 +104,15 @@ def watch(
     watcher: Watcher,
     show: Callable[[Scene], None],
     stop: threading.Event,
-    deadline: timedelta | None,
+    *,
+    until_quiet: bool,
 ) -> Ending:
-    """Show moment after moment until all is quiet (None: until `stop`) or it is too late."""
+    """Show moment after moment until `stop`, or, if asked, until all is quiet or it is too late."""
     while True:
         scene = watcher.look()
         show(scene)
-        end = _end(scene, deadline, stopped=stop.wait(LOOK_EVERY.total_seconds()))
+        stopped = stop.wait(LOOK_EVERY.total_seconds())
+        end = End.STOPPED if stopped else _end(scene) if until_quiet else None
         if end is not None:
             return Ending(
                 end=end,
@@ -120,14 +122,15 @@ def watch(
             )
 
 
-def _end(scene: Scene, deadline: timedelta | None, *, stopped: bool) -> End | None:
-    if stopped:
-        return End.STOPPED
-    if deadline is None:
-        return None
+def _end(scene: Scene) -> End | None:
     if is_quiet(scene):
         return End.QUIET
-    return End.TOO_LATE if scene.elapsed > deadline else None
+    return End.TOO_LATE if is_late(scene) else None
+
+
+def is_late(scene: Scene) -> bool:
+    """It should be quiet by now. What jobs made makes further jobs, which have their time too."""
+    return scene.elapsed > time_for(scene.submitted)
 
 
 def is_quiet(scene: Scene) -> bool:

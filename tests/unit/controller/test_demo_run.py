@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller.demo.run import is_quiet, time_for
+from controller.demo.run import is_late, is_quiet, time_for
 from controller.demo.scene import Duty, Scene, Stage
 
 ENDED = Scene(
@@ -39,3 +39,14 @@ def test_a_demo_is_quiet_when_nothing_more_will_happen(scene: Scene, *, quiet: b
 
 def test_more_jobs_may_take_longer() -> None:
     assert time_for(40) == timedelta(seconds=200) < time_for(41)
+
+
+@pytest.mark.parametrize(("seconds", "late"), [(128, False), (129, True)], ids=["in-time", "late"])
+def test_a_demo_is_late_when_all_jobs_that_came_had_their_time(seconds: int, *, late: bool) -> None:
+    assert is_late(replace(ENDED, elapsed=timedelta(seconds=seconds))) is late
+
+
+def test_jobs_that_jobs_made_have_their_time_too() -> None:
+    scene = replace(ENDED, elapsed=timedelta(seconds=201), submitted=40)
+    assert is_late(scene)
+    assert not is_late(replace(scene, submitted=120))
