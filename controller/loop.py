@@ -52,7 +52,8 @@ class Stop(StopSignal, Protocol):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reconciler:
     """One reconciler as the shell knows it: its name, its rule, what it must have seen, which group
-    of the settings it is handed, and which sightings it reads.
+    of the settings it is handed, and which sightings it reads. One that is `paced` looks at its
+    sources in a period of its own: nothing that is written meanwhile changes what it sees.
     """
 
     name: str
@@ -60,6 +61,11 @@ class Reconciler:
     sources: frozenset[Source]
     settings_of: Callable[[Settings], object]
     sightings: frozenset[SightingKind] = EVERY_KIND
+    paced: bool = False
+
+    def heeds(self, source: Source) -> bool:
+        """Whether a hint that something happened there is a reason for a pass."""
+        return source in self.sources and not self.paced
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +136,10 @@ class Loop:
     def passes_settings(self) -> PassSettings:
         """When to wake and how long to wait, as of the last good settings."""
         return self._shell.observer.parameters.settings.passes
+
+    def heeds(self, source: Source) -> bool:
+        """Whether it is to be woken when something happened there."""
+        return self._reconciler.heeds(source)
 
     def step(self) -> PassReport:
         """Make one pass. Never raises an `Exception`; what ended the pass is in the report."""

@@ -61,7 +61,7 @@ class Process:
         self._ending = ending
         self._manner = manner
         self._bells = [Bell() for _ in loops]
-        self._wakeups = Wakeups(self._bells, ending)
+        self._wakeups = Wakeups(zip(self.loops, self._bells, strict=True), ending)
         self._loop_threads: list[threading.Thread] = []
         self._reported: frozenset[str] = frozenset()
         self._health: HealthServer | None = None
@@ -119,7 +119,7 @@ class Process:
         """
         until = time.monotonic() + self._manner.stop_within.total_seconds()
         self._ending.set()
-        self._wakeups.ring()
+        self._wakeups.ring_all()
         if self._hints is not None:
             self._hints.wake()
         for thread in self._loop_threads:

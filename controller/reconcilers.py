@@ -84,6 +84,7 @@ RECONCILERS: tuple[Reconciler, ...] = (
         sources=frozenset({Source.STORE, Source.READBACK}),
         settings_of=lambda settings: settings.readback,
         sightings=frozenset(),
+        paced=True,
     ),
     Reconciler(
         name="retention",
@@ -91,6 +92,7 @@ RECONCILERS: tuple[Reconciler, ...] = (
         sources=frozenset({Source.STORE, Source.RESULTS}),
         settings_of=lambda settings: settings.retention,
         sightings=frozenset(),
+        paced=True,
     ),
     Reconciler(
         name="worker-pool",

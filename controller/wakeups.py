@@ -1,7 +1,8 @@
 """What wakes the loops between their resyncs: the store's NOTIFY and Nomad's event stream.
 
-Hints only. A stream that breaks rings once (something may have been missed) and is opened again
-after a pause; all of them may be gone and the loops are right all the same, only later.
+A loop is woken by the streams of what its rules read, and by no other. Hints only: a stream that
+breaks rings once (something may have been missed) and is opened again after a pause; all of them
+may be gone and the loops are right all the same, only later.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
 from controller.attempt import Failed, attempt
 from models.ports import Hints, Orchestrator
+from models.world import Source
 
 log = structlog.get_logger(__name__)
 
@@ -41,20 +44,36 @@ class Bell:
         self._rung.set()
 
 
+class Sleeper(Protocol):
+    """A loop, as far as it can be woken."""
+
+    def heeds(self, source: Source) -> bool:
+        """Whether it is to be woken when something happened there."""
+
+
 class Wakeups:
-    """Listens to the sources of hints and rings the bells of all loops."""
+    """Listens to the sources of hints and rings the bells of the loops that heed them."""
 
     def __init__(
-        self, bells: Iterable[Hints], ending: threading.Event, pause: float = PAUSE_SECONDS
+        self,
+        bells: Iterable[tuple[Sleeper, Hints]],
+        ending: threading.Event,
+        pause: float = PAUSE_SECONDS,
     ) -> None:
         self._bells = tuple(bells)
         self._ending = ending
         self._pause = pause
 
-    def ring(self) -> None:
+    def ring_all(self) -> None:
         """Wake every loop."""
-        for bell in self._bells:
+        for _, bell in self._bells:
             bell.wake()
+
+    def ring(self, source: Source) -> None:
+        """Wake the loops whose rules read what has happened there."""
+        for loop, bell in self._bells:
+            if loop.heeds(source):
+                bell.wake()
 
     def follow_store(self, hints: Hints) -> None:
         """The body of a thread: ring whenever the store says so."""
@@ -62,28 +81,28 @@ class Wakeups:
         def listen() -> None:
             while not self._ending.is_set():
                 if hints.wait(LISTEN_FOR):
-                    self.ring()
+                    self.ring(Source.STORE)
 
-        self._keep(listen, "store")
+        self._keep(listen, Source.STORE)
 
     def follow_nomad(self, orchestrator: Orchestrator) -> None:
         """The body of a thread: ring whenever the event stream says so."""
 
         def listen() -> None:
             for _ in orchestrator.watch(self._ending):
-                self.ring()
+                self.ring(Source.NOMAD)
 
-        self._keep(listen, "nomad")
+        self._keep(listen, Source.NOMAD)
 
-    def _keep(self, listen: Callable[[], None], stream: str) -> None:
+    def _keep(self, listen: Callable[[], None], stream: Source) -> None:
         while not self._ending.is_set():
             heard = attempt(listen)
             if isinstance(heard, Failed):
                 log.info(
                     "wake-ups are lost for a while",
                     action="hints_broken",
-                    stream=stream,
+                    stream=stream.value,
                     error=str(heard.error),
                 )
-            self.ring()
+            self.ring(stream)
             self._ending.wait(self._pause)

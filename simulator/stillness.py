@@ -260,7 +260,8 @@ class Stillness:
         self._anybodys = Alarms(settings, registry, anybodys)
         self._runs = Alarms(settings, registry, (t.runs,))
         self._workers = Alarms(settings, registry, (t.workers,))
-        self._waits = Alarms(settings, registry, (t.waits, t.parameters, t.pauses))
+        self._waits = Alarms(settings, registry, (t.waits,))
+        self._asked = Alarms(settings, registry, (t.parameters, t.pauses))
 
     def look(self, loop: str, sources: frozenset[Source]) -> Look:
         """Remember how things stand, before a pass of a loop that reads these sources."""
@@ -270,7 +271,7 @@ class Stillness:
         """Whether nothing changed since that look and nothing is due. `settings` are in force."""
         if settings != self._settings:
             self._settings = settings
-            for alarms in (self._anybodys, self._runs, self._workers, self._waits):
+            for alarms in (self._anybodys, self._runs, self._workers, self._waits, self._asked):
                 alarms.restart(settings)
         now = self._systems.timeline.now()
         return (
@@ -283,10 +284,13 @@ class Stillness:
 
     def _alarms(self, sources: frozenset[Source]) -> tuple[Alarms, ...]:
         """The waits of a worker concern who looks at its server, those of a run who does not, and
-        those of a job that is not ready only who looks at such jobs.
+        those of a job that is not ready only who looks at such jobs. What is read back is looked at
+        in a period of its own.
         """
         if Source.BACKLOG in sources:
-            return (self._waits,)
+            return self._waits, self._asked
+        if Source.READBACK in sources:
+            return (self._asked,)
         return self._anybodys, self._workers if Source.CLOUD in sources else self._runs
 
     def _images_move(self, last: Look) -> bool:
@@ -308,6 +312,8 @@ class Stillness:
         """How far all has come that the rules of this loop go by."""
         t, nomad = self._systems.store.tables, self._systems.outside.nomad
         asked = t.parameters.version, t.pauses.version, t.backoffs.version
+        if loop == "read-back":
+            return asked
         if loop == "configuration":
             return (*asked, self._unready.count, t.waits.version)
         if loop == "publication":

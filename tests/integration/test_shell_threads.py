@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from controller.clock import SystemClock
 from controller.crew import Threads
 from controller.feed import Feed, Reading
+from controller.reconcilers import RECONCILERS
 from controller.wakeups import Bell, Wakeups
 from models.errors import Unavailable
 from models.ports import StopSignal
+from models.world import Source
 
 PATIENCE = 120.0
 
@@ -143,7 +146,42 @@ def test_a_stream_that_breaks_rings_and_is_opened_again() -> None:
     ending, bell = threading.Event(), Bell()
     stream: Any = Stream(ending)
 
-    Wakeups([bell], ending, pause=0.01).follow_nomad(stream)
+    Wakeups([(Sleeping("execution"), bell)], ending, pause=0.01).follow_nomad(stream)
 
     assert stream.opened == 3
     assert bell.wait(timedelta(0))
+
+
+@dataclass(frozen=True)
+class Sleeping:
+    """A loop that waits to be woken."""
+
+    name: str
+
+    def heeds(self, source: Source) -> bool:
+        """As the reconciler of that name does."""
+        (found,) = (each for each in RECONCILERS if each.name == self.name)
+        return found.heeds(source)
+
+
+EVERY_LOOP = {each.name for each in RECONCILERS}
+
+
+@pytest.mark.parametrize(
+    ("source", "woken"),
+    [
+        pytest.param(Source.STORE, EVERY_LOOP - {"read-back", "retention"}, id="store"),
+        pytest.param(Source.NOMAD, {"execution", "monitor", "worker-pool"}, id="nomad"),
+    ],
+)
+def test_a_hint_wakes_the_loops_whose_rules_read_what_has_happened(
+    source: Source, woken: set[str]
+) -> None:
+    bells = {name: Bell() for name in EVERY_LOOP}
+    wakeups = Wakeups(((Sleeping(name), bell) for name, bell in bells.items()), threading.Event())
+
+    wakeups.ring(source)
+    assert {name for name, bell in bells.items() if bell.wait(timedelta(0))} == woken
+
+    wakeups.ring_all()
+    assert {name for name, bell in bells.items() if bell.wait(timedelta(0))} == EVERY_LOOP

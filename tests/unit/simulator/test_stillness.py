@@ -11,6 +11,7 @@ import pytest
 
 from controller.simulation import SOURCES
 from models.lifecycle import Status
+from models.ports import Asked
 from models.records import IntentKind, RetireStep, WorkerState
 from models.settings import DEFAULT_SETTINGS
 from simulator.examples.jobs import a_claimed_run, a_job
@@ -18,10 +19,13 @@ from simulator.examples.workers import a_retirement, a_worker, an_intent
 from simulator.stillness import Stillness
 from simulator.systems import Scenario, Systems, in_memory
 
-LOOPS = ("configuration", "execution", "monitor", "publication", "worker-pool")
+LOOPS = ("configuration", "execution", "monitor", "publication", "read-back", "worker-pool")
 NOBODY: frozenset[str] = frozenset()
+EVERYBODY = frozenset(LOOPS)
 WHO_SEES_RUNS = frozenset({"execution", "monitor", "worker-pool"})
 THE_POOL = frozenset({"worker-pool"})
+
+ASKED = Asked(actor="test", reason="test")
 
 Event = Callable[[Systems], object]
 
@@ -112,6 +116,11 @@ SEEN = a_retirement(step=RetireStep.SEEN)
         ),
         pytest.param(an_open_intent(IntentKind.PURGE_NODE), THE_POOL, id="a-node-is-purged"),
         pytest.param(an_open_intent(IntentKind.STOP_CHILD), WHO_SEES_RUNS, id="a-run-is-stopped"),
+        pytest.param(
+            lambda systems: systems.store.set_parameter("readback.late", 60, ASKED),
+            EVERYBODY,
+            id="a-parameter-is-set",
+        ),
     ],
 )
 def test_what_happens_wakes_whom_it_concerns(event: Event, concerned: frozenset[str]) -> None:
