@@ -18,6 +18,9 @@ MOST_TILES = 1054
 JOBS_PER_TILE = 2.4
 """A day, of all types: what the orbits of `simulator.catalogues.orbits` come to."""
 
+AWAY_EVERY = timedelta(days=2)
+"""How often a faulty catalogue is away for hours: a month of production in two days."""
+
 PARAMETERS: Mapping[str, float] = {"creation.period": 60}
 """A minute of virtual time instead of five seconds: a day has fewer looks that see nothing."""
 
@@ -28,7 +31,7 @@ def catalogue_options(jobs_per_day: int, lasts: timedelta, *, faulty: bool) -> C
         tiles=nearest_tiles(max(1, min(MOST_TILES, round(jobs_per_day / JOBS_PER_TILE)))),
         lasts=lasts,
         disorder=Disorder() if faulty else ORDERLY,
-        with_outages=faulty,
+        outages_every=AWAY_EVERY if faulty else None,
         with_products=True,
     )
 

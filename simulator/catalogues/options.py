@@ -30,15 +30,16 @@ MOUNTAINS = 165 / 1054
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CatalogueOptions:
-    """What is measured of `tiles` from `since` on for `lasts`; `with_outages`: now and then nobody
-    answers for hours. `with_products`: there is another one, which lists what jobs made.
+    """What is measured of `tiles` from `since` on for `lasts`; about once in `outages_every` nobody
+    answers for hours (None: never). `with_products`: there is another one, which lists what jobs
+    made.
     """
 
     tiles: tuple[str, ...]
     since: datetime = EPOCH
     lasts: timedelta = timedelta(days=365)
     disorder: Disorder = ORDERLY
-    with_outages: bool = False
+    outages_every: timedelta | None = None
     with_products: bool = False
 
 
@@ -71,7 +72,7 @@ def catalogue_of(
         NAME,
         clock,
         listing(options.tiles, options.since, until, seed=seed, disorder=options.disorder),
-        outages=tuple(outages(seed, options.since, until)) if options.with_outages else (),
+        outages=_outages(options, seed),
     )
 
 
@@ -84,11 +85,15 @@ def products_of(
     """The catalogue of what the jobs made that `processed` tells of, each once."""
     if options is None or not options.with_products:
         return None
-    until = options.since + options.lasts
-
-    away = tuple(outages(seed + 1, options.since, until)) if options.with_outages else ()
     habits = Habits(seed=seed, disorder=options.disorder)
-    return listing_products(clock, processed, habits, away)
+    return listing_products(clock, processed, habits, _outages(options, seed + 1))
+
+
+def _outages(options: CatalogueOptions, seed: int) -> tuple[Outage, ...]:
+    if options.outages_every is None:
+        return ()
+    until = options.since + options.lasts
+    return tuple(outages(seed, options.since, until, options.outages_every))
 
 
 def listing_products(

@@ -18,6 +18,9 @@ from models.ports import Clock
 from models.product_names import ProductType
 from simulator.catalogues.listing import Listed
 
+MONTH = timedelta(days=30)
+"""How seldom catalogues are away in production."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
@@ -39,14 +42,18 @@ class Outage:
     until: datetime
 
 
-def outages(seed: int, since: datetime, until: datetime) -> Iterator[Outage]:
-    """About one a month in [since, until), of one to twelve hours; the same for the same seed."""
+def outages(
+    seed: int, since: datetime, until: datetime, every: timedelta = MONTH
+) -> Iterator[Outage]:
+    """About one in `every` time in [since, until), of one to twelve hours; the same for the same
+    seed.
+    """
     chance = Random(f"outages:{seed}")
-    at = since + timedelta(days=chance.uniform(2, 40))
+    at = since + every * chance.uniform(0.1, 1.3)
     while at < until:
         end = at + timedelta(hours=chance.uniform(1, 12))
         yield Outage(since=at, until=end)
-        at = end + timedelta(days=chance.uniform(10, 50))
+        at = end + every * chance.uniform(0.3, 1.7)
 
 
 class SimulatedCatalogue:

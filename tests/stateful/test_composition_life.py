@@ -41,7 +41,7 @@ WAY = LIFE[: LIFE.index(Status.PROCESSED) + 1]
 def composing_life(seed: int) -> Simulation:
     """Two catalogues in disorder, small pages."""
     catalogue = CatalogueOptions(
-        tiles=TILES, lasts=3 * DAYS, disorder=WRONG, with_outages=True, with_products=True
+        tiles=TILES, lasts=3 * DAYS, disorder=WRONG, outages_every=DAYS, with_products=True
     )
     parameters = {"creation.page": 4, "creation.pages": 3, "composition.batch": 5}
     return a_life(seed, catalogue, parameters, frozenset({"store.set_parameter"}))

@@ -31,7 +31,7 @@ JOB_TYPE = {ProductType.L1C: "fsc_rlie", ProductType.GRDH: "rlies1"}
 def reading(seed: int) -> Simulation:
     """One catalogue in disorder, pages of two."""
     catalogue = CatalogueOptions(
-        tiles=("32TLR", "32TMS"), lasts=4 * DAYS, disorder=WRONG, with_outages=True
+        tiles=("32TLR", "32TMS"), lasts=4 * DAYS, disorder=WRONG, outages_every=DAYS
     )
     return a_life(seed, catalogue, {"creation.page": 2, "creation.pages": 3}, PEOPLES)
 

@@ -11,7 +11,7 @@ from models.tiles import tile_polygon
 from simulator.catalogues.listing import ORDERLY, Disorder, Listed, listing
 from simulator.catalogues.memory import strangeness
 from simulator.catalogues.orbits import BEGINNING, SLICE
-from simulator.catalogues.state import outages
+from simulator.catalogues.state import MONTH, outages
 
 TILES = ("32TLR", "33WXS")
 YEAR = timedelta(days=365)
@@ -86,9 +86,19 @@ def test_disorder_comes_as_often_as_it_is_said() -> None:
     assert any(entry.visible_at > entry.product.published_at for entry in entries)
 
 
-def test_outages_come_now_and_then_and_end() -> None:
-    found = list(outages(4, BEGINNING, BEGINNING + YEAR))
-    assert 6 <= len(found) <= 36
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("every", "lasts", "least", "most"),
+    [
+        pytest.param(MONTH, YEAR, 6, 18, id="a-year"),
+        pytest.param(timedelta(days=1), timedelta(days=4), 1, 8, id="the-four-days-of-a-life"),
+    ],
+)
+def test_outages_come_as_often_as_is_said_and_end(
+    seed: int, every: timedelta, lasts: timedelta, least: int, most: int
+) -> None:
+    found = list(outages(seed, BEGINNING, BEGINNING + lasts, every))
+    assert least <= len(found) <= most
     assert all(
         timedelta(hours=1) <= each.until - each.since <= timedelta(hours=12) for each in found
     )
