@@ -7,36 +7,29 @@ campaign has come stands in the store.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from controller.sweeps import INPUTS, rest_after
-from models.areas import area_of_tiles
+from controller.campaign_reading import Library, PartReader, feeds_of_order
+from controller.sweeps import rest_after
 from models.campaigning import Campaigns
-from models.campaigns import PRODUCT_OF, Campaign, CampaignLook, CampaignState, Tally
-from models.catalogue import (
-    Catalogue,
-    CatalogueProduct,
-    CatalogueQuery,
-    RejectedEntry,
-    Times,
-)
-from models.creation import Area, Met, acquisition_of
-from models.errors import PortError, Unavailable
+from models.campaigns import Campaign, CampaignLook, CampaignState, Tally
+from models.creation import Met
+from models.errors import PortError
 from models.feeds import Feeds
 from models.ports import Clock
 from models.settings_creation import CreationSettings
-from reconcilers.creation.campaigns import taken
+from reconcilers.creation.campaigns import images_of, taken
 
 
 @dataclass(kw_only=True, slots=True)
 class _Memory:
-    """What one process remembers of a campaign: when it may be read again (monotonic seconds), and
-    how often in a row, and why, it could not be.
+    """What one process remembers of a campaign: what was read of it, when it may be read again
+    (monotonic seconds), and how often in a row, and why, it could not be.
     """
 
-    area: Area
+    reader: PartReader | None = None
     again: float = float("-inf")
     failures: int = 0
     unknown: str = ""
@@ -47,12 +40,12 @@ class Campaigner:
 
     def __init__(
         self,
-        catalogues: Mapping[str, Catalogue],
+        library: Library,
         campaigns: Campaigns,
         feeds: Feeds,
         clock: Clock,
     ) -> None:
-        self._catalogues = catalogues
+        self._library = library
         self._campaigns = campaigns
         self._feeds = feeds
         self._clock = clock
@@ -84,28 +77,28 @@ class Campaigner:
         return tuple(found)
 
     def _memory(self, campaign: Campaign) -> _Memory:
-        former = self._memories.get(campaign.id)
-        return former or _Memory(area=area_of_tiles(campaign.order.tiles))
+        return self._memories.get(campaign.id) or _Memory()
 
     def _look_at(
         self, campaign: Campaign, settings: CreationSettings, ends: float, busy: Collection[str]
     ) -> CampaignLook | None:
         """None: there is no time left for it."""
-        memory, source = self._memories[campaign.id], campaign.order.source
-        catalogue = self._catalogues.get(source)
-        blind = CampaignLook(campaign=campaign, area=memory.area, reached=campaign.reached)
-        if catalogue is None:
-            why = f"the settings of the controller name no catalogue {source!r}"
+        memory = self._memories[campaign.id]
+        blind = CampaignLook(campaign=campaign, reached=campaign.reached)
+        reader, why = self._reader(campaign, memory)
+        if reader is None:
             return replace(blind, unknown=why)
         if self._clock.monotonic() < memory.again:
             return replace(blind, unknown=memory.unknown)
-        if source in busy:
-            why = f"feeds of {source} are behind or away, and new images come first"
+        asked = [feed.source for feed in feeds_of_order(campaign.order, self._library.own)]
+        late = next((source for source in asked if source in busy), None)
+        if late is not None:
+            why = f"feeds of {late} are behind or away, and new images come first"
             return replace(blind, unknown=why)
         if self._clock.monotonic() >= ends:
             return None
         try:
-            look = with_known(next_part(campaign, memory.area, catalogue, settings), self._feeds)
+            look = with_known(reader.read(campaign, settings, ends), self._feeds)
         except PortError as error:
             memory.failures, memory.unknown = memory.failures + 1, str(error)
             rest = rest_after(memory.failures, error.retry_after, settings)
@@ -114,76 +107,31 @@ class Campaigner:
         memory.failures, memory.unknown = 0, ""
         return look
 
-
-def next_part(
-    campaign: Campaign, area: Area, catalogue: Catalogue, settings: CreationSettings
-) -> CampaignLook:
-    """What a campaign finds next: at most `campaign_window` of time, and of a catalogue that keeps
-    an order little more than a page of products. What has the very time that it ends with comes
-    with the part that follows.
-
-    Raises what `Catalogue.page` raises, and `Unavailable` when the catalogue gives too much at once
-    to know what is left out.
-    """
-    order = campaign.order
-    product = PRODUCT_OF[order.job_type]
-    query = CatalogueQuery(
-        collection=next(collection for collection, kind in INPUTS if kind is product),
-        type=product,
-        since=campaign.reached,
-        until=min(campaign.reached + settings.campaign_window, order.until),
-        area=area.wkt,
-        limit=settings.page,
-        by=Times.SENSING,
-    )
-    products, rejected, reached = _read(catalogue, query, settings.pages)
-    return CampaignLook(
-        campaign=campaign,
-        area=area,
-        reached=reached,
-        products=tuple(each for each in products if each.sensing.start < reached),
-        rejected=tuple(rejected),
-    )
-
-
-def _read(
-    catalogue: Catalogue, query: CatalogueQuery, pages: int
-) -> tuple[list[CatalogueProduct], list[RejectedEntry], datetime]:
-    products: list[CatalogueProduct] = []
-    rejected: list[RejectedEntry] = []
-    page = None
-    for _ in range(pages):
-        page = catalogue.page(query, page.next if page else None)
-        products += page.products
-        rejected += page.rejected
-        if page.complete or page.reached > query.since:
-            return products, rejected, page.reached
-    raise Unavailable(
-        f"{catalogue.name} lists more than {pages} pages of {query.limit} from "
-        f"{query.since:%Y-%m-%d %H:%M} to {query.until:%Y-%m-%d %H:%M} UTC, in no order; set "
-        "creation.campaign_window lower, or creation.pages higher"
-    )
+    def _reader(self, campaign: Campaign, memory: _Memory) -> tuple[PartReader | None, str]:
+        """What reads a campaign, made once; or why nothing can."""
+        if memory.reader is None:
+            try:
+                memory.reader = self._library.reader_of(campaign.order, self._clock)
+            except KeyError as missing:
+                return None, f"the settings of the controller name no catalogue {missing}"
+        return memory.reader, ""
 
 
 def with_known(look: CampaignLook, feeds: Feeds) -> CampaignLook:
     """The same, with what the store has of it already."""
-    if not look.products and not look.rejected:
-        return look
-    job_type = look.campaign.order.job_type
-    images = frozenset(acquisition_of(product, job_type) for product in look.products)
-    return replace(look, known=feeds.known(Met(acquisitions=images, rejected=look.rejected)))
+    met = Met(acquisitions=images_of(look), rejected=look.rejected)
+    return look if met == Met() else replace(look, known=feeds.known(met))
 
 
 def foretold(
-    campaign: Campaign, catalogue: Catalogue, feeds: Feeds, settings: CreationSettings
+    campaign: Campaign, reader: PartReader, feeds: Feeds, settings: CreationSettings
 ) -> Iterator[Campaign]:
     """How a campaign would stand after each of its parts, were it begun now. Writes nothing.
 
-    Raises what `next_part` and the store raise.
+    Raises what `PartReader.read` and the store raise.
     """
-    area = area_of_tiles(campaign.order.tiles)
     while campaign.reached < campaign.order.until:
-        look = with_known(next_part(campaign, area, catalogue, settings), feeds)
+        look = with_known(reader.read(campaign, settings), feeds)
         found = taken(look)
         tally = campaign.tally + found.tally + Tally(created=len(found.jobs))
         campaign = replace(campaign, reached=look.reached, tally=tally)

@@ -78,8 +78,19 @@ def pairs(value: Any) -> tuple[tuple[str, str], ...]:
 
 
 def web_addresses(value: Any) -> tuple[tuple[str, str], ...]:
-    """A table of addresses of services, by the names that they have here."""
-    return tuple((name, web_address(given)) for name, given in pairs(value))
+    """A table of addresses of services, by the names that they have here. They may have a path:
+    what the protocol of the service puts its own after.
+    """
+    return tuple((name, _base(given)) for name, given in pairs(value))
+
+
+def _base(value: Any) -> str:
+    found = text(value).rstrip("/")
+    parts = urlsplit(found)
+    whole = not parts.query and not parts.fragment
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not whole:
+        raise ValueError(f"{value!r} is no address of a service; write https://host/resto")
+    return found
 
 
 def number(low: float, high: float) -> Callable[[Any], float]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from models.campaigns import OPEN, Campaign, CampaignOrder, CampaignState
+from models.errors import Malformed
 from models.lifecycle import Status
 from models.ports import Asked, Verdict
 
@@ -51,6 +53,41 @@ TURNS: Mapping[CampaignState, str] = {
     CampaignState.CANCELLED: "cancel_campaign",
 }
 """What the audit trail calls it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """The catalogues of the settings that list what a type of job is made of, and which setting
+    names such ones.
+    """
+
+    names: tuple[str, ...]
+    setting: str
+
+
+def source_of(offers: Mapping[str, Offer], job_type: str, wanted: str | None) -> str:
+    """The catalogue of a campaign: the one that is wanted, else the first that can be. `offers`
+    has every type that can have campaigns.
+
+    Raises `Malformed` saying what of the two cannot be, why, and what can.
+    """
+    if job_type not in offers:
+        raise Malformed(
+            f"type: there are no campaigns of {job_type!r}, which no catalogue brings; there are "
+            f"of: {', '.join(offers)}"
+        )
+    offer = offers[job_type]
+    if not offer.names:
+        raise Malformed(
+            f"source: the settings name no catalogue that lists what {job_type} is made of; set "
+            f"{offer.setting}"
+        )
+    if wanted is not None and wanted not in offer.names:
+        raise Malformed(
+            f"source: the settings name no catalogue {wanted!r} that lists what {job_type} is made "
+            f"of; they name: {', '.join(offer.names)}"
+        )
+    return wanted or offer.names[0]
 
 
 def subject_of(campaign_id: int) -> str:

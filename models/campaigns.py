@@ -38,13 +38,14 @@ WAITING = (Status.INITIALIZED, Status.CONFIGURED, Status.READY)
 PRODUCT_OF: Mapping[str, ProductType] = {
     job_type: product for product, types in JOB_TYPES_OF.items() for job_type in types
 }
-"""The product that a job is for, of those types that can have campaigns."""
+"""The product that a job is for, of those types that are for one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CampaignOrder:
     """What a person wants: jobs of a type for what was measured in [`since`, `until`) of these
-    tiles, as the catalogue `source` lists it.
+    tiles, as the catalogue `source` lists it. Of what is made of the products of a day, the days
+    that begin then.
 
     `again`: also for images whose job is there already; else only for those that have none, or a
     cancelled one.
@@ -105,6 +106,9 @@ class Campaign:
         return (self.reached - order.since) / (order.until - order.since)
 
 
+_NOWHERE = Area(tiles=(), wkt="")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CampaignLook:
     """The next part of a campaign: what was measured from its `reached` to this one, and what of
@@ -112,8 +116,8 @@ class CampaignLook:
     """
 
     campaign: Campaign
-    area: Area
     reached: datetime
+    area: Area = _NOWHERE
     products: tuple[CatalogueProduct, ...] = ()
     rejected: tuple[RejectedEntry, ...] = ()
     unknown: str = ""

@@ -9,9 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from models.areas import area_of_tiles
-from models.campaigning import subject_of
+from models.campaigning import source_of, subject_of
 from models.campaigns import (
-    PRODUCT_OF,
     Campaign,
     CampaignOrder,
     CampaignState,
@@ -93,18 +92,7 @@ def cancel_campaign(desk: AtDesk, operator: Operator, wish: CampaignTurnWish) ->
 
 def _order(desk: Desk, wish: CampaignWish) -> CampaignOrder:
     """What is wanted. Raises `Malformed` naming the field that cannot be."""
-    known = desk.reprocessing.sources
-    if wish.type not in PRODUCT_OF:
-        raise Malformed(
-            f"type: there are no campaigns of {wish.type!r}; there are of: {', '.join(PRODUCT_OF)}"
-        )
-    if not known:
-        raise Malformed("source: the settings of the API name no catalogue; set creation.odata")
-    source = wish.source or known[0]
-    if source not in known:
-        raise Malformed(
-            f"source: the settings name no catalogue {source!r}; they name: {', '.join(known)}"
-        )
+    source = source_of(desk.reprocessing.offers, wish.type, wish.source)
     if not wish.since < wish.until <= desk.clock.now():
         raise Malformed("since, until: the window must have a length and lie in the past")
     return CampaignOrder(

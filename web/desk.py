@@ -5,11 +5,11 @@ It knows no web framework: the composition root makes one where none is installe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from models.access import Tokens
-from models.campaigning import Campaigns
+from models.campaigning import Campaigns, Offer
 from models.campaigns import Campaign
 from models.feeds import Feeds
 from models.job_types import DEFAULT_REGISTRY, Registry
@@ -27,11 +27,11 @@ def _nothing(campaign: Campaign) -> Campaign:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reprocessing:
-    """What campaigns are made with: the catalogues of the settings, the tiles of their area, and
-    what a campaign would come to, as far as 20 s of reading say.
+    """What campaigns are made with: the catalogues of the settings for each type of job, the tiles
+    of their area, and what a campaign would come to, as far as 20 s of reading say.
     """
 
-    sources: tuple[str, ...] = ()
+    offers: Mapping[str, Offer] = field(default_factory=dict)
     tiles: tuple[str, ...] = ()
     foretold: Callable[[Campaign], Campaign] = _nothing
 

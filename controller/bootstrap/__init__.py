@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from controller.bootstrap.access import site
     from controller.bootstrap.api import desk
     from controller.bootstrap.buckets import results
-    from controller.bootstrap.catalogues import area, catalogue
+    from controller.bootstrap.catalogues import area, catalogue, library
     from controller.bootstrap.checkup import patients
     from controller.bootstrap.looking import look_now
     from controller.bootstrap.publication import post
@@ -28,6 +28,7 @@ __all__ = [
     "connect",
     "controller",
     "desk",
+    "library",
     "look_now",
     "migrate",
     "observer",
@@ -43,7 +44,7 @@ _PARTS = {
     "access": ("site",),
     "api": ("desk",),
     "buckets": ("results",),
-    "catalogues": ("area", "catalogue"),
+    "catalogues": ("area", "catalogue", "library"),
     "checkup": ("patients",),
     "looking": ("look_now",),
     "publication": ("post",),

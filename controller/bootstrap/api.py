@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager
 from controller import bootstrap
 from controller.bootstrap.access import nomad_access
 from controller.bootstrap.buckets import access
-from controller.bootstrap.catalogues import area, catalogue
+from controller.bootstrap.catalogues import area, library
 from controller.bootstrap.store import open_database, token_key
+from controller.campaign_reading import offers_of
 from controller.campaigning import foretold
 from controller.clock import SystemClock
 from controller.config import Config, require_for_controller, require_for_web
@@ -66,22 +67,23 @@ def desk(config: Config) -> Iterator[Desk]:
 def _reprocessing(config: Config, database: Postgres) -> Reprocessing:
     """What campaigns are made with; nothing where the settings name no catalogue."""
     wanted, clock = config.creation, SystemClock()
-    sources = tuple(name for name, _ in (*wanted.odata, *wanted.resto))
-    if not sources:
-        return Reprocessing()
+    offers = offers_of(wanted)
+    if not any(offer.names for offer in offers.values()):
+        return Reprocessing(offers=offers)
 
     def foretell(campaign: Campaign) -> Campaign:
         ends = clock.monotonic() + FORETELL_SECONDS
         live = standings(database.reader.parameters(), clock.now())
         settings = settings_kept({each.parameter.key: each.value for each in live}).creation
-        with catalogue(config, campaign.order.source) as opened:
-            for part in foretold(campaign, opened, database.feeds, settings):
+        with library(config) as opened:
+            reader = opened.reader_of(campaign.order, clock)
+            for part in foretold(campaign, reader, database.feeds, settings):
                 campaign = part
                 if clock.monotonic() >= ends:
                     break
         return campaign
 
-    return Reprocessing(sources=sources, tiles=area(wanted).tiles, foretold=foretell)
+    return Reprocessing(offers=offers, tiles=area(wanted).tiles, foretold=foretell)
 
 
 def previewer(config: Config, environment: Mapping[str, str] | None = None) -> Previewer | None:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from controller.campaign_reading import Library, library_of
 from controller.config import Config
 from controller.config_groups import CreationConfig
 from controller.metrics import Metrics
@@ -52,6 +53,18 @@ def catalogue(config: Config, name: str) -> Iterator[Catalogue]:
     """One catalogue of the settings, for the length of a block."""
     with ExitStack() as opening:
         yield _opened(config.creation, opening)[name]
+
+
+@contextmanager
+def library(config: Config) -> Iterator[Library]:
+    """The catalogues of the settings, for the length of a block."""
+    with ExitStack() as opening:
+        read = Subscriptions(
+            catalogues=_opened(config.creation, opening),
+            feeds=feeds_wanted(config.creation),
+            area=area(config.creation),
+        )
+        yield library_of(read)
 
 
 def _opened(

@@ -23,6 +23,7 @@ from controller.bootstrap.buckets import results
 from controller.bootstrap.catalogues import subscriptions
 from controller.bootstrap.publication import press
 from controller.bootstrap.store import People, open_database, people_of, token_key
+from controller.campaign_reading import library_of
 from controller.campaigning import Campaigner
 from controller.clock import RandomIds, StoreClock, SystemClock
 from controller.config import Config, require_for_controller
@@ -138,7 +139,7 @@ def observer(config: Config, ports: Ports) -> Observer:
     if ports.subscriptions is not None:
         sweeper = Sweeper(ports.subscriptions, ports.people.feeds, ports.clock, ports.metrics)
         campaigner = Campaigner(
-            ports.subscriptions.catalogues,
+            library_of(ports.subscriptions),
             ports.people.campaigns,
             ports.people.feeds,
             ports.clock,

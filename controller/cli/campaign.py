@@ -10,6 +10,7 @@ import typer
 
 from controller import bootstrap
 from controller.bootstrap import People
+from controller.campaign_reading import offers_of
 from controller.campaigning import foretold
 from controller.cli.campaign_course import bar, story, watched, window
 from controller.cli.jobs import require_done, tell_verdicts
@@ -24,23 +25,24 @@ from controller.cli.session import (
     people,
     settings,
 )
+from controller.clock import SystemClock
 from controller.config import Config
 from models.areas import area_of_tiles
-from models.campaigning import subject_of
+from models.campaigning import source_of, subject_of
 from models.campaigns import (
     OPEN,
-    PRODUCT_OF,
     WAITING,
     Campaign,
     CampaignOrder,
     CampaignState,
     Tally,
 )
-from models.errors import ConfigurationError
+from models.errors import ConfigurationError, Malformed
 from models.parameter_text import standings
 from models.ports import Asked, Verdict
 from models.settings import settings_kept
 from models.settings_creation import CreationSettings
+from reconcilers.creation.campaigns import CAMPAIGN_TYPES
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,12 +61,13 @@ CANCELLED_AT_ONCE = 1_000
         "--tiles 32TLR,32TMS --dry-run",
         "hrsi campaign create --type rlies1 --from 2024-01-01 --to 2024-02-01 --again "
         '--reason "software 1.8"',
+        "hrsi campaign create --type gfsc --from 2024-01-01 --to 2024-02-01 --dry-run",
     )
 )
 def create(
     context: typer.Context,
     job_type: Annotated[
-        str, typer.Option("--type", metavar="T", help=f"One of: {', '.join(PRODUCT_OF)}.")
+        str, typer.Option("--type", metavar="T", help=f"One of: {', '.join(CAMPAIGN_TYPES)}.")
     ],
     since: Annotated[
         str, typer.Option("--from", metavar="WHEN", help="Measured from this day or time on.")
@@ -75,11 +78,12 @@ def create(
         typer.Option(help="Only these, such as 32TLR,32TMS; else the area of the settings."),
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="A catalogue of the settings; else the first.")
+        str | None,
+        typer.Option(
+            help="A catalogue of the settings that lists what the type is made of; else the first."
+        ),
     ] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Also images whose job is there already.")
-    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also what has its job already.")] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Do not wait until all of its jobs are created.")
     ] = False,
@@ -91,12 +95,12 @@ def create(
 
     The controller creates them part by part; whatever is interrupted goes on where it was. Together
     such jobs take no more than `pool.reprocessing_share` of the pool. A dry run reads the catalogue
-    and counts.
+    and counts. What is made of several products is made of those that are listed today.
     """
     config = settings(context)
     order = CampaignOrder(
-        job_type=_type(job_type),
-        source=_source(config, source),
+        job_type=job_type,
+        source=_source(config, job_type, source),
         since=moment("--from", since),
         until=_past("--to", until),
         tiles=_tiles(config, tiles),
@@ -259,23 +263,11 @@ def _cancel_jobs(desk: People, campaign_id: int, asking: Asked) -> int:
 # ---- what was asked for --------------------------------------------------------------------------
 
 
-def _type(name: str) -> str:
-    if name not in PRODUCT_OF:
-        raise ConfigurationError(
-            f"--type: there are no campaigns of {name!r}; there are of: {', '.join(PRODUCT_OF)}"
-        )
-    return name
-
-
-def _source(config: Config, name: str | None) -> str:
-    known = [each for each, _ in (*config.creation.odata, *config.creation.resto)]
-    if not known:
-        raise ConfigurationError("no catalogue is set; set creation.odata or creation.resto")
-    if name is not None and name not in known:
-        raise ConfigurationError(
-            f"--source: the settings name no catalogue {name!r}; they name: {', '.join(known)}"
-        )
-    return name or known[0]
+def _source(config: Config, job_type: str, name: str | None) -> str:
+    try:
+        return source_of(offers_of(config.creation), job_type, name)
+    except Malformed as error:
+        raise ConfigurationError(f"--{error}") from error
 
 
 def _past(option: str, text: str) -> datetime:
@@ -311,8 +303,9 @@ def _counted(config: Config, desk: People, order: CampaignOrder) -> Campaign:
         reason="",
         created_at=datetime.now(UTC),
     )
-    with bootstrap.catalogue(config, order.source) as catalogue, bar("counting") as advance:
-        for part in foretold(campaign, catalogue, desk.feeds, _creation(desk)):
+    with bootstrap.library(config) as library, bar("counting") as advance:
+        reader = library.reader_of(order, SystemClock())
+        for part in foretold(campaign, reader, desk.feeds, _creation(desk)):
             campaign = part
             advance(campaign)
     return campaign

@@ -15,6 +15,7 @@ from controller.act.effects import Tools
 from controller.act.executor import Executor, Lane
 from controller.act.hands import Hands
 from controller.act.press import Press
+from controller.campaign_reading import library_of
 from controller.campaigning import Campaigner
 from controller.clock import StoreClock
 from controller.crew import Inline
@@ -136,6 +137,12 @@ def _press(systems: Systems) -> Press | None:
 
 def _sweeper(systems: Systems, metrics: Metrics) -> Sweeper | None:
     """Eyes for the catalogues of a world that has some; each process has its own."""
+    read = _subscriptions(systems)
+    return Sweeper(read, systems.store, systems.timeline, metrics) if read else None
+
+
+def _subscriptions(systems: Systems) -> Subscriptions | None:
+    """What is read of the catalogues of a world that has some."""
     options = systems.scenario.catalogue
     if options is None:
         return None
@@ -144,20 +151,20 @@ def _sweeper(systems: Systems, metrics: Metrics) -> Sweeper | None:
         for port, wanted in zip(systems.catalogue_ports(), (INPUTS, OWN), strict=True)
         if port is not None
     ]
-    subscriptions = Subscriptions(
+    return Subscriptions(
         catalogues={port.name: port for port, _ in ports},
         feeds=tuple(feed for port, wanted in ports for feed in feeds_of(port.name, wanted)),
         area=area_around(options.tiles),
     )
-    return Sweeper(subscriptions, systems.store, systems.timeline, metrics)
 
 
 def _campaigner(systems: Systems) -> Campaigner | None:
-    port, _ = systems.catalogue_ports()
-    if port is None:
+    """Who reads for campaigns, in a world of catalogues."""
+    read = _subscriptions(systems)
+    if read is None:
         return None
     store = systems.store
-    return Campaigner({port.name: port}, store, store, systems.timeline)
+    return Campaigner(library_of(read), store, store, systems.timeline)
 
 
 def site(scenario: Scenario) -> Site:

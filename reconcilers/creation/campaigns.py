@@ -2,7 +2,8 @@
 
 Of several versions of one image that are listed together the newest counts. An image whose job is
 there gets none, unless the campaign is to do it again, or that job was cancelled: then its key
-names the campaign besides the product.
+names the campaign besides the product. Types that are made of several products are the matter of
+`reconcilers.creation.campaign_groups`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,22 @@ from datetime import UTC, datetime
 from models.actions import AddCampaignJobs
 from models.campaigns import NOTHING_MET, Campaign, CampaignLook, Part, Tally
 from models.catalogue import CatalogueProduct
-from models.creation import Acquisition, Known, acquisition_of, identity_of
+from models.creation import Acquisition, acquisition_of, identity_of
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
-from models.records import NewJob, Priority
+from models.records import NewJob
 from models.wording import counted
+from reconcilers.creation.campaign_groups import (
+    free_key,
+    images_of_groups,
+    live,
+    of_groups,
+    reprocessed,
+)
+from reconcilers.creation.compositions import COMPOSITIONS
 from reconcilers.creation.rules import RULES
+
+CAMPAIGN_TYPES = (*RULES, *COMPOSITIONS)
+"""The types of job that can have campaigns: all that catalogues bring."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -82,10 +94,21 @@ class Taken:
     tally: Tally = NOTHING_MET
 
 
+def images_of(look: CampaignLook) -> frozenset[Acquisition]:
+    """What has to be known of a part before it is judged: whether there are jobs about these."""
+    job_type = look.campaign.order.job_type
+    if job_type in COMPOSITIONS:
+        return images_of_groups(look)
+    return frozenset(acquisition_of(product, job_type) for product in look.products)
+
+
 def taken(look: CampaignLook) -> Taken:
     """What of a part of a campaign becomes a job; `created` is counted by who adds them."""
     job_type = look.campaign.order.job_type
-    done, found = _live(look.known, job_type), Taken()
+    if job_type in COMPOSITIONS:
+        jobs, tally = of_groups(look)
+        return Taken(jobs=jobs, tally=replace(tally, rejected=_newly_rejected(look)))
+    done, found = {each.acquisition for each in live(look.known, job_type)}, Taken()
     keys = {known.key for known in look.known.jobs if known.acquisition.job_type == job_type}
     images: set[Acquisition] = set()
     existing = left_out = 0
@@ -105,15 +128,13 @@ def taken(look: CampaignLook) -> Taken:
         listed=len(look.products),
         existing=existing,
         left_out=left_out,
-        rejected=len({*map(identity_of, look.rejected)} - {*look.known.rejected}),
+        rejected=_newly_rejected(look),
     )
     return found
 
 
-def _live(known: Known, job_type: str) -> set[Acquisition]:
-    """The images that have a job which nobody cancelled."""
-    jobs = (each for each in known.jobs if not each.cancelled)
-    return {each.acquisition for each in jobs if each.acquisition.job_type == job_type}
+def _newly_rejected(look: CampaignLook) -> int:
+    return len({*map(identity_of, look.rejected)} - {*look.known.rejected})
 
 
 def _newest_first(product: CatalogueProduct) -> tuple[int, float, bool, str]:
@@ -128,14 +149,7 @@ def _job(
     campaign: Campaign, product: CatalogueProduct, tiles: tuple[str, ...], keys: set[str]
 ) -> NewJob | None:
     """The job of a product; None: this campaign has made it."""
-    key = product.name if product.name not in keys else f"{product.name}@{campaign.id}"
-    if key in keys:
+    key = free_key(product.name, campaign, keys)
+    if key is None:
         return None
-    job = RULES[campaign.order.job_type].job(product, tiles)
-    return replace(
-        job,
-        key=key,
-        priority=Priority.REPROCESSING,
-        deadline=None,
-        input={**job.input, "campaign": campaign.id},
-    )
+    return reprocessed(RULES[campaign.order.job_type].job(product, tiles), key, campaign)

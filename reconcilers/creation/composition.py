@@ -50,12 +50,26 @@ class Composed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reach:
+    """How long before the time of a job (`NewJob.sensing_at`), and after it, what it is made of may
+    have been measured. A day is added where it is made of whole days.
+    """
+
+    before: timedelta = timedelta(0)
+    after: timedelta = DAY
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Composition:
     """A type of job that is made of several products.
 
     `feeds_on`: which types of product are kept for it. `opens`: the groups that a product belongs
     to, each with when it is to be looked at. `touched_by`: products that belong to groups which
     others open, by their tile and day. What was measured before `begins` becomes cancelled jobs.
+
+    For campaigns: `reach` is how far from the time of a job its products may have been measured.
+    `covers_of` says of the key of a job what `Made.covers` did, for a type of which a group may
+    have several jobs of one time and tile; None: it has one.
     """
 
     job_type: str
@@ -65,6 +79,8 @@ class Composition:
     needs: Callable[[Group, CompositionSettings], Needs]
     compose: Callable[[Bench], Composed]
     touched_by: tuple[ProductType, ...] = ()
+    reach: Reach = Reach()
+    covers_of: Callable[[str], tuple[str, ...]] | None = None
 
 
 def begin_of(day: date) -> datetime:

@@ -24,6 +24,7 @@ from reconcilers.creation.composition import (
     Bench,
     Composed,
     Composition,
+    Reach,
     begin_of,
     newest_versions,
     told,
@@ -170,4 +171,5 @@ COMPOSITION = Composition(
     opens=_opens,
     needs=_needs,
     compose=_compose,
+    reach=Reach(before=DAYS * DAY),
 )

@@ -58,19 +58,19 @@ def kept_of(sweep: Sweep, area: Area, settings: CompositionSettings) -> Kept:
         place = place_of(product) if product.type in INGREDIENTS else None
         if place is None or (place, product.type, product.name) in known:
             continue
-        ingredient = _ingredient(product, place, area)
+        ingredient = ingredient_of(product, place, area)
         if ingredient is not None:
             found.setdefault(ingredient.identity, ingredient)
     parts = tuple(found[each] for each in sorted(found))
     return Kept(
         ingredients=parts,
-        groups=tuple(_opened(parts, area, settings)),
+        groups=tuple(opened(parts, area, settings)),
         touched=tuple(sorted(set(_touched(parts)))),
     )
 
 
-def _ingredient(product: CatalogueProduct, place: str, area: Area) -> Ingredient | None:
-    """A product of the area as it is kept."""
+def ingredient_of(product: CatalogueProduct, place: str, area: Area) -> Ingredient | None:
+    """A product as it is kept; None: it is not of the area."""
     tiles: tuple[str, ...] = (place,) if place in area.tiles else ()
     if product.tile is None:
         tiles = tiles_under(area, product.footprint) if product.footprint else ()
@@ -104,7 +104,7 @@ def _facts(product: CatalogueProduct, tiles: tuple[str, ...]) -> dict[str, Any]:
     return facts
 
 
-def _opened(
+def opened(
     parts: Iterable[Ingredient], area: Area, settings: CompositionSettings
 ) -> Iterator[Group]:
     """The groups of these products, each once, due when the first of them says."""
@@ -191,7 +191,7 @@ def of_due(world: World, settings: CompositionSettings, now: datetime) -> list[D
     """What becomes of the groups that are due: one action for each type of job."""
     if world.due is None or world.area is None:
         return []
-    shelf = _Shelf.of(world.due)
+    shelf = Shelf.of(world.due)
     outcomes: defaultdict[str, _Outcome] = defaultdict(_Outcome)
     for group in world.due.groups:
         composition = COMPOSITIONS.get(group.job_type)
@@ -231,14 +231,15 @@ def _action(name: str, outcome: _Outcome) -> Compose:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Shelf:
+class Shelf:
     """The material of a pass, where each group finds its own."""
 
     places: Mapping[str, list[Ingredient]]
     material: Material
 
     @classmethod
-    def of(cls, due: Due) -> _Shelf:
+    def of(cls, due: Due) -> Shelf:
+        """The shelf with what is due."""
         places: defaultdict[str, list[Ingredient]] = defaultdict(list)
         for part in due.material.ingredients:
             places[part.place].append(part)
@@ -247,6 +248,7 @@ class _Shelf:
     def bench(
         self, group: Group, area: Area, settings: CompositionSettings, now: datetime
     ) -> Bench:
+        """A group with what its composition needs to see of it."""
         needs = _needs(group, settings)
         return Bench(
             group=group,

@@ -27,6 +27,7 @@ from reconcilers.creation.composition import (
     Bench,
     Composed,
     Composition,
+    Reach,
     begin_of,
     newest_versions,
     told,
@@ -76,6 +77,12 @@ class _Task:
 
 def _cover(tile: str, product: str) -> str:
     return f"{tile}/{product}"
+
+
+def _covers_of(key: str) -> tuple[str, ...]:
+    """What the job of that key (`_Task.key`, perhaps with a campaign) makes."""
+    tile, _, _, *products = key.partition("@")[0].split("_")
+    return tuple(_cover(tile, product) for product in products)
 
 
 def _opens(part: Ingredient, area: Area, settings: CompositionSettings) -> tuple[Group, ...]:
@@ -245,4 +252,6 @@ COMPOSITION = Composition(
     needs=_needs,
     compose=_compose,
     touched_by=(ProductType.FSC,),
+    reach=Reach(before=DAY),
+    covers_of=_covers_of,
 )

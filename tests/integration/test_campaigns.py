@@ -10,6 +10,7 @@ import pytest
 
 from controller import bootstrap
 from models.access import Role
+from models.areas import area_of_tiles
 from models.lifecycle import Status
 from models.ports import JobFilter
 from models.product_names import ProductType
@@ -18,6 +19,7 @@ from simulator.catalogues.listing import listing
 from simulator.catalogues.state import SimulatedCatalogue
 from simulator.catalogues.web import serve_catalogue
 from tests.integration.test_creation import Now
+from tests.plugins.archive import jobs_of, products_of
 from tests.plugins.catalogues import TILES
 from tests.plugins.installation import Installation
 from tests.plugins.web import Api, serving
@@ -113,7 +115,8 @@ def test_a_person_pauses_resumes_and_cancels_a_campaign(place: Installation) -> 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param(("--type", "gfsc", *WINDOW), "no campaigns of 'gfsc'", id="type"),
+        pytest.param(("--type", "test", *WINDOW), "no campaigns of 'test'", id="type"),
+        pytest.param(("--type", "gfsc", *WINDOW), "set creation.products", id="no-products"),
         pytest.param(
             ("--type", "fsc_rlie", "--from", "2024-02-01", "--to", "2024-02-01"),
             "nothing in between",
@@ -137,6 +140,46 @@ def test_what_makes_no_sense_is_refused(
     assert refused.status != 0
     assert says in refused.refused
     assert place.type("campaign", "list", "--all", "--json").json == []
+
+
+@pytest.fixture
+def archive(place: Installation) -> Iterator[Installation]:
+    """The same with a catalogue of the products that were made of them."""
+    listed = products_of(jobs_of(LISTED, area_of_tiles(TILES)))
+    with serve_catalogue(SimulatedCatalogue("hrsi", Now(), listed)) as server:
+        place.environment.update(HRSI_CREATION_PRODUCTS=f"hrsi={server.url}")
+        yield place
+
+
+@pytest.mark.parametrize(
+    ("job_type", "source"),
+    [
+        pytest.param("gfsc", "hrsi", id="gfsc"),
+        pytest.param("rlies1s2", "hrsi", id="rlies1s2"),
+        pytest.param("sws_wds", "creodias", id="sws_wds"),
+    ],
+)
+def test_a_campaign_of_what_is_made_of_products_goes_the_same_way(
+    archive: Installation, job_type: str, source: str
+) -> None:
+    create = ("campaign", "create", "--type", job_type, *WINDOW)
+    counted = archive.type(*create, "--dry-run", "--json")
+    assert counted.status == 0, counted.refused
+    assert counted.json["tally"]["created"] > 0
+    archive.type(*create, "--detach")
+    ended = passes(archive, 1)
+    assert (ended["state"], ended["tally"]) == ("done", counted.json["tally"])
+    assert ended["order"]["source"] == source
+    jobs = archive.database.reader.jobs(EVERYTHING)
+    assert len(jobs) == ended["tally"]["created"]
+    assert {(job.type, job.priority) for job in jobs} == {(job_type, Priority.REPROCESSING)}
+    archive.one_pass("configuration")
+    standing = {job.status for job in archive.database.reader.jobs(EVERYTHING)}
+    assert standing <= {Status.READY, Status.CONFIGURED}
+    assert (
+        f"0 jobs would be created, {len(jobs)} there already"
+        in archive.type(*create, "--dry-run").out
+    )
 
 
 # ---- over the API --------------------------------------------------------------------------------
@@ -192,7 +235,8 @@ def test_the_api_counts_begins_shows_and_turns_a_campaign(place: Installation, a
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        pytest.param({"type": "gfsc"}, "there are no campaigns of 'gfsc'", id="type"),
+        pytest.param({"type": "test"}, "there are no campaigns of 'test'", id="type"),
+        pytest.param({"type": "gfsc"}, "set creation.products", id="no-products"),
         pytest.param({"source": "other"}, "they name: creodias", id="source"),
         pytest.param({"tiles": ["99XYZ"]}, "99XYZ", id="tile"),
         pytest.param({"until": "2999-01-01T00:00:00Z"}, "in the past", id="future"),

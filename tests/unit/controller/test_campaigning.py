@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from controller.campaign_reading import Library
 from controller.campaigning import Campaigner, foretold
+from models.areas import area_of_tiles
 from models.campaigns import AdvanceCampaign, Campaign, CampaignLook, CampaignOrder, CampaignState
 from models.catalogue import CataloguePage, CatalogueQuery, PageMark
 from models.job_types import DEFAULT_REGISTRY
@@ -64,6 +66,7 @@ class Rig:
         self.store = MemoryStore(self.time, SeededIds())
         inner = MemoryCatalogue(SimulatedCatalogue("creodias", self.time, LISTED), self.faults)
         self.catalogue = inner if ordered else Disordered(inner)
+        self.library = Library(catalogues={"creodias": self.catalogue}, area=area_of_tiles(TILES))
         self.settings = replace(CreationSettings(), **settings)
         self.campaigner = self.another()
         lease = self.store.acquire("creation", "rig", 100 * SPAN)
@@ -72,8 +75,7 @@ class Rig:
 
     def another(self) -> Campaigner:
         """That of a process that remembers nothing."""
-        catalogues = {"creodias": self.catalogue}
-        return Campaigner(catalogues, self.store, self.store, self.time)
+        return Campaigner(self.library, self.store, self.store, self.time)
 
     def begin(self, **order: Any) -> Campaign:
         """A campaign over everything, unless said otherwise."""
@@ -144,7 +146,8 @@ def test_what_is_foretold_is_what_comes() -> None:
     campaign = rig.begin(until=BEGINNING + SPAN / 2)
     rig.finish(campaign)
     second = rig.begin()
-    *_, last = foretold(second, rig.catalogue, rig.store, rig.settings)
+    reader = rig.library.reader_of(second.order, rig.time)
+    *_, last = foretold(second, reader, rig.store, rig.settings)
     assert rig.store.campaign(second.id) == second
     rig.finish(second)
     done = rig.store.campaign(second.id)

@@ -36,6 +36,11 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_defaults(tmp_p
     assert config.nomad.namespace == "default"
 
 
+def test_the_address_of_a_catalogue_may_have_a_path_as_that_of_hrsi_has() -> None:
+    config = load(None, {"HRSI_CREATION_PRODUCTS": "hrsi=https://cryo.land.copernicus.eu/resto/"})
+    assert config.creation.products == (("hrsi", "https://cryo.land.copernicus.eu/resto"),)
+
+
 def test_lists_and_tables_can_be_set_in_the_environment() -> None:
     config = load(
         None,
@@ -56,6 +61,11 @@ def test_lists_and_tables_can_be_set_in_the_environment() -> None:
                      id="unknown-key-of-a-group"),
         pytest.param("[rabbits]\nx = 1", "rabbits: there is no such key; ", id="unknown-group"),
         pytest.param("nomad = 3", "nomad: there is no such key", id="a-group-as-a-value"),
+        pytest.param('[creation]\nresto = { x = "ftp://a/b" }',
+                     "'ftp://a/b' is no address of a service; write https://host/resto",
+                     id="catalogue-of-another-protocol"),
+        pytest.param('[creation]\nodata = { x = "https://a/b?c=d" }',
+                     "'https://a/b?c=d' is no address of a service", id="address-with-a-query"),
         pytest.param('deployment = "North Sea"', "use a-z, 0-9 and hyphens", id="bad-deployment"),
         pytest.param('deployment = "-x"', "use a-z, 0-9 and hyphens", id="hyphen-at-the-edge"),
         pytest.param("deployment = 7", "7 is not a text", id="not-a-text"),
