@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import count
 
 import pytest
 
@@ -18,7 +17,7 @@ from models.settings_configuration import ConfigurationSettings
 from reconcilers import configuration
 from simulator.examples import NOW, a_world
 from tests.plugins.readiness import a_config, configured
-from tests.plugins.sessions import Scissors
+from tests.plugins.sessions import Scissors, cut_off_at_each_step
 from tests.plugins.stores import ASKED, Desk, postgres_doors
 
 DAY = timedelta(days=1)
@@ -102,7 +101,6 @@ def seen(desk: Desk) -> Backlog:
 def test_a_pass_that_is_cut_off_after_any_statement_writes_nothing(
     own_database: Postgres, desk: Desk
 ) -> None:
-    before = seen(desk)
     found = changes(desk)
     kinds = {
         "ready": sum(job.wait is None for change in found for job in change.jobs),
@@ -113,31 +111,8 @@ def test_a_pass_that_is_cut_off_after_any_statement_writes_nothing(
     }
     assert kinds == {"ready": 1, "waiting": 1, "unfit": 1, "futile": 1, "again": BEGINNING}
     for change in found:
-        steps = cut_off_at_each_step(own_database, desk, change, before)
+        steps = cut_off_at_each_step(own_database, desk, change, lambda: seen(desk))
         assert steps >= 4, "lease, locks, fields, statuses"
-        before = seen(desk)
-
-
-def cut_off_at_each_step(
-    database: Postgres, desk: Desk, change: ConfigureJobs, before: Backlog
-) -> int:
-    """Cut a change after its first statement, its second, and so on, until it gets through; how
-    many there were to cut.
-    """
-    for step in count(1):
-        cut, found = Scissors(database, after=step), desk.everything()
-        with cut.watching():
-            try:
-                desk.doors.jobs.commit(desk.lease, change)
-            except errors.PortError:
-                gone = True
-            else:
-                gone = False
-        if not gone:
-            return step - 1
-        assert desk.everything() == found
-        assert seen(desk) == before
-    raise AssertionError("whoever counts never comes to an end")
 
 
 def test_what_was_committed_and_not_confirmed_is_done_once_when_it_is_done_again(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, event, text
 
 from infra.postgres import Postgres
+from models.changes import Change
+from models.errors import PortError
+from tests.plugins.stores import Desk
 
 _PATIENCE_SECONDS = 120.0
 
@@ -46,12 +50,16 @@ def error_of(future: Future[Any]) -> BaseException | None:
 
 @dataclass
 class Scissors:
-    """Counts the statements of a store's sessions, and cuts the connection after the n-th."""
+    """Counts the statements and commits of a store's sessions, and cuts the connection after the
+    n-th statement, or at every commit, or at the n-th.
+    """
 
     database: Postgres
     after: int | None = None
     at_commit: bool = False
+    at_commit_number: int | None = None
     seen: list[str] = field(default_factory=list)
+    commits: int = 0
 
     @contextmanager
     def watching(self) -> Iterator[Scissors]:
@@ -71,11 +79,33 @@ class Scissors:
             self._cut(cursor.connection)
 
     def _committing(self, connection: Connection) -> None:
-        if self.at_commit:
+        self.commits += 1
+        if self.at_commit or self.commits == self.at_commit_number:
             self._cut(connection.connection.driver_connection)
 
     def _cut(self, session: Any) -> None:
         kill(self.database, [session.info.backend_pid])
+
+
+def cut_off_at_each_step(
+    database: Postgres, desk: Desk, change: Change, seen: Callable[[], object] = lambda: None
+) -> int:
+    """Cut a change after its first statement, its second, and so on, until it gets through; how
+    many there were to cut. What is cut has changed nothing, nor anything of what `seen` shows.
+    """
+    before = desk.everything(), seen()
+    for step in count(1):
+        with Scissors(database, after=step).watching():
+            try:
+                desk.doors.jobs.commit(desk.lease, change)
+            except PortError:
+                gone = True
+            else:
+                gone = False
+        if not gone:
+            return step - 1
+        assert (desk.everything(), seen()) == before
+    raise AssertionError("whoever counts never comes to an end")
 
 
 def kill(database: Postgres, pids: list[int]) -> None:
