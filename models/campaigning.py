@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from models.campaigns import OPEN, Campaign, CampaignOrder, CampaignState
+from models.campaigns import (
+    MOVING,
+    OPEN,
+    WAITING,
+    Begun,
+    Campaign,
+    CampaignOrder,
+    CampaignState,
+)
 from models.errors import Malformed
 from models.lifecycle import Status
 from models.ports import Asked, Verdict
@@ -22,8 +30,12 @@ _FROM: Mapping[CampaignState, frozenset[CampaignState]] = {
 class Campaigns(Protocol):
     """What the store keeps of campaigns; the rules of `models.ports` hold."""
 
-    def begin_campaign(self, order: CampaignOrder, asked: Asked) -> Campaign:
-        """Begin a campaign at the start of its window. Written into the audit trail."""
+    def begin_campaign(self, order: CampaignOrder, asked: Asked) -> Begun:
+        """Begin a campaign at the start of its window. Written into the audit trail.
+
+        Where one of the same order (`CampaignOrder.is_same`) has not ended, that one is given and
+        nothing is written, however many ask at once: whoever says it twice means it once.
+        """
 
     def campaigns(self, *, ended: bool = False) -> tuple[Campaign, ...]:
         """Those that have not ended, the oldest first; with `ended` all, the newest first, at most
@@ -36,8 +48,11 @@ class Campaigns(Protocol):
     def jobs_of_campaign(self, campaign_id: int) -> Mapping[Status, int]:
         """How many of its jobs stand where, as the statuses are listed; no 0."""
 
-    def waiting_jobs_of_campaign(self, campaign_id: int, limit: int) -> tuple[int, ...]:
-        """Its first jobs that no run has begun for yet, by id."""
+    def cancel_waiting_jobs(self, campaign_id: int, limit: int, asked: Asked) -> int:
+        """Cancel the first of its jobs that no run has begun for, by id; how many that were.
+
+        One for which a run begins at the same time goes on. Written into the audit trail.
+        """
 
     def turn_campaign(self, campaign_id: int, to: CampaignState, asked: Asked) -> Verdict:
         """Pause, resume (RUNNING) or cancel a campaign; its jobs are left as they are.
@@ -45,6 +60,62 @@ class Campaigns(Protocol):
         Refused as `judged` says. The verdict is about `campaign:<id>`. Written into the
         audit trail.
         """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """What ending a campaign came to: how many of its jobs were cancelled (would be, of what is
+    only tried), how many wait still, and how many a run has begun for, which go on.
+    """
+
+    subject: str
+    done: bool
+    because: str
+    jobs_cancelled: int
+    jobs_waiting: int
+    jobs_moving: int
+
+
+CANCELLED_AT_ONCE = 1_000
+"""Jobs in one transaction."""
+
+
+def end_campaign(
+    campaigns: Campaigns, campaign_id: int, asked: Asked, *, batches: int, keep_jobs: bool = False
+) -> Ending:
+    """Create no further jobs of a campaign, and cancel those that no run has begun for, at most so
+    many times `CANCELLED_AT_ONCE`. What is over already stays so; said twice, it is the same.
+
+    Raises `NotFound`.
+    """
+    because, subject = _ended(campaigns, campaign_id, asked), subject_of(campaign_id)
+    count, left = 0, 0 if keep_jobs or asked.dry_run else batches
+    while left and (done := campaigns.cancel_waiting_jobs(campaign_id, CANCELLED_AT_ONCE, asked)):
+        count, left = count + done, left - 1
+    jobs = campaigns.jobs_of_campaign(campaign_id)
+    waiting = sum(jobs.get(status, 0) for status in WAITING)
+    if asked.dry_run and not keep_jobs:
+        count, waiting = waiting, 0
+    return Ending(
+        subject=subject,
+        done=True,
+        because=because,
+        jobs_cancelled=count,
+        jobs_waiting=waiting,
+        jobs_moving=sum(jobs.get(status, 0) for status in MOVING),
+    )
+
+
+def _ended(campaigns: Campaigns, campaign_id: int, asked: Asked) -> str:
+    """See to it that a campaign creates no further jobs; how it stood."""
+    state = campaigns.campaign(campaign_id).state
+    if state in OPEN:
+        verdict = campaigns.turn_campaign(campaign_id, CampaignState.CANCELLED, asked)
+        if verdict.done:
+            return verdict.because
+        # It came to its end at this very moment.
+        state = campaigns.campaign(campaign_id).state
+    return f"it is {state} already and creates no further jobs"
 
 
 TURNS: Mapping[CampaignState, str] = {

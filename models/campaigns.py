@@ -8,7 +8,7 @@ transaction, so that whoever goes on after a crash neither leaves out nor adds t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -35,6 +35,13 @@ OPEN = frozenset({CampaignState.RUNNING, CampaignState.PAUSED})
 WAITING = (Status.INITIALIZED, Status.CONFIGURED, Status.READY)
 """Jobs that no run has begun for yet."""
 
+MOVING = tuple(
+    status for status in Status if status not in (*WAITING, Status.DONE, Status.CANCELLED)
+)
+"""Jobs that a run has begun for and that are not at their end: they are processed and published, or
+are the matter of the monitor.
+"""
+
 PRODUCT_OF: Mapping[str, ProductType] = {
     job_type: product for product, types in JOB_TYPES_OF.items() for job_type in types
 }
@@ -57,6 +64,11 @@ class CampaignOrder:
     until: datetime
     tiles: tuple[str, ...]
     again: bool = False
+
+    def is_same(self, other: CampaignOrder) -> bool:
+        """Whether both ask for the same jobs, in whatever order the tiles are named."""
+        one, two = (replace(each, tiles=tuple(sorted(each.tiles))) for each in (self, other))
+        return one == two
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +119,14 @@ class Campaign:
 
 
 _NOWHERE = Area(tiles=(), wkt="")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begun:
+    """The campaign of an order: a new one, or the one of the same order that has not ended."""
+
+    campaign: Campaign
+    is_new: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -179,10 +179,16 @@ class CampaignWish(Wish):
 
 
 class CampaignTurnWish(Wish):
-    """A campaign to be paused, resumed or cancelled."""
+    """A campaign to be paused or resumed."""
 
     model_config = _example(campaign=3, reason="the cloud is being mended")
     campaign: Annotated[int, Field(ge=1, le=LARGEST)]
+
+
+class CampaignEndWish(CampaignTurnWish):
+    """A campaign to be cancelled; `keep_jobs`: but not its jobs that no run has begun for."""
+
+    keep_jobs: bool = False
 
 
 class TokenWish(Wish):

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from models.areas import area_of_tiles
-from models.campaigning import source_of, subject_of
+from models.campaigning import Ending, end_campaign, source_of, subject_of
 from models.campaigns import (
     Campaign,
     CampaignOrder,
@@ -21,11 +21,14 @@ from models.lifecycle import Status
 from models.ports import Asked, Verdict
 from models.records import LedgerRow
 from web.access import AtDesk, Operator, Viewer
-from web.bodies import LARGEST, CampaignTurnWish, CampaignWish
+from web.bodies import LARGEST, CampaignEndWish, CampaignTurnWish, CampaignWish
 from web.desk import Desk
 from web.problems import RESPONSES
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"], responses=dict(RESPONSES))
+
+BATCHES = 10
+"""Transactions of one request to cancel jobs."""
 
 Id = Annotated[int, Path(ge=1, le=LARGEST, description="As the list of campaigns says it.")]
 
@@ -59,14 +62,13 @@ def show_campaign(desk: AtDesk, _: Viewer, campaign: Id) -> WholeCampaign:
 def create_campaign(desk: AtDesk, operator: Operator, wish: CampaignWish) -> Campaign:
     """Let the controller create jobs of reprocessing for all that was measured in a window.
 
-    A campaign of the very same order that has not ended is answered instead of a second one. A dry
+    A campaign of the same order that has not ended is answered instead of a second one. A dry
     run reads the catalogue and counts, for 20 s at most: `reached` says how far it came.
     """
     order, asked = _order(desk, wish), operator.asks(wish.reason, dry_run=wish.dry_run)
     if wish.dry_run:
         return desk.reprocessing.foretold(_untried(desk, order, asked))
-    same = (each for each in desk.campaigns.campaigns() if each.order == order)
-    return next(same, None) or desk.campaigns.begin_campaign(order, asked)
+    return desk.campaigns.begin_campaign(order, asked).campaign
 
 
 @router.post("/pause", summary="Pause a campaign")
@@ -84,10 +86,14 @@ def resume_campaign(desk: AtDesk, operator: Operator, wish: CampaignTurnWish) ->
 
 
 @router.post("/cancel", summary="Cancel a campaign")
-def cancel_campaign(desk: AtDesk, operator: Operator, wish: CampaignTurnWish) -> Verdict:
-    """End a campaign. Its jobs stay as they are: cancel them by their ids."""
+def cancel_campaign(desk: AtDesk, operator: Operator, wish: CampaignEndWish) -> Ending:
+    """End a campaign, and cancel its jobs that no run has begun for, at most 10,000 at once; those
+    that run go on. While `jobs_waiting` is not 0, ask again. Asked twice, it is the same.
+    """
     asked = operator.asks(wish.reason, dry_run=wish.dry_run)
-    return desk.campaigns.turn_campaign(wish.campaign, CampaignState.CANCELLED, asked)
+    return end_campaign(
+        desk.campaigns, wish.campaign, asked, batches=BATCHES, keep_jobs=wish.keep_jobs
+    )
 
 
 def _order(desk: Desk, wish: CampaignWish) -> CampaignOrder:

@@ -12,8 +12,8 @@ from controller import bootstrap
 from controller.bootstrap import People
 from controller.campaign_reading import offers_of
 from controller.campaigning import foretold
-from controller.cli.campaign_course import bar, story, watched, window
-from controller.cli.jobs import require_done, tell_verdicts
+from controller.cli.campaign_course import bar, ending_told, story, watched, window
+from controller.cli.jobs import tell_verdicts
 from controller.cli.output import EXIT_FAILED, print_json, print_table, say
 from controller.cli.session import (
     AsJson,
@@ -28,10 +28,9 @@ from controller.cli.session import (
 from controller.clock import SystemClock
 from controller.config import Config
 from models.areas import area_of_tiles
-from models.campaigning import source_of, subject_of
+from models.campaigning import end_campaign, source_of, subject_of
 from models.campaigns import (
-    OPEN,
-    WAITING,
+    Begun,
     Campaign,
     CampaignOrder,
     CampaignState,
@@ -39,7 +38,6 @@ from models.campaigns import (
 )
 from models.errors import ConfigurationError, Malformed
 from models.parameter_text import standings
-from models.ports import Asked, Verdict
 from models.settings import settings_kept
 from models.settings_creation import CreationSettings
 from reconcilers.creation.campaigns import CAMPAIGN_TYPES
@@ -51,8 +49,8 @@ app = typer.Typer(
 
 Id = Annotated[int, typer.Argument(metavar="ID", help="As `hrsi campaign list` shows it.")]
 
-CANCELLED_AT_ONCE = 1_000
-"""Jobs in one transaction."""
+EVERY_BATCH = 1_000_000
+"""More than there are jobs."""
 
 
 @app.command(
@@ -112,9 +110,10 @@ def create(
         if dry_run:
             ended = _counted(config, desk, order)
         else:
-            ended = desk.campaigns.begin_campaign(order, asked(reason))
+            begun = desk.campaigns.begin_campaign(order, asked(reason))
+            ended = begun.campaign
             if not as_json:
-                say(f"{subject_of(ended.id)}: begun")
+                say(_greeting(begun))
             ended = ended if detach else watched(desk, ended)
     if as_json:
         print_json(ended)
@@ -227,37 +226,33 @@ def cancel(
 ) -> None:
     """End a campaign, and cancel its jobs that no run has begun for; those that run go on.
 
-    What was interrupted is gone on with by saying it again.
+    Said again, it does what is left to do. Of a campaign that has created all its jobs, those that
+    wait are cancelled.
     """
-    asking = asked(reason, dry_run=dry_run)
     with people(context) as desk:
-        campaign = desk.campaigns.campaign(campaign_id)
-        subject = subject_of(campaign_id)
-        verdict = Verdict(subject=subject, done=True, because=f"it is {campaign.state} already")
-        if campaign.state in OPEN:
-            verdict = desk.campaigns.turn_campaign(campaign_id, CampaignState.CANCELLED, asking)
-        count = 0 if keep_jobs else _cancel_jobs(desk, campaign_id, asking)
-    would = "would be " if dry_run else ""
+        ending = end_campaign(
+            desk.campaigns,
+            campaign_id,
+            asked(reason, dry_run=dry_run),
+            batches=EVERY_BATCH,
+            keep_jobs=keep_jobs,
+        )
     if as_json:
-        print_json({"verdict": verdict, "jobs_cancelled": count})
+        print_json(ending)
     else:
-        say(f"{subject}: {would}cancelled: {verdict.because}")
-        say(f"{count} of its jobs {would or 'were '}cancelled")
-    require_done((verdict,))
+        say(ending_told(ending, dry_run=dry_run))
 
 
-def _cancel_jobs(desk: People, campaign_id: int, asking: Asked) -> int:
-    """Cancel what no run has begun for; how many jobs that were."""
-    if asking.dry_run:
-        found = desk.campaigns.jobs_of_campaign(campaign_id)
-        return sum(found.get(status, 0) for status in WAITING)
-    count = 0
-    while ids := desk.campaigns.waiting_jobs_of_campaign(campaign_id, CANCELLED_AT_ONCE):
-        done = sum(verdict.done for verdict in desk.operations.cancel(ids, asking))
-        if not done:
-            break
-        count += done
-    return count
+def _greeting(begun: Begun) -> str:
+    campaign = begun.campaign
+    subject = subject_of(campaign.id)
+    if begun.is_new:
+        return f"{subject}: begun"
+    since = f"{campaign.created_at:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{subject}: it is {campaign.state} with the same order since {since}, begun by"
+        f" {campaign.asked_by}: no second one is begun"
+    )
 
 
 # ---- what was asked for --------------------------------------------------------------------------

@@ -12,8 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from controller.bootstrap import People
 from controller.cli.output import say
+from models.campaigning import Ending
 from models.campaigns import Campaign, CampaignState, Tally
 from models.causes import who_leads
+from models.wording import counted, wait
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at how far it is."""
@@ -85,3 +87,24 @@ def story(campaign: Campaign, *, dry_run: bool) -> str:
         f"{tally.existing} there already, {tally.left_out} left out (other tiles, older "
         f"versions), {tally.rejected} not understood"
     )
+
+
+def ending_told(ending: Ending, *, dry_run: bool) -> str:
+    """What ending a campaign came to, in sentences."""
+    would = "would be " if dry_run else ""
+    told = [f"{ending.subject}: {would}ended: {ending.because}"]
+    if ending.jobs_cancelled or not ending.jobs_waiting:
+        were = would or ("was " if ending.jobs_cancelled == 1 else "were ")
+        jobs = counted(ending.jobs_cancelled, "job")
+        told.append(f"{jobs} that no run had begun for {were}cancelled")
+    if ending.jobs_waiting:
+        told.append(
+            f"{wait(ending.jobs_waiting, 'job')} still and will be processed; `hrsi campaign "
+            f"cancel {ending.subject.partition(':')[2]}` cancels them"
+        )
+    if ending.jobs_moving:
+        told.append(
+            f"{counted(ending.jobs_moving, 'job')} on the way, or resting after an error, left "
+            "alone; `hrsi job cancel` cancels one"
+        )
+    return "\n".join(told)

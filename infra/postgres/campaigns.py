@@ -10,7 +10,7 @@ from sqlalchemy import Connection, case, func, insert, select, text, update
 from infra.postgres import trail
 from infra.postgres.feeds import keep
 from infra.postgres.jobs import Note
-from infra.postgres.people import add, rows_of
+from infra.postgres.people import add, cancel, rows_of
 from infra.postgres.rows import Row
 from infra.postgres.sessions import Sessions
 from infra.postgres.view import clock
@@ -19,6 +19,7 @@ from models.campaigns import (
     OPEN,
     WAITING,
     AdvanceCampaign,
+    Begun,
     Campaign,
     CampaignOrder,
     CampaignState,
@@ -33,6 +34,9 @@ from models.tables import campaign_jobs, campaigns, jobs
 
 _MOST = 1000
 _COLUMNS = tuple(campaigns.c)
+
+_OPEN_ONES = select(*_COLUMNS).where(campaigns.c.state.in_(OPEN)).order_by(campaigns.c.id)
+_ONE_AT_A_TIME = text("lock table campaigns in share row exclusive mode")
 
 _BELONG = text("""
 insert into campaign_jobs (campaign, job_id)
@@ -90,7 +94,7 @@ class PostgresCampaigns:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    def begin_campaign(self, order: CampaignOrder, asked: Asked) -> Campaign:
+    def begin_campaign(self, order: CampaignOrder, asked: Asked) -> Begun:
         """See `models.campaigns.Campaigns.begin_campaign`."""
         begun = insert(campaigns).values(
             type=order.job_type,
@@ -105,18 +109,20 @@ class PostgresCampaigns:
             reason=asked.reason,
         )
         with self._sessions.write("begin a campaign") as connection:
+            # Who asks for the same at the same time has to see this one.
+            connection.execute(_ONE_AT_A_TIME)
+            for row in connection.execute(_OPEN_ONES):
+                if (same := _campaign(row)).order.is_same(order):
+                    return Begun(campaign=same, is_new=False)
             made = connection.execute(begun.returning(*_COLUMNS)).one()
             campaign = _campaign(made)
             trail.note(connection, "begin_campaign", asked, [subject_of(campaign.id)])
-            return campaign
+            return Begun(campaign=campaign, is_new=True)
 
     def campaigns(self, *, ended: bool = False) -> tuple[Campaign, ...]:
         """See `models.campaigns.Campaigns.campaigns`."""
-        query = select(*_COLUMNS)
-        if ended:
-            query = query.order_by(campaigns.c.id.desc()).limit(_MOST)
-        else:
-            query = query.where(campaigns.c.state.in_(OPEN)).order_by(campaigns.c.id)
+        newest = select(*_COLUMNS).order_by(campaigns.c.id.desc()).limit(_MOST)
+        query = newest if ended else _OPEN_ONES
         with self._sessions.read("list campaigns") as connection:
             return tuple(_campaign(row) for row in connection.execute(query))
 
@@ -140,17 +146,22 @@ class PostgresCampaigns:
             found = {row[0]: row[1] for row in connection.execute(query)}
         return {status: found[status] for status in Status if status in found}
 
-    def waiting_jobs_of_campaign(self, campaign_id: int, limit: int) -> tuple[int, ...]:
-        """See `models.campaigns.Campaigns.waiting_jobs_of_campaign`."""
+    def cancel_waiting_jobs(self, campaign_id: int, limit: int, asked: Asked) -> int:
+        """See `models.campaigning.Campaigns.cancel_waiting_jobs`."""
         query = (
             select(jobs.c.id)
             .join(campaign_jobs, campaign_jobs.c.job_id == jobs.c.id)
             .where(campaign_jobs.c.campaign == campaign_id, jobs.c.status.in_(WAITING))
             .order_by(jobs.c.id)
             .limit(limit)
+            .with_for_update(of=jobs)
         )
-        with self._sessions.read(f"list the jobs of campaign {campaign_id}") as connection:
-            return tuple(connection.execute(query).scalars())
+        with self._sessions.write(f"cancel jobs of campaign {campaign_id}") as connection:
+            # Locked, they cannot leave the statuses that they were found in.
+            ids = tuple(connection.execute(query).scalars())
+            verdicts = cancel(connection, ids, asked)
+            trail.note(connection, "cancel", asked, trail.done(verdicts))
+            return len(ids)
 
     def turn_campaign(self, campaign_id: int, to: CampaignState, asked: Asked) -> Verdict:
         """See `models.campaigns.Campaigns.turn_campaign`."""

@@ -12,6 +12,7 @@ from models.campaigns import (
     OPEN,
     WAITING,
     AdvanceCampaign,
+    Begun,
     Campaign,
     CampaignOrder,
     CampaignState,
@@ -22,7 +23,7 @@ from models.lifecycle import Status
 from models.ports import Receipt, Verdict
 from models.records import Lease
 from simulator.store.feeds import add_one, keep
-from simulator.store.people import Asking
+from simulator.store.people import Asking, cancel
 from simulator.store.tables import Note, Tables
 
 _MOST = 1000
@@ -58,8 +59,11 @@ def advance_campaign(tables: Tables, fence: Lease, change: AdvanceCampaign) -> R
     return Receipt(created=len(made))
 
 
-def begin(asking: Asking, order: CampaignOrder) -> Campaign:
+def begin(asking: Asking, order: CampaignOrder) -> Begun:
     """See `models.campaigns.Campaigns.begin_campaign`."""
+    for each in campaigns(asking.tables, ended=False):
+        if each.order.is_same(order):
+            return Begun(campaign=each, is_new=False)
     campaign = Campaign(
         id=asking.tables.number("campaigns"),
         order=order,
@@ -72,7 +76,7 @@ def begin(asking: Asking, order: CampaignOrder) -> Campaign:
     )
     asking.tables.campaigns.put(campaign.id, campaign)
     asking.audit("begin_campaign", [subject_of(campaign.id)])
-    return campaign
+    return Begun(campaign=campaign, is_new=True)
 
 
 def campaigns(tables: Tables, *, ended: bool) -> tuple[Campaign, ...]:
@@ -96,10 +100,11 @@ def jobs(tables: Tables, campaign_id: int) -> Mapping[Status, int]:
     return {status: found[status] for status in Status if status in found}
 
 
-def waiting_jobs(tables: Tables, campaign_id: int, limit: int) -> tuple[int, ...]:
-    """See `models.campaigns.Campaigns.waiting_jobs_of_campaign`."""
+def cancel_waiting(asking: Asking, campaign_id: int, limit: int) -> int:
+    """See `models.campaigning.Campaigns.cancel_waiting_jobs`."""
+    tables = asking.tables
     waiting = (i for i in _ids(tables, campaign_id) if tables.jobs[i].status in WAITING)
-    return tuple(islice(waiting, limit))
+    return len(cancel(asking, list(islice(waiting, limit))))
 
 
 def turn(asking: Asking, campaign_id: int, to: CampaignState) -> Verdict:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from models.breakers import Breaker
-from models.campaigns import Campaign, CampaignOrder, CampaignState
+from models.campaigns import Begun, Campaign, CampaignOrder, CampaignState
 from models.changes import Change
 from models.composing import Group, GroupWaits, Material, Needs
 from models.configuration import Backlog
@@ -311,7 +311,7 @@ class MemoryStore(MemoryOutbox):
 
     # ---- Campaigns -------------------------------------------------------------------------------
 
-    def begin_campaign(self, order: CampaignOrder, asked: Asked) -> Campaign:
+    def begin_campaign(self, order: CampaignOrder, asked: Asked) -> Begun:
         """See `models.campaigns.Campaigns.begin_campaign`."""
         return self._write("begin_campaign", lambda: campaigns.begin(self._asking(asked), order))
 
@@ -327,11 +327,11 @@ class MemoryStore(MemoryOutbox):
         """See `models.campaigns.Campaigns.jobs_of_campaign`."""
         return self._read("jobs_of_campaign", lambda: campaigns.jobs(self.tables, campaign_id))
 
-    def waiting_jobs_of_campaign(self, campaign_id: int, limit: int) -> tuple[int, ...]:
-        """See `models.campaigns.Campaigns.waiting_jobs_of_campaign`."""
-        return self._read(
-            "waiting_jobs_of_campaign",
-            lambda: campaigns.waiting_jobs(self.tables, campaign_id, limit),
+    def cancel_waiting_jobs(self, campaign_id: int, limit: int, asked: Asked) -> int:
+        """See `models.campaigning.Campaigns.cancel_waiting_jobs`."""
+        asking = self._asking(asked)
+        return self._write(
+            "cancel_waiting_jobs", lambda: campaigns.cancel_waiting(asking, campaign_id, limit)
         )
 
     def turn_campaign(self, campaign_id: int, to: CampaignState, asked: Asked) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from controller import bootstrap
 from models.access import Role
 from models.areas import area_of_tiles
+from models.campaigns import CampaignOrder
 from models.lifecycle import Status
-from models.ports import JobFilter
+from models.ports import Asked, JobFilter
 from models.product_names import ProductType
 from models.records import Priority
 from simulator.catalogues.listing import listing
@@ -103,13 +105,32 @@ def test_a_person_pauses_resumes_and_cancels_a_campaign(place: Installation) -> 
     assert place.type("campaign", "pause", "1").status == 1
     assert "resumed" in place.type("campaign", "resume", "1").out
     tried = place.type("campaign", "cancel", "1", "--dry-run").out
-    assert f"{len(before)} of its jobs would be cancelled" in tried
+    assert f"{len(before)} jobs that no run had begun for would be cancelled" in tried
+    kept = place.type("campaign", "cancel", "1", "--keep-jobs", "--reason", "wrong tiles")
+    assert f"{len(before)} jobs wait still and will be processed" in kept.out
     ended = place.type("campaign", "cancel", "1", "--reason", "wrong tiles")
-    assert f"{len(before)} of its jobs were cancelled" in ended.out
+    assert f"{len(before)} jobs that no run had begun for were cancelled" in ended.out
+    assert "0 jobs that no run" in place.type("campaign", "cancel", "1").out
     place.one_pass("creation")
     jobs = place.database.reader.jobs(EVERYTHING)
     assert {job.status for job in jobs} == {Status.CANCELLED}
     assert len(jobs) == len(before)
+
+
+def test_many_who_order_the_same_at_once_have_one_campaign(place: Installation) -> None:
+    campaigns, ada = place.database.campaigns, Asked(actor="ada")
+    order = CampaignOrder(
+        job_type="fsc_rlie", source="creodias", since=SINCE, until=SINCE + SPAN, tiles=TILES
+    )
+    with ThreadPoolExecutor(4) as hands:
+        asked = [hands.submit(campaigns.begin_campaign, order, ada) for _ in range(8)]
+        found = [each.result() for each in asked]
+    assert sum(each.is_new for each in found) == 1
+    assert {each.campaign.id for each in found} == {each.id for each in campaigns.campaigns()}
+    told = place.type(*CREATE, "--detach").out
+    assert "no second one is begun" in told
+    assert "begun by ada" in told
+    assert len(campaigns.campaigns()) == 1
 
 
 @pytest.mark.parametrize(
@@ -221,13 +242,19 @@ def test_the_api_counts_begins_shows_and_turns_a_campaign(place: Installation, a
     assert shown["campaign"]["state"] == "done"
     assert shown["jobs"] == {"initialized": len(OPTICAL)}
     assert shown["decisions"][0]["reason"] == "CAMPAIGN_GOES_ON"
-    assert not api.ask("POST", "/campaigns/cancel", token, turn).body["done"], "it is done"
+    kept = api.ask("POST", "/campaigns/cancel", token, {**turn, "keep_jobs": True}).body
+    assert (kept["jobs_cancelled"], kept["jobs_waiting"]) == (0, len(OPTICAL))
+    for cancelled in (len(OPTICAL), 0):
+        ended = api.ask("POST", "/campaigns/cancel", token, turn).body
+        assert (ended["jobs_cancelled"], ended["jobs_waiting"]) == (cancelled, 0)
+        assert "done already" in ended["because"]
     told = [(row["actor"], row["action"]) for row in place.type("audit", "--json").json]
     assert told == [
+        ("ada (api)", "cancel"),
         ("ada (api)", "resume_campaign"),
         ("ada (api)", "pause_campaign"),
         ("ada (api)", "begin_campaign"),
-        *told[3:],
+        *told[4:],
     ]
     assert api.ask("GET", "/campaigns/999", token).status == 404
 

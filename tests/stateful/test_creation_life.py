@@ -84,7 +84,7 @@ def test_a_campaign_does_every_image_of_its_window_once_more_and_none_twice(seed
         tiles=("32TLR", "32TMS"),
         again=True,
     )
-    campaign = store.begin_campaign(order, Asked(actor="ada"))
+    campaign = store.begin_campaign(order, Asked(actor="ada")).campaign
     live(sim, 7.7 * DAYS, chance)
     sim.systems.faults.clear()
     live(sim, 8 * DAYS, chance)

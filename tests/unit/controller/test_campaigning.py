@@ -86,7 +86,7 @@ class Rig:
             until=BEGINNING + SPAN,
             tiles=TILES,
         )
-        return self.store.begin_campaign(replace(whole, **order), ADA)
+        return self.store.begin_campaign(replace(whole, **order), ADA).campaign
 
     def look(self, *busy: str) -> tuple[CampaignLook, ...]:
         """The next looks, with all the time there is."""
