@@ -257,6 +257,7 @@ class Metrics:
         self._fill("hrsi_outbox", numbers)
         self._fill("hrsi_outbox_age_seconds", empty | ages)
         self._fill("hrsi_parked_messages", {(): outbox.parked})
+        self.press.from_files(outbox.from_files)
 
     def show(self, world: World, pool: PoolSettings) -> None:
         """Show the figures of a world; those of one that was shown already stay."""
@@ -285,6 +286,7 @@ class Metrics:
 
     def forget(self) -> None:
         """Show no world: this process leads nothing, and another shows what there is."""
+        self.press.forget()
         self._shown = None
         for name in tuple(self._filled):
             self._fill(name, {})

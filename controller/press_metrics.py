@@ -34,6 +34,7 @@ class PressMetrics:
                 self._delay.labels(kind.value, since)
         for outcome in REFUSALS:
             self._refusals.labels(outcome)
+        self._from_files: Mapping[str, int] | None = None
 
     def sent(
         self, rows: Sequence[Outgoing], told: Sequence[Told], seconds: float, now: datetime
@@ -55,6 +56,20 @@ class PressMetrics:
             if at is not None:
                 delay = (now - at).total_seconds()
                 self._delay.labels(row.publication.kind, name).observe(max(0.0, delay))
+
+    def from_files(self, numbers: Mapping[str, int]) -> None:
+        """Count messages that people sent from their files since this was last told, by the sums
+        over all time that the store keeps of each kind.
+        """
+        before = numbers if self._from_files is None else self._from_files
+        for kind, number in numbers.items():
+            more = number - before.get(kind, 0)
+            self._messages.labels(kind, Fate.CONFIRMED.value).inc(more)
+        self._from_files = numbers
+
+    def forget(self) -> None:
+        """Another process counts from here on."""
+        self._from_files = None
 
     def refused(self, outcome: str) -> None:
         """Count a refused message that was taken in hand."""

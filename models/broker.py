@@ -21,6 +21,10 @@ class Message:
     headers: Mapping[str, str | int] = field(default_factory=dict)
 
 
+UNBOUND = "no queue is bound to exchange"
+"""How the reason begins for which a message is RETURNED."""
+
+
 class Fate(StrEnum):
     """What is known of a message that was to be sent.
 

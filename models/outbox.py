@@ -60,5 +60,6 @@ class Outbox(Protocol):
 
     def confirm_spooled(self, message_ids: Sequence[str], asked: Asked) -> int:
         """SPOOLED → CONFIRMED for these messages: they were sent from their files. How many were
-        SPOOLED; the others stay as they are. Written into the audit trail, about `product:<name>`.
+        SPOOLED; the others stay as they are. Counted for `OutboxFigures.from_files`, and written
+        into the audit trail, about `product:<name>`.
         """

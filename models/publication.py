@@ -8,7 +8,7 @@ written into it once, and sent as it stands there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -47,6 +47,10 @@ class PublicationState(StrEnum):
 
 ANNOUNCED = frozenset({PublicationState.CONFIRMED, PublicationState.SPOOLED})
 """The job need not wait for it."""
+
+FROM_FILES = "messages.from_files."
+"""What the counters are called, each with a kind of products behind it, of messages that people
+sent from their files."""
 
 OVER = ANNOUNCED | {PublicationState.FAILED}
 """Nothing will be sent for it unless somebody asks."""
@@ -141,10 +145,13 @@ class OpenCount:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutboxFigures:
-    """What the outbox holds that is not announced yet, and how many messages are parked."""
+    """What the outbox holds that is not announced yet, how many messages are parked, and of how
+    many products of each kind people ever sent the message from its file.
+    """
 
     open: tuple[OpenCount, ...] = ()
     parked: int = 0
+    from_files: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

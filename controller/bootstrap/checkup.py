@@ -77,7 +77,9 @@ def _store_patient(config: Config, clock: Clock, opened: ExitStack) -> StorePati
     database = postgres.connect(url, pool_size=1, call_deadline=CHECKUP_DEADLINE)
     opened.callback(database.dispose)
     probe = postgres.PostgresProbe(database.sessions, clock.now)
-    return StorePatient(probe=probe, reader=database.reader, embedded=is_embedded)
+    return StorePatient(
+        probe=probe, reader=database.reader, outbox=database.outbox, embedded=is_embedded
+    )
 
 
 def _nomad_patient(config: Config, clock: Clock, opened: ExitStack) -> NomadPatient:

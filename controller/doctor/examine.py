@@ -43,7 +43,8 @@ def examine(patients: Patients) -> Iterator[Check]:
     else:
         yield _unopened(CLOUD, patients.cloud)
     if isinstance(patients.press, PressPatient):
-        yield from press_checks(patients.press)
+        outbox = store.outbox if isinstance(store, StorePatient) else None
+        yield from press_checks(patients.press, outbox, patients.clock.now())
     elif patients.press is not None:
         yield _unopened(OBJECTS, patients.press)
 

@@ -8,6 +8,7 @@ from models.broker import Broker
 from models.checkup import BucketProbe, CloudProbe, NomadProbe, StoreProbe
 from models.errors import ConfigurationError
 from models.job_types import Registry
+from models.outbox import Outbox
 from models.ports import Clock, Cloud, Orchestrator, Reader
 from models.world import Site
 
@@ -18,6 +19,7 @@ class StorePatient:
 
     probe: StoreProbe
     reader: Reader
+    outbox: Outbox
     embedded: bool
 
 

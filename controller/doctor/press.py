@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 from controller.doctor.findings import Found, checked, failed, warning
 from controller.doctor.patients import PressPatient
+from models.broker import UNBOUND
 from models.checkup import Check, Health
 from models.errors import NotFound, System
+from models.outbox import Outbox
+from models.publication import PublicationState
+from models.wording import counted
 
+_TAKEN = PublicationState.CONFIRMED
 OBJECTS, BROKER = System.OBJECTS.value, System.BROKER.value
 
 _REACH = "check S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's name"
 _WRITE = "give these keys the right to write objects there (s3:PutObject, s3:DeleteObject)"
+MOST_JOBS = 1000
+LATELY = timedelta(days=1)
+"""Among so many jobs messages that came back are looked for, and since then those that did not."""
+
 _MEND = "check AMQP_URL, and the user's permissions on the vhost (configure, write, read)"
 
 
-def press_checks(patient: PressPatient) -> Iterator[Check]:
-    """All checks of the buckets and of the broker; a bucket is written to only if it is there."""
+def press_checks(patient: PressPatient, outbox: Outbox | None, now: datetime) -> Iterator[Check]:
+    """All checks of the buckets and of the broker; a bucket is written to only if it is there. What
+    is told of bindings is told by the outbox: without one nothing is.
+    """
     for name, bucket in patient.buckets:
         yield from _bucket_checks(patient, name, bucket)
     if patient.publishes:
         yield checked(BROKER, "access", lambda: _broker(patient), _MEND)
+    if patient.publishes and patient.broker is not None and outbox is not None:
+        yield checked(BROKER, "bindings", lambda: _bindings(patient, outbox, now), _MEND)
 
 
 def _bucket_checks(patient: PressPatient, name: str, bucket: str) -> Iterator[Check]:
@@ -54,3 +68,34 @@ def _broker(patient: PressPatient) -> Found:
             )
         return failed(str(error), "make it, or correct its name in the group rabbitmq")
     return Found(what="it lets us in, and exchanges and queues are there")
+
+
+def _bindings(patient: PressPatient, outbox: Outbox, now: datetime) -> Found:
+    """By what became of messages: no client of AMQP can look at a binding, and a message that would
+    prove one could not be kept from the endpoint.
+    """
+    back = [
+        each
+        for job in outbox.pending(MOST_JOBS)
+        for each in job.publications
+        if each.note is not None and each.note.startswith(UNBOUND)
+    ]
+    if back:
+        first = back[0]
+        return failed(
+            f"{counted(len(back), 'message')} came back: {first.note}; the first announces "
+            f"{first.product}, of job {first.job_id}",
+            "bind the queue, or correct the names in the group rabbitmq; the messages are then "
+            "sent again by themselves, under their ids",
+        )
+    confirmed = [each for each in outbox.made(now - LATELY, now + LATELY) if each.state is _TAKEN]
+    proof = "no message has come back"
+    if confirmed:
+        last = max(confirmed, key=lambda each: each.since)
+        proof = f"a queue took {last.product} at {last.since:%Y-%m-%d %H:%M:%S} UTC"
+    if patient.declares:
+        return Found(what=f"{proof}; a controller binds both queues whenever it connects")
+    return Found(
+        what=f"{proof}; a binding cannot be looked at (rabbitmq.declare is false): `rabbitmqctl "
+        "list_bindings` shows also whether refusals can reach their queue, of which nothing is seen"
+    )

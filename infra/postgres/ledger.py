@@ -92,6 +92,11 @@ update runs set is_recent = false where is_recent and ended_at < now() - cast(:k
 _TURN_MONTHS = text("select turn_months()")
 
 
+def add_to_counter(connection: Connection, name: str, more: int = 1) -> None:
+    """Let a sum over all time grow."""
+    connection.execute(_ADD, {"name": name, "value": more})
+
+
 def record(connection: Connection, loop: str, decisions: Sequence[Decision], at: datetime) -> None:
     """See `models.ports.JobStore.record`."""
     if not decisions:
@@ -101,7 +106,7 @@ def record(connection: Connection, loop: str, decisions: Sequence[Decision], at:
         rule = {"holds_for": HOLDS_FOR, "held": Held.__name__, "is_whole": place == 0}
         connection.execute(_CLOSE, {**given, **rule})
         connection.execute(_WRITE, given)
-    connection.execute(_ADD, {"name": DECISIONS, "value": len(decisions)})
+    add_to_counter(connection, DECISIONS, len(decisions))
 
 
 def _batches(decisions: Sequence[Decision]) -> Iterator[list[dict[str, Any]]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, update
 
 from infra.postgres import republishing, trail
+from infra.postgres.ledger import add_to_counter
 from infra.postgres.outbox import COLUMNS, manifest_of, of_jobs, publication_in
 from infra.postgres.rows import JOB, Row, job_from
 from infra.postgres.sessions import Sessions
@@ -17,6 +18,7 @@ from models.lifecycle import Status
 from models.manifest import Manifest
 from models.ports import Asked, Verdict
 from models.publication import (
+    FROM_FILES,
     OpenCount,
     OutboxFigures,
     Outgoing,
@@ -27,7 +29,7 @@ from models.publication import (
     time_in,
 )
 from models.reckoning import Made
-from models.tables import jobs, parked_messages, publications, runs
+from models.tables import counters, jobs, parked_messages, publications, runs
 
 _JOB_WIDTH = len(JOB)
 
@@ -66,6 +68,9 @@ _OUTGOING = (
 )
 
 
+_FROM_FILES = select(counters).where(counters.c.name.startswith(FROM_FILES))
+
+
 class PostgresOutbox:
     """`models.outbox.Outbox` in PostgreSQL."""
 
@@ -89,12 +94,14 @@ class PostgresOutbox:
         with self._sessions.read("count what is in the outbox") as connection:
             rows = connection.execute(_OPEN).all()
             parked = connection.scalar(select(func.count()).select_from(parked_messages))
+            sent = connection.execute(_FROM_FILES).all()
         return OutboxFigures(
             open=tuple(
                 OpenCount(kind=kind, state=PublicationState(state), number=number, oldest_at=oldest)
                 for kind, state, number, oldest in rows
             ),
             parked=parked or 0,
+            from_files={name.removeprefix(FROM_FILES): number for name, number in sent},
         )
 
     def manifest(self, job_id: int) -> Manifest | None:
@@ -181,9 +188,11 @@ class PostgresOutbox:
                     confirmed_at=func.now(),
                     note=None,
                 )
-                .returning(columns.product)
-            ).scalars()
-            subjects = [f"product:{name}" for name in found]
+                .returning(columns.product, columns.kind)
+            ).all()
+            for kind, number in Counter(kind for _, kind in found).items():
+                add_to_counter(connection, f"{FROM_FILES}{kind}", number)
+            subjects = [f"product:{name}" for name, _ in found]
             trail.note(connection, "send-spool", asked, sorted(subjects))
             return len(subjects)
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from infra.postgres.intents import close_kind, open_one
 from infra.postgres.jobs import close_intent
+from infra.postgres.ledger import add_to_counter
 from infra.postgres.rows import ORDER, WORKER, order_from, retirement_values, worker_from
 from models.adoption import reopened
 from models.changes import (
@@ -40,7 +41,7 @@ from models.records import (
     WorkerOrder,
     WorkerState,
 )
-from models.tables import backoffs, counters, node_identities, worker_orders, workers
+from models.tables import backoffs, node_identities, worker_orders, workers
 
 SERVERS_CREATED, SERVERS_DELETED = "servers.created", "servers.deleted"
 
@@ -101,7 +102,7 @@ def note_server(connection: Connection, _fence: Lease, change: NoteServer) -> Re
     if owner is not None:
         raise Superseded(f"server {change.server_id} belongs to {owner}")
     close_intent(connection, worker.intent_id, IntentState.DONE, at=change.at)
-    _count(connection, SERVERS_CREATED)
+    add_to_counter(connection, SERVERS_CREATED)
     return written(
         connection,
         worker,
@@ -138,12 +139,12 @@ def adopt_worker(connection: Connection, _fence: Lease, change: AdoptWorker) -> 
         "outside_pool": change.outside_pool,
     }
     made = connection.execute(insert(workers).values(**row).returning(*WORKER)).one()
-    _count(connection, SERVERS_CREATED)
+    add_to_counter(connection, SERVERS_CREATED)
     return Receipt(worker=worker_from(made))
 
 
 def _reopened(connection: Connection, worker: Worker) -> Receipt:
-    _count(connection, SERVERS_DELETED, -1)
+    add_to_counter(connection, SERVERS_DELETED, -1)
     return written(
         connection,
         worker,
@@ -242,7 +243,7 @@ def note_gone(connection: Connection, _fence: Lease, change: NoteGone) -> Receip
     close_intent(connection, worker.intent_id, IntentState.DONE, at=change.at)
     close_kind(connection, IntentKind.DELETE_SERVER, [worker.name], IntentState.DONE, change.at)
     if worker.gone_at is None:
-        _count(connection, SERVERS_DELETED)
+        add_to_counter(connection, SERVERS_DELETED)
     gone_at = worker.gone_at or change.at
     return written(connection, worker, state=WorkerState.DELETING, gone_at=gone_at)
 
@@ -318,13 +319,3 @@ def close_marks(connection: Connection, nodes: list[str], change: Change) -> Non
     """Close eligibility intents of nodes that are seen eligible."""
     close_kind(connection, IntentKind.SET_ELIGIBLE, nodes, IntentState.DONE, change.at)
     close_kind(connection, IntentKind.SET_INELIGIBLE, nodes, IntentState.REFUTED, change.at)
-
-
-def _count(connection: Connection, name: str, more: int = 1) -> None:
-    connection.execute(
-        insert(counters)
-        .values(name=name, value=more)
-        .on_conflict_do_update(
-            index_elements=[counters.c.name], set_={"value": counters.c.value + more}
-        )
-    )

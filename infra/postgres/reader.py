@@ -64,7 +64,7 @@ _MOST_BREAKERS = 1000
 _TOTALS = text("""
 select 'jobs.' || status, sum(number)::bigint from job_counts group by status having sum(number) > 0
 union all select 'quarantined', coalesce(sum(number), 0)::bigint from job_counts where quarantined
-union all select name, value from counters
+union all select name, value from counters where name = any(:counters)
 """)
 
 _LEDGER_OF_ALL = statement("""
@@ -164,7 +164,9 @@ class PostgresReader:
     def totals(self) -> Mapping[str, int]:
         """See `models.ports.Reader.totals`."""
         with self._sessions.read("read the totals") as connection:
-            found = {row[0]: row[1] for row in connection.execute(_TOTALS)}
+            found = {
+                row[0]: row[1] for row in connection.execute(_TOTALS, {"counters": [*_COUNTERS]})
+            }
         return {**dict.fromkeys(_COUNTERS, 0), **found}
 
     def heartbeats(self) -> tuple[Heartbeat, ...]:

@@ -11,7 +11,7 @@ from pika.spec import Basic
 
 from infra.rabbitmq.access import Topology
 from infra.rabbitmq.batch import Batch
-from models.broker import Fate, Message, Told
+from models.broker import UNBOUND, Fate, Message, Told
 
 
 class Confirms:
@@ -69,7 +69,7 @@ class Confirms:
             if not self._returned[message_id]:
                 del self._returned[message_id]
             exchange, key = self._topology.exchange, self._topology.routing_key
-            why = f"no queue is bound to exchange {exchange!r} with key {key!r}"
+            why = f"{UNBOUND} {exchange!r} with key {key!r}"
             return Told(fate=Fate.RETURNED, why=why)
         if kept:
             return Told(fate=Fate.CONFIRMED)

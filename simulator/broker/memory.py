@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.broker import Fate, Message, RefusedMessage, Told
+from models.broker import UNBOUND, Fate, Message, RefusedMessage, Told
 from models.errors import NotFound, Refused, Throttled, Unavailable
 from simulator.broker.state import SimulatedBroker
 from simulator.faults import Crash, Fault, Faults
@@ -31,7 +31,7 @@ class MemoryBroker:
         if fault is Fault.SERVER_ERROR:
             return _all(messages, Fate.REJECTED, "the broker could not keep it")
         if not self._broker.bound:
-            return _all(messages, Fate.RETURNED, "no queue is bound to the exchange")
+            return _all(messages, Fate.RETURNED, f"{UNBOUND} 'product_publication'")
         self._broker.announced += messages
         if fault is Fault.CRASH_AFTER:
             raise Crash("broker.publish")

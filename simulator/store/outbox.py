@@ -14,6 +14,7 @@ from models.ports import Receipt
 from models.publication import (
     ANNOUNCED,
     FAILED_ENDPOINT,
+    FROM_FILES,
     OVER,
     REFUSED_BY_ENDPOINT,
     BeginPublication,
@@ -75,6 +76,11 @@ def figures(tables: Tables) -> OutboxFigures:
             for (kind, state), times in sorted(groups.items())
         ),
         parked=len(tables.parked),
+        from_files={
+            name.removeprefix(FROM_FILES): tables.totals[name]
+            for name in tables.totals
+            if name.startswith(FROM_FILES)
+        },
     )
 
 
@@ -122,6 +128,8 @@ def confirm_spooled(asking: Asking, message_ids: Sequence[str]) -> int:
     for each in found:
         kept = replace(each, state=PublicationState.CONFIRMED, changed_at=asking.now, note=None)
         tables.publications.put(each.id, kept)
+        counter = f"{FROM_FILES}{each.kind}"
+        tables.totals.put(counter, (tables.totals.get(counter) or 0) + 1)
     subjects = sorted(f"product:{each.product}" for each in found)
     if subjects:
         asking.audit("send-spool", subjects)

@@ -13,6 +13,7 @@ from models.lifecycle import Status
 from models.manifest import digest_of
 from models.publication import (
     FAILED_ENDPOINT,
+    FROM_FILES,
     NoteSending,
     OutboxFigures,
     ParkMessage,
@@ -290,4 +291,7 @@ def test_messages_that_were_sent_from_their_files_are_confirmed(desk: Desk) -> N
     with desk.nothing_written():
         assert outbox.confirm_spooled([first.message_id], ASKED) == 0
         assert outbox.confirm_spooled([], ASKED) == 0
+    assert outbox.figures().from_files == {first.kind: 1}
     assert outbox.confirm_spooled([second.message_id], ASKED) == 1
+    assert outbox.figures().from_files == {first.kind: 1, second.kind: 1}
+    assert all(not name.startswith(FROM_FILES) for name in desk.doors.reader.totals())

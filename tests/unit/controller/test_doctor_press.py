@@ -13,6 +13,9 @@ from models.checkup import Check, Health
 from models.errors import Refused
 from models.objects import BucketNotFound
 from simulator.broker import MemoryBroker, SimulatedBroker
+from simulator.examples import NOW
+from simulator.examples.products import FSC, RLIE
+from tests.plugins.pressroom import InMemory
 
 OK, WARNING, FAILED = Health.OK, Health.WARNING, Health.FAILED
 
@@ -34,7 +37,8 @@ class Buckets:
 
 
 def said(patient: PressPatient) -> dict[str, Check]:
-    return {f"{check.about} {check.name}": check for check in press_checks(patient)}
+    checks = press_checks(patient, None, NOW)
+    return {f"{check.about} {check.name}": check for check in checks}
 
 
 def a_patient(probe: Buckets | None = None, **changes: Any) -> PressPatient:
@@ -109,3 +113,42 @@ def test_without_a_broker_nobody_hears_of_products() -> None:
 def test_who_publishes_nothing_needs_no_broker() -> None:
     patient = a_patient(buckets=(("results bucket", "results"),), publishes=False, broker=None)
     assert list(said(patient)) == ["s3 results bucket", "s3 results bucket written"]
+
+
+def bindings(world: InMemory, *, declares: bool = True) -> Check:
+    """What is said of bindings, by what became of messages in a world."""
+    patient = a_patient(declares=declares)
+    found = {each.name: each for each in press_checks(patient, world.store, world.time.now())}
+    return found["bindings"]
+
+
+def test_a_missing_binding_is_told_by_the_messages_that_came_back() -> None:
+    world = InMemory()
+    job = world.room.made(FSC, RLIE)
+    assert bindings(world).health is OK
+    world.broker.bound = False
+    world.room.step()
+    check = bindings(world)
+    assert check.health is FAILED
+    assert "2 messages came back: no queue is bound to exchange" in check.found
+    assert FSC in check.found
+    assert "bind the queue" in check.remedy
+    world.broker.bound = True
+    world.room.until_done(job)
+    check = bindings(world)
+    assert check.health is OK
+    assert "a queue took" in check.found
+
+
+@pytest.mark.parametrize(
+    ("declares", "words"),
+    [
+        pytest.param(True, "a controller binds both queues", id="made-by-us"),
+        pytest.param(False, "cannot be looked at", id="looked-for-only"),
+    ],
+)
+def test_what_cannot_be_seen_of_bindings_is_said(declares: bool, words: str) -> None:
+    check = bindings(InMemory(), declares=declares)
+    assert check.health is OK
+    assert "no message has come back" in check.found
+    assert words in check.found

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+from controller.spooling import send_spool
+from infra.spool import Spool
 from models.lifecycle import Status
+from models.ports import Asked
+from simulator.broker import MemoryBroker
 from simulator.examples.products import FSC, RLIE
 from tests.plugins.pressroom import InMemory
 
@@ -75,3 +80,24 @@ def test_what_nobody_can_match_is_shown_as_parked() -> None:
     assert value(world, "hrsi_parked_messages") == 1
     world.room.metrics.forget()
     assert value(world, "hrsi_parked_messages") == 0
+
+
+def test_what_people_send_from_files_is_counted_by_whoever_publishes(tmp_path: Path) -> None:
+    world = InMemory()
+    spool = Spool(tmp_path, world.time.now)
+    world.room.parts.broker = lambda: spool
+    world.room.parts.announced = lambda: [(f.message.id, f.message.body) for f in spool.files()]
+    world.room.begin()
+    world.room.until_done(world.room.made(FSC, RLIE))
+    world.room.step()
+    asked = Asked(actor="ada@desk", reason="a test")
+    send_spool(spool, MemoryBroker(world.broker), world.store, asked)
+    for _ in range(2):
+        world.room.step_unjudged()
+        for kind in ("fsc", "rlie"):
+            for fate in ("spooled", "confirmed"):
+                assert value(world, "hrsi_messages_total", type=kind, fate=fate) == 1
+    # Whoever begins to count later has not sent them.
+    world.room.metrics.forget()
+    world.room.step_unjudged()
+    assert value(world, "hrsi_messages_total", type="fsc", fate="confirmed") == 1
