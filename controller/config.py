@@ -19,12 +19,20 @@ from controller.config_groups import Config
 from models.errors import ConfigurationError
 from models.wording import nearest
 
-__all__ = ["Config", "Key", "keys", "load", "require_for_controller", "require_for_web"]
+__all__ = [
+    "Config",
+    "Key",
+    "keys",
+    "load",
+    "require_for_controller",
+    "require_for_web",
+    "through_api",
+]
 
 DEFAULT_FILE = Path("hrsi.toml")
 PREFIX = "HRSI_"
 
-OTHERS = frozenset({"HRSI_CONFIG", "HRSI_TOKEN"})
+OTHERS = frozenset({"HRSI_CONFIG"})
 """Variables with our prefix that the command line reads."""
 
 
@@ -150,6 +158,21 @@ NEEDED_BY_CONTROLLER = (
     *NEEDED_BY_WEB,
     ("openstack.project", "the project that the credentials must lead to"),
 )
+
+
+def through_api(config: Config) -> bool:
+    """Whether commands go through the API: somebody has a token, and no database is set.
+
+    Raises `ConfigurationError` for a token without an address.
+    """
+    if not config.web.token or config.database.url:
+        return False
+    if config.web.url is None:
+        raise ConfigurationError(
+            "web.token (HRSI_TOKEN): it is set, and web.url (HRSI_URL) does not say where the API "
+            "is; set that too, or unset the token to work on a database"
+        )
+    return True
 
 
 def require_for_controller(config: Config) -> None:

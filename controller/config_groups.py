@@ -145,6 +145,14 @@ class WebConfig:
     url: str | None = _setting(values.web_address, env="HRSI_URL")
     """How programs on workers and people reach the API; Nomad hands it to every run."""
 
+    token: Secret = _setting(values.secret, Secret(""), env="HRSI_TOKEN")
+    """A person's token (`hrsi token create`). Where no database is set, commands go through the API
+    at `web.url` with it, and may do what its role may."""
+
+    ca_cert: str | None = _setting(values.existing_file, env="HRSI_CACERT")
+    """Who signed the API's certificate, for commands that go through it, when the system does not
+    know."""
+
     nomad_ui: str | None = _setting(values.web_address)
     """How people reach Nomad's own pages, for links; without it that of `nomad.address`."""
 

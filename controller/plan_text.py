@@ -98,7 +98,7 @@ class Line:
     reason: Reason
 
     def __str__(self) -> str:
-        return visible(f"{self.sign} {self.what}: {self.because}")
+        return line_as_text(self.sign, self.what, self.because)
 
 
 def line_of(decision: Decision) -> Line:
@@ -132,7 +132,7 @@ def plan_lines(plan: Mapping[str, Iterable[Decision]]) -> Iterator[str]:
         told = [f"  {line_of(decision)}" for decision in decisions]
         if told:
             yield from (f"{loop}:", *told, "")
-    yield summary(decision for decisions in plan.values() for decision in decisions)
+    yield summary(counts(decision for decisions in plan.values() for decision in decisions))
 
 
 def counts(decisions: Iterable[Decision]) -> dict[str, int]:
@@ -144,14 +144,18 @@ def counts(decisions: Iterable[Decision]) -> dict[str, int]:
     return {kind: found[kind] for kind in (*COUNTED, "other", "held")}
 
 
-def summary(decisions: Iterable[Decision]) -> str:
-    """The plan in one sentence."""
-    found = counts(decisions)
+def summary(found: Mapping[str, int]) -> str:
+    """The plan in one sentence, by its counts."""
     if not any(found.values()):
         return "Plan: nothing to do; the world is as it should be."
     steps = ", ".join(f"{found[kind]} to {kind}" for kind in COUNTED)
     other = f", {counted(found['other'], 'other step')}" if found["other"] else ""
     return f"Plan: {steps}{other}; {found['held']} held back."
+
+
+def line_as_text(sign: str, what: str, because: str) -> str:
+    """One decision as a plan shows it."""
+    return visible(f"{sign} {what}: {because}")
 
 
 def decision_as_json(loop: str, decision: Decision) -> dict[str, object]:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby, zip_longest
 from operator import attrgetter
 from typing import Any
 
 from controller.loop import Reconciler
-from controller.plan_text import counts, decision_as_json, line_of, summary
+from controller.plan_text import counts, line_as_text, line_of, sign_of, summary
 from controller.planning import Look, Plan, decided
 from models.plan import Decision
+from models.previews import Decided, Previewed
+from models.previews import Difference as Told
 from models.settings import settings_kept
-from web.previews import Decided, Previewed
-from web.previews import Difference as Told
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,56 +71,11 @@ def _grouped(decisions: tuple[Decision, ...]) -> dict[tuple[str, str], list[Deci
     return found
 
 
-def preview_lines(found: Preview) -> Iterator[str]:
-    """The preview for people: what differs, loop by loop, and both plans in a sentence."""
-    if not found.differences:
-        yield "No decision about this world would be another one."
-        return
-    for loop, each in groupby(found.differences, key=attrgetter("loop")):
-        yield f"{loop}:"
-        yield from _loop_lines(tuple(each))
-    yield ""
-    yield f"Without: {summary(_all(found.without))}"
-    yield f"With:    {summary(_all(found.with_them))}"
-
-
-def _loop_lines(differences: tuple[Difference, ...]) -> Iterator[str]:
-    """One line for each side of what reads differently; the rest, in number only, is counted."""
-    alike = 0
-    for each in differences:
-        before, after = (d and str(line_of(d)) for d in (each.without, each.with_them))
-        if before == after:
-            alike += 1
-            continue
-        if before is not None:
-            yield f"  without: {before}"
-        if after is not None:
-            yield f"  with:    {after}"
-    if alike:
-        yield f"  {alike} more stay as they are and only go by other numbers (see --json)"
-
-
-def preview_as_json(found: Preview) -> dict[str, Any]:
-    """The preview for scripts."""
-    return {
-        "differences": [
-            {
-                "loop": each.loop,
-                "without": each.without and decision_as_json(each.loop, each.without),
-                "with": each.with_them and decision_as_json(each.loop, each.with_them),
-            }
-            for each in found.differences
-        ],
-        "without": counts(_all(found.without)),
-        "with": counts(_all(found.with_them)),
-    }
-
-
-def preview_for_api(found: Preview) -> Previewed:
-    """The preview as the HTTP API tells it."""
+def told(found: Preview) -> Previewed:
+    """The preview as it is told, to people and over the API alike."""
     return Previewed(
         differences=tuple(
-            Told(loop=each.loop, now=_told(each.without), then=_told(each.with_them))
+            Told(loop=each.loop, now=_decided(each.without), then=_decided(each.with_them))
             for each in found.differences
         ),
         now=counts(_all(found.without)),
@@ -128,7 +83,7 @@ def preview_for_api(found: Preview) -> Previewed:
     )
 
 
-def _told(decision: Decision | None) -> Decided | None:
+def _decided(decision: Decision | None) -> Decided | None:
     if decision is None:
         return None
     return Decided(
@@ -143,3 +98,56 @@ def _told(decision: Decision | None) -> Decided | None:
 
 def _all(plan: Plan) -> list[Decision]:
     return [decision for decisions in plan.values() for decision in decisions]
+
+
+def preview_lines(found: Previewed) -> Iterator[str]:
+    """The preview for people: what differs, loop by loop, and both plans in a sentence."""
+    if not found.differences:
+        yield "No decision about this world would be another one."
+        return
+    for loop, each in groupby(found.differences, key=attrgetter("loop")):
+        yield f"{loop}:"
+        yield from _loop_lines(tuple(each))
+    yield ""
+    yield f"Without: {summary(found.now)}"
+    yield f"With:    {summary(found.then)}"
+
+
+def _loop_lines(differences: tuple[Told, ...]) -> Iterator[str]:
+    """One line for each side of what reads differently; the rest, in number only, is counted."""
+    alike = 0
+    for each in differences:
+        before, after = (decided and _line(decided) for decided in (each.now, each.then))
+        if before == after:
+            alike += 1
+            continue
+        if before is not None:
+            yield f"  without: {before}"
+        if after is not None:
+            yield f"  with:    {after}"
+    if alike:
+        yield f"  {alike} more stay as they are and only go by other numbers (see --json)"
+
+
+def _line(decided: Decided) -> str:
+    return line_as_text(sign_of(decided.action), decided.what, decided.because)
+
+
+def preview_as_json(found: Previewed) -> dict[str, Any]:
+    """The preview for scripts."""
+    return {
+        "differences": [
+            {
+                "loop": each.loop,
+                "without": each.now and _as_json(each.loop, each.now),
+                "with": each.then and _as_json(each.loop, each.then),
+            }
+            for each in found.differences
+        ],
+        "without": found.now,
+        "with": found.then,
+    }
+
+
+def _as_json(loop: str, decided: Decided) -> dict[str, Any]:
+    return {"loop": loop, "sign": sign_of(decided.action), **asdict(decided)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -64,6 +64,29 @@ class NewToken:
     role: Role
     digest: bytes
     lasts: timedelta | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MadeToken:
+    """What became of the wish, and the token, if it was made. It is shown this once."""
+
+    verdict: Verdict
+    token: str | None = field(default=None, repr=False)
+
+
+class Mint(Protocol):
+    """Tokens as people handle them: made with their text, listed and ended without it."""
+
+    def make(
+        self, name: str, role: Role, asked: Asked, lasts: timedelta | None = None
+    ) -> MadeToken:
+        """Make a token; `Tokens.create` says when it is refused."""
+
+    def revoke(self, names: tuple[str, ...], asked: Asked) -> tuple[Verdict, ...]:
+        """See `Tokens.revoke`."""
+
+    def all(self) -> tuple[Token, ...]:
+        """See `Tokens.all`."""
 
 
 class Tokens(Protocol):

@@ -8,7 +8,7 @@ when its status changed. Jobs that come, go or change in between neither shift n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from models.lifecycle import Status
@@ -71,6 +71,26 @@ class JobFilter:
         """Nothing is left out."""
         chosen = self.types or self.statuses or self.flavors or self.priorities
         return not chosen and self.tile is None and self.quarantined is None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def text_of_key(key: JobKey) -> str:
+    """A key as one word: the id, in lists by time also the microseconds since 1970."""
+    return str(key.id) if key.at is None else f"{key.id}.{(key.at - _EPOCH) // _MICROSECOND}"
+
+
+def key_of_text(text: str, sort: JobSort) -> JobKey:
+    """The key that `text_of_key` wrote. Raises `ValueError` for the key of another list."""
+    number, dot, micros = text.partition(".")
+    if bool(dot) != sort.by_time:
+        raise ValueError(
+            f"{text!r} is of no list sorted by {sort}: give `next` of its page before, or leave it "
+            "out to begin"
+        )
+    return JobKey(id=int(number), at=_EPOCH + int(micros) * _MICROSECOND if dot else None)
 
 
 def key_of(job: Job, sort: JobSort) -> JobKey:

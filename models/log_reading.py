@@ -7,11 +7,13 @@ of the stream, as long as Nomad has not dropped the first file of a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from models.logs import Chunk, Stream, file_name, number_of
+from models.records import Run
 
 
 class LiveLogs(Protocol):
@@ -31,6 +33,49 @@ class LiveLogs(Protocol):
         """At most `length` bytes of one file from byte `start` of it on. Raises as `files`."""
 
 
+class Where(StrEnum):
+    """Where a log is read."""
+
+    NOMAD = "nomad"
+    BUCKET = "bucket"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogNow:
+    """One log: how many bytes it has by now, and where it is read."""
+
+    allocation_id: str
+    stream: Stream
+    size: int
+    where: Where
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """Bytes of a log: `next` is where to go on, `size` how many there are by now."""
+
+    content: bytes
+    start: int
+    next: int
+    size: int
+
+
+class JobLogs(Protocol):
+    """What runs of jobs said, wherever it lies. Both raise `NotFound` for a job or a log that there
+    is not, and what went wrong when nobody can be asked.
+    """
+
+    def logs(self, reference: str) -> tuple[LogNow, ...]:
+        """Every log that there is of any run of a job, also when Nomad has forgotten it. Those of
+        an allocation that cannot be asked for are left out.
+        """
+
+    def read(
+        self, reference: str, allocation_id: str, stream: Stream, start: int | None, length: int
+    ) -> Part:
+        """At most `length` bytes from byte `start` on; None: the last ones."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stretch:
     """A part of a stream and where it lies: the bytes from `start` on, `size` of them, which are
@@ -46,6 +91,13 @@ class Stretch:
     def end(self) -> int:
         """The first byte behind it."""
         return self.start + self.size
+
+
+def is_over(runs: Iterable[Run], allocation_id: str) -> bool:
+    """Whether an allocation says nothing more: its run, one of these, has ended or goes on
+    elsewhere. The last words may come a little later.
+    """
+    return not any(run.allocation_id == allocation_id and run.ended_at is None for run in runs)
 
 
 def stretches_of_files(files: Mapping[str, int], stream: Stream) -> tuple[Stretch, ...]:

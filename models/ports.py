@@ -327,8 +327,8 @@ class Reader(Protocol):
         self, subjects: Sequence[str], limit: int = 50, span: Span | None = None
     ) -> tuple[LedgerRow, ...]:
         """Newest decisions about any of these subjects, newest `last_at` first, of the same time
-        the later written first; no subjects: about all. With a span, and subjects, only those
-        that held, from `first_at` to `last_at`, at any moment of it.
+        the later written first; no subjects: about all. With a span only those that held, from
+        `first_at` to `last_at`, at any moment of it; without subjects it counts for nothing.
         """
 
     def totals(self) -> Mapping[str, int]:

@@ -8,6 +8,7 @@ sensing time) or `name`; further fields: `key`, `tile`, `priority`, `deadline`, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -76,13 +77,45 @@ def _job(line: bytes, registry: Registry) -> NewJob:
 
 def job_of(wanted: Line, registry: Registry) -> NewJob:
     """The job that somebody hands in. Raises `ValueError` naming the field and the remedy."""
-    if wanted.type not in registry.types:
-        raise ValueError(
-            f"field type: {wanted.type!r} is no job type; there are: {', '.join(registry.types)}"
-        )
+    _require_type(wanted.type, registry)
     if (wanted.product is None) == (wanted.name is None):
         raise ValueError("give either field product (a Sentinel product name) or field name")
     return _of_product(wanted) if wanted.product is not None else _of_name(wanted)
+
+
+def line_of(job: NewJob, registry: Registry) -> Line:
+    """A line that `job_of` makes this job of. Raises `ValueError` when there is none."""
+    _require_type(job.type, registry)
+    products = [job.input.get("product"), job.key] if job.sensing_at is not None else [None]
+    for product in products:
+        line = _line_of(job, product)
+        with suppress(ValueError):
+            if job_of(line, registry) == job:
+                return line
+    raise ValueError(
+        f"job {job.key}: its input names another product than its name and time are from, and its "
+        "key names none; leave field product out of its input"
+    )
+
+
+def _require_type(name: str, registry: Registry) -> None:
+    if name not in registry.types:
+        raise ValueError(
+            f"field type: {name!r} is no job type; there are: {', '.join(registry.types)}"
+        )
+
+
+def _line_of(job: NewJob, product: str | None) -> Line:
+    return Line(
+        type=job.type,
+        product=product,
+        name=job.name if product is None else None,
+        key=job.key,
+        tile=job.tile,
+        priority=job.priority,
+        deadline=job.deadline,
+        input=dict(job.input),
+    )
 
 
 def _of_product(wanted: Line) -> NewJob:

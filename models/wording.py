@@ -45,3 +45,8 @@ def are(number: int, what: str) -> str:
 def wait(number: int, what: str) -> str:
     """A number of things that wait: `1 job waits`, `12 jobs wait`."""
     return f"{counted(number, what)} {'waits' if number == 1 else 'wait'}"
+
+
+def no_such_job(reference: str) -> str:
+    """What is said of a job that there is not, by whoever was asked for it."""
+    return f"there is no job {reference!r}: give an id, a unique id or TYPE/KEY"

@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.plugins.rabbitmq",
     "tests.plugins.brokers",
     "tests.plugins.turns",
+    "tests.plugins.terminal",
 ]
 
 IN_CI = bool(os.environ.get("CI"))

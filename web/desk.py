@@ -16,9 +16,9 @@ from models.job_types import DEFAULT_REGISTRY, Registry
 from models.log_reading import LiveLogs
 from models.outbox import Outbox
 from models.ports import Clock, Operations, Reader, RunReports
+from models.previews import Previewer
 from web.log_reader import LogReader
 from web.places import NOWHERE, Places
-from web.previews import Previewer
 
 
 def _nothing(campaign: Campaign) -> Campaign:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.causes import about_job, parent_of
+from models.configuration import Wait
 from models.errors import Malformed
 from models.job_types import Registry
 from models.lifecycle import Status
-from models.listing import JobFilter, JobKey, JobSort, key_of
+from models.listing import JobFilter, JobKey, JobSort, key_of, key_of_text, text_of_key
 from models.manifest import Manifest
 from models.ports import JobStory, Submitted, Verdict
 from models.publication import Publication
@@ -83,23 +83,11 @@ class JobQuery(BaseModel):
         )
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
 def _key(text: str, sort: JobSort) -> JobKey:
-    """The key that `_text_of` wrote: the id, in lists by time also the microseconds since 1970."""
-    number, dot, micros = text.partition(".")
-    if bool(dot) != sort.by_time:
-        raise Malformed(
-            f"query.after: {text!r} is of no list sorted by {sort}: give `next` of its page "
-            "before, or leave it out to begin"
-        )
-    return JobKey(id=int(number), at=_EPOCH + int(micros) * _MICROSECOND if dot else None)
-
-
-def _text_of(key: JobKey) -> str:
-    return str(key.id) if key.at is None else f"{key.id}.{(key.at - _EPOCH) // _MICROSECOND}"
+    try:
+        return key_of_text(text, sort)
+    except ValueError as error:
+        raise Malformed(f"query.after: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,14 +100,15 @@ class JobPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WholeJob:
-    """Everything known about one job: `config` is what configuration found out, `manifests` say
-    what each processed run has made, `publications` how each product is announced; decisions are
-    newest first.
+    """Everything known about one job: `config` is what configuration found out, `wait` what a
+    configured one waits for, `manifests` say what each processed run has made, `publications` how
+    each product is announced; decisions are newest first.
     """
 
     job: Job
     input: Mapping[str, Any]
     config: Mapping[str, Any] | None
+    wait: Wait | None
     history: tuple[StatusChange, ...]
     runs: tuple[Run, ...]
     manifests: tuple[Manifest, ...]
@@ -155,7 +144,7 @@ def list_jobs(desk: AtDesk, _: Viewer, query: Annotated[JobQuery, Query()]) -> J
     """
     found = desk.reader.jobs(query.wanted())
     more = len(found) == query.limit
-    return JobPage(jobs=found, next=_text_of(key_of(found[-1], query.sort)) if more else None)
+    return JobPage(jobs=found, next=text_of_key(key_of(found[-1], query.sort)) if more else None)
 
 
 @router.post("", summary="Hand in jobs")
@@ -246,6 +235,7 @@ def _whole(desk: Desk, story: JobStory) -> WholeJob:
         job=story.job,
         input=story.input,
         config=story.config,
+        wait=story.wait,
         history=story.history,
         runs=story.runs,
         manifests=story.manifests,

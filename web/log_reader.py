@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from models.errors import NotFound, PortError
 from models.log_reading import (
     LiveLogs,
+    LogNow,
+    Part,
     Stretch,
+    Where,
     pieces,
     size_of,
     stretches_of_chunks,
@@ -22,14 +24,7 @@ from models.log_reading import (
 )
 from models.logs import Stream, allocations_prefix, in_order, logs_prefix
 from models.objects import Place, Shelf
-from models.ports import JobStory
-
-
-class Where(StrEnum):
-    """Where a log is read."""
-
-    NOMAD = "nomad"
-    BUCKET = "bucket"
+from models.ports import JobStory, Reader
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,15 +40,6 @@ class Log:
     def size(self) -> int:
         """How many bytes were said, those that nobody kept included."""
         return size_of(self.stretches)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
-    """Bytes of a log: `next` is where to go on."""
-
-    content: bytes
-    start: int
-    next: int
 
 
 class LogReader:
@@ -118,7 +104,8 @@ class LogReader:
             place = stretch.start + len(piece)
             if len(piece) < stretch.size:
                 break  # it ends earlier than it said: what is behind would stand at a wrong place
-        return Part(content=bytes(content), start=start if first is None else first, next=place)
+        begins = start if first is None else first
+        return Part(content=bytes(content), start=begins, next=place, size=log.size)
 
     def _piece(self, log: Log, stretch: Stretch) -> bytes:
         if log.where is Where.NOMAD and self._live is not None:
@@ -142,6 +129,39 @@ class LogReader:
         prefix = logs_prefix(story.job.unique_id, allocation_id)
         found = self._shelf.store.objects(self._shelf.bucket, prefix)
         return [(stored.place.key, stored.size) for stored in found]
+
+
+class StoreLogs:
+    """`models.log_reading.JobLogs` of the jobs that a store knows."""
+
+    def __init__(self, reader: Reader, logs: LogReader) -> None:
+        self._reader = reader
+        self._logs = logs
+
+    def logs(self, reference: str) -> tuple[LogNow, ...]:
+        """See `models.log_reading.JobLogs.logs`."""
+        story = self._reader.story(reference)
+        return tuple(
+            LogNow(
+                allocation_id=log.allocation_id, stream=log.stream, size=log.size, where=log.where
+            )
+            for allocation_id in self._logs.allocations(story)
+            for log in self._found(story, allocation_id)
+        )
+
+    def _found(self, story: JobStory, allocation_id: str) -> tuple[Log, ...]:
+        """The logs of one of several: that it has none, or cannot be asked, hides no other."""
+        try:
+            return self._logs.logs(story, allocation_id)
+        except PortError:
+            return ()
+
+    def read(
+        self, reference: str, allocation_id: str, stream: Stream, start: int | None, length: int
+    ) -> Part:
+        """See `models.log_reading.JobLogs.read`."""
+        log = self._logs.log(self._reader.story(reference), allocation_id, stream)
+        return self._logs.read(log, max(0, log.size - length) if start is None else start, length)
 
 
 def _either(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -14,13 +13,13 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response, StreamingResponse
 
 from models.errors import PortError
+from models.log_reading import LogNow, is_over
 from models.logs import Stream
-from models.ports import JobStory
 from web.access import AtDesk, Viewer
 from web.bodies import LARGEST
 from web.desk import Desk
 from web.jobs import Reference
-from web.log_reader import Log, LogReader, Where
+from web.log_reader import Log, StoreLogs
 from web.problems import RESPONSES
 
 router = APIRouter(prefix="/jobs/{reference}/logs", tags=["logs"], responses=dict(RESPONSES))
@@ -46,33 +45,10 @@ AllocationId = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LogNow:
-    """One log: how many bytes it has by now, and where it is read."""
-
-    allocation_id: str
-    stream: Stream
-    size: int
-    where: Where
-
-
 @router.get("", summary="List logs of a job")
 def list_logs(desk: AtDesk, _: Viewer, reference: Reference) -> tuple[LogNow, ...]:
     """Every log that there is of any run of a job, also when Nomad has forgotten it."""
-    story, reader = desk.reader.story(reference), desk.logs
-    return tuple(
-        LogNow(allocation_id=log.allocation_id, stream=log.stream, size=log.size, where=log.where)
-        for allocation_id in reader.allocations(story)
-        for log in _found(reader, story, allocation_id)
-    )
-
-
-def _found(reader: LogReader, story: JobStory, allocation_id: str) -> tuple[Log, ...]:
-    """The logs of one of several: that it has none, or cannot be asked, hides no other."""
-    try:
-        return reader.logs(story, allocation_id)
-    except PortError:
-        return ()
+    return StoreLogs(desk.reader, desk.logs).logs(reference)
 
 
 @router.get(
@@ -106,9 +82,9 @@ def read_log(
     Bytes that nobody kept are passed over. While its worker lives a log is read through Nomad, up
     to the last byte, and afterwards from the results bucket.
     """
-    log = desk.logs.log(desk.reader.story(reference), allocation_id, stream)
-    part = desk.logs.read(log, max(0, log.size - length) if start is None else start, length)
-    said = {"X-Log-Start": part.start, "X-Log-Next": part.next, "X-Log-Size": log.size}
+    logs = StoreLogs(desk.reader, desk.logs)
+    part = logs.read(reference, allocation_id, stream, start, length)
+    said = {"X-Log-Start": part.start, "X-Log-Next": part.next, "X-Log-Size": part.size}
     headers = {name: str(value) for name, value in said.items()}
     return Response(part.content, media_type=PLAIN, headers=headers)
 
@@ -159,12 +135,5 @@ async def _growing(desk: Desk, reference: str, log: Log, place: int) -> AsyncIte
         await asyncio.sleep(LOOK_SECONDS)
         with suppress(PortError):
             story = await run_sync(partial(desk.reader.story, reference))
-            after_the_end += _is_over(story, log.allocation_id)
+            after_the_end += is_over(story.runs, log.allocation_id)
             log = await run_sync(partial(desk.logs.log, story, log.allocation_id, log.stream))
-
-
-def _is_over(story: JobStory, allocation_id: str) -> bool:
-    """Nothing more is said: its run has ended, or goes on elsewhere."""
-    return not any(
-        run.allocation_id == allocation_id and run.ended_at is None for run in story.runs
-    )

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
 from datetime import timedelta
 
-from models.access import PREFIX, SECRET_BYTES, NewToken, Role, Tokens, digest_of
+from models.access import (
+    PREFIX,
+    SECRET_BYTES,
+    MadeToken,
+    NewToken,
+    Role,
+    Token,
+    Tokens,
+    digest_of,
+)
 from models.ports import Asked, Verdict
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MadeToken:
-    """What became of the wish, and the token, if it was made. It is shown this once."""
+class StoreMint:
+    """`models.access.Mint` over a store."""
 
-    verdict: Verdict
-    token: str | None = field(default=None, repr=False)
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def make(
+        self, name: str, role: Role, asked: Asked, lasts: timedelta | None = None
+    ) -> MadeToken:
+        """See `models.access.Mint.make`."""
+        return make(self._tokens, name, role, asked, lasts)
+
+    def revoke(self, names: tuple[str, ...], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.access.Mint.revoke`."""
+        return self._tokens.revoke(names, asked)
+
+    def all(self) -> tuple[Token, ...]:
+        """See `models.access.Mint.all`."""
+        return self._tokens.all()
 
 
 def make(

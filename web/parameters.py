@@ -12,11 +12,11 @@ from fastapi import APIRouter, Path, Query
 
 from models.errors import NotFound
 from models.parameter_text import Standing, parameter, standings
+from models.previews import Previewed
 from models.records import ParameterChange
 from web.access import Admin, AtDesk, Operator, Viewer
 from web.bodies import ParameterWish, PreviewWish, lasting
 from web.desk import Desk
-from web.previews import Previewed
 from web.problems import RESPONSES, Problem
 
 router = APIRouter(prefix="/parameters", tags=["parameters"], responses=dict(RESPONSES))
@@ -62,7 +62,7 @@ def list_parameters(desk: AtDesk, _: Viewer, *, changed: bool = False) -> tuple[
 def parameter_changes(
     desk: AtDesk,
     _: Viewer,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="At most so many.")] = 100,
+    limit: Annotated[int, Query(ge=1, le=100_000, description="At most so many.")] = 100,
 ) -> Sequence[ParameterChange]:
     """The changes of all parameters, newest first."""
     return desk.reader.parameters()[:limit]

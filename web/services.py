@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from models.breakers import Breaker
 from models.overview import Holding, LoopStanding, overview
-from models.ports import AuditLine
+from models.ports import AuditLine, Span
 from models.records import Heartbeat, Lease, LedgerRow, Pause
 from web.access import AtDesk, Operator, Viewer
 from web.bodies import Name
 from web.problems import RESPONSES
 
 router = APIRouter(tags=["services"], responses=dict(RESPONSES))
+
+BEFORE_ALL = datetime(1, 1, 2, tzinfo=UTC)
+"""Nothing was decided before, in whatever zone it is read."""
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
 
@@ -109,10 +113,28 @@ def decisions(
         list[Name] | None,
         Query(max_length=100, description="Only about these, as job:17 or flavor:hm.medium."),
     ] = None,
+    since: Annotated[
+        AwareDatetime | None,
+        Query(
+            description="Only those that held at this time or later; without `about`, of the "
+            "newest `limit` alone."
+        ),
+    ] = None,
+    until: Annotated[
+        AwareDatetime | None, Query(description="Likewise, at this time or earlier.")
+    ] = None,
     limit: Limit = 50,
 ) -> tuple[LedgerRow, ...]:
     """The newest decisions with their reasons, about all or about some subjects."""
-    return desk.reader.ledger(about or (), limit)
+    if since is None and until is None:
+        return desk.reader.ledger(about or (), limit)
+    span = Span(began=since or BEFORE_ALL, over=until)
+    rows = desk.reader.ledger(about or (), limit, span)
+    return rows if about else tuple(row for row in rows if _held_in(row, span))
+
+
+def _held_in(row: LedgerRow, span: Span) -> bool:
+    return row.last_at >= span.began and (span.over is None or row.first_at <= span.over)
 
 
 @router.get("/audit", summary="List what people did")
@@ -120,7 +142,7 @@ def audit(
     desk: AtDesk,
     _: Operator,
     about: Annotated[Name | None, Query(description="Only what changed this, as job:17.")] = None,
-    limit: Limit = 50,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="At most so many.")] = 50,
 ) -> tuple[AuditLine, ...]:
     """What people did, newest first: when, who, to what, and why."""
     return desk.reader.audit(about, limit)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from models.access import Token
+from models.access import MadeToken, Token
 from models.ports import Verdict
 from web.access import Admin, AtDesk
 from web.bodies import RevokeWish, TokenWish, lasting
-from web.mint import MadeToken, make
+from web.mint import make
 from web.problems import RESPONSES
 
 router = APIRouter(prefix="/tokens", tags=["tokens"], responses=dict(RESPONSES))

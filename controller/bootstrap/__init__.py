@@ -1,9 +1,10 @@
 """The composition root: the only place that names an adapter. Reads like a table of contents.
 
-`people` is for commands that ask and order, `desk` for the HTTP API, `patients` for a check-up;
-`connect` and `controller` are the whole program. The simulation builds the same loops on other
-ports (`controller.simulation`). Each part is loaded when it is asked for: who lists jobs should not
-wait for the client libraries of Nomad and OpenStack.
+`office` is for commands that ask and order, `people` for those that need the database for it,
+`desk` for the HTTP API, `patients` for a check-up; `connect` and `controller` are the whole
+program. The simulation builds the same loops on other ports (`controller.simulation`). Each part is
+loaded when it is asked for: who lists jobs should not wait for the client libraries of Nomad and
+OpenStack.
 """
 
 from importlib import import_module
@@ -11,30 +12,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from controller.bootstrap.access import site
-    from controller.bootstrap.api import desk
+    from controller.bootstrap.api import desk, job_logs
     from controller.bootstrap.buckets import results
     from controller.bootstrap.catalogues import area, catalogue, library
     from controller.bootstrap.checkup import patients
-    from controller.bootstrap.looking import look_now
+    from controller.bootstrap.entrance import office
+    from controller.bootstrap.looking import look_now, previewed
     from controller.bootstrap.publication import post
-    from controller.bootstrap.store import People, migrate, people
+    from controller.bootstrap.remote import at_api
+    from controller.bootstrap.store import People, at_store, migrate, people
     from controller.bootstrap.whole import Ports, connect, controller, observer, reconcilers
 
 __all__ = [
     "People",
     "Ports",
     "area",
+    "at_api",
+    "at_store",
     "catalogue",
     "connect",
     "controller",
     "desk",
+    "job_logs",
     "library",
     "look_now",
     "migrate",
     "observer",
+    "office",
     "patients",
     "people",
     "post",
+    "previewed",
     "reconcilers",
     "results",
     "site",
@@ -42,13 +50,15 @@ __all__ = [
 
 _PARTS = {
     "access": ("site",),
-    "api": ("desk",),
+    "api": ("desk", "job_logs"),
     "buckets": ("results",),
     "catalogues": ("area", "catalogue", "library"),
     "checkup": ("patients",),
-    "looking": ("look_now",),
+    "entrance": ("office",),
+    "looking": ("look_now", "previewed"),
     "publication": ("post",),
-    "store": ("People", "migrate", "people"),
+    "remote": ("at_api",),
+    "store": ("People", "at_store", "migrate", "people"),
     "whole": ("Ports", "connect", "controller", "observer", "reconcilers"),
 }
 

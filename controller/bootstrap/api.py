@@ -15,19 +15,20 @@ from controller.campaign_reading import offers_of
 from controller.campaigning import foretold
 from controller.clock import SystemClock
 from controller.config import Config, require_for_controller, require_for_web
-from controller.preview import preview, preview_for_api
 from controller.reconcilers import RECONCILERS
 from infra import nomad, s3
 from infra.postgres import Postgres
 from models.campaigns import Campaign
 from models.errors import ConfigurationError
+from models.log_reading import JobLogs
 from models.objects import Shelf
 from models.parameter_text import standings
+from models.ports import Reader
+from models.previews import Previewed, Previewer
 from models.settings import settings_kept
 from web.desk import Desk, Reprocessing
-from web.log_reader import LogReader
+from web.log_reader import LogReader, StoreLogs
 from web.places import Places
-from web.previews import Previewed, Previewer
 
 FORETELL_SECONDS = 20.0
 """How long a request may read a catalogue to say what a campaign would come to."""
@@ -42,8 +43,7 @@ def desk(config: Config) -> Iterator[Desk]:
     require_for_web(config)
     with ExitStack() as opened:
         database = open_database(config, opened)
-        live = nomad.connect_files(nomad_access(config))
-        opened.callback(live.close)
+        live = _live(config, opened)
         yield Desk(
             deployment=config.deployment,
             loops=tuple(each.name for each in RECONCILERS),
@@ -62,6 +62,22 @@ def desk(config: Config) -> Iterator[Desk]:
             logs=LogReader(live, _shelf(config, opened)),
             reprocessing=_reprocessing(config, database),
         )
+
+
+@contextmanager
+def job_logs(config: Config, reader: Reader) -> Iterator[JobLogs]:
+    """The logs of the jobs of a store, from Nomad and the results bucket, for the length of a
+    block.
+    """
+    with ExitStack() as opened:
+        shelf = _shelf(config, opened)
+        yield StoreLogs(reader, LogReader(_live(config, opened), shelf))
+
+
+def _live(config: Config, opened: ExitStack) -> nomad.NomadFiles:
+    live = nomad.connect_files(nomad_access(config))
+    opened.callback(live.close)
+    return live
 
 
 def _reprocessing(config: Config, database: Postgres) -> Reprocessing:
@@ -99,8 +115,7 @@ def previewer(config: Config, environment: Mapping[str, str] | None = None) -> P
 
     def ask(changes: Mapping[str, float | None]) -> Previewed:
         with turn:
-            seen = bootstrap.look_now(config, RECONCILERS, changes, environment)
-        return preview_for_api(preview(seen, changes, RECONCILERS))
+            return bootstrap.previewed(config, changes, environment)
 
     return ask
 

@@ -8,7 +8,10 @@ from controller.bootstrap.whole import Ports, connect, observer
 from controller.config import Config
 from controller.loop import Reconciler
 from controller.planning import Look, look
+from controller.preview import preview, told
+from controller.reconcilers import RECONCILERS
 from models.parameters import newest_by_key, standing
+from models.previews import Previewed
 from models.settings import DEFAULT_SETTINGS
 
 
@@ -29,6 +32,18 @@ def look_now(
         return look(eyes, tuple(reconcilers), ports.clock)
     finally:
         ports.close()
+
+
+def previewed(
+    config: Config,
+    changes: Mapping[str, float | None],
+    environment: Mapping[str, str] | None = None,
+) -> Previewed:
+    """What other parameters would change in the plan of this moment. Raises as `look_now`, and
+    `ConfigurationError` for parameters that cannot be.
+    """
+    seen = look_now(config, RECONCILERS, changes, environment)
+    return told(preview(seen, changes, RECONCILERS))
 
 
 def _widen(ports: Ports, changes: Mapping[str, float | None]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.output import print_json, print_table
-from controller.cli.session import AsJson, examples, people
+from controller.cli.session import AsJson, examples, office
 
 app = typer.Typer()
 
@@ -26,7 +26,7 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """List what people did: when, who, what, to which things, and why."""
-    with people(context) as desk:
+    with office(context) as desk:
         lines = desk.reader.audit(about, limit)
     if as_json:
         print_json(lines)

@@ -8,7 +8,7 @@ import typer
 
 from controller.cli.jobs import tell_verdicts
 from controller.cli.output import print_json, print_table, say
-from controller.cli.session import AsJson, Because, DryRun, asked_why, examples, people
+from controller.cli.session import AsJson, Because, DryRun, asked_why, examples, office
 from models.breakers import Breaker, BreakerName
 
 app = typer.Typer(
@@ -29,7 +29,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(B
 )
 def listed(context: typer.Context, closed: All = False, as_json: AsJson = False) -> None:
     """List open breakers: since when, why, and which workers they name."""
-    with people(context) as desk:
+    with office(context) as desk:
         found = desk.reader.breakers(closed=closed)
     if as_json:
         print_json(found)
@@ -72,7 +72,7 @@ def close(
     The workers that it names are then treated by the ordinary rules: what is missing is asked for
     by id, what failed is deleted. They count for no breaker until they are well again.
     """
-    with people(context) as desk:
+    with office(context) as desk:
         asking = asked_why(reason, dry_run=dry_run)
         verdicts = desk.operations.close_breaker([name], asking)
     tell_verdicts("closed", verdicts, as_json=as_json, dry_run=dry_run)

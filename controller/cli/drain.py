@@ -8,7 +8,7 @@ import typer
 
 from controller.cli.jobs import tell_verdicts
 from controller.cli.output import say
-from controller.cli.session import AsJson, Because, DryRun, asked_why, examples, people
+from controller.cli.session import AsJson, Because, DryRun, asked_why, examples, office
 from models.records import RetireCause, Worker, WorkerState
 
 app = typer.Typer()
@@ -32,7 +32,7 @@ def drain_all(
     While jobs wait new workers take their place; for no workers at all set pool.max_workers=0
     before. One whose server has not been seen yet is refused: ask again when it boots.
     """
-    with people(context) as desk:
+    with office(context) as desk:
         names = to_drain(desk.reader.workers())
         asking = asked_why(reason, dry_run=dry_run)
         verdicts = desk.operations.retire(names, asking, forced=False) if names else ()

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from controller import bootstrap
 from controller.cli.output import EXIT_FAILED, complain, say
-from controller.cli.session import people, settings
+from controller.cli.session import office, settings
 from controller.fetching import PRODUCTS, Found, fetch, is_free, look
 from models.errors import ConfigurationError
 from models.objects import ObjectStore
@@ -53,7 +53,7 @@ def _unique_id(context: typer.Context, reference: str) -> UUID:
     """A unique id is believed: the bucket may know more jobs than the database that is at hand."""
     with suppress(ValueError):
         return UUID(reference)
-    with people(context) as desk:
+    with office(context) as desk:
         return desk.reader.story(reference).job.unique_id
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.fetch import fetch_job
+from controller.cli.joblog import job_log
 from controller.cli.output import (
     EXIT_FAILED,
     complain,
@@ -20,7 +21,7 @@ from controller.cli.output import (
     print_table,
     say,
 )
-from controller.cli.session import AsJson, DryRun, Why, asked, examples, people
+from controller.cli.session import AsJson, DryRun, Why, asked, examples, office
 from controller.clock import SystemClock
 from models.errors import NotFound
 from models.job_types import DEFAULT_REGISTRY
@@ -30,13 +31,21 @@ from models.submission import Submission, parse_submission
 from models.turnaround import step_times
 from models.wording import counted, seconds
 
-app = typer.Typer(no_args_is_help=True, help="Jobs: submit, list, show, fetch, cancel, relaunch.")
+app = typer.Typer(
+    no_args_is_help=True, help="Jobs: submit, list, show, log, fetch, cancel, relaunch."
+)
 app.command(
     "fetch",
     epilog=examples(
         "hrsi job fetch 17 ./job-17", "hrsi job fetch fsc_rlie/S2A_MSIL1C_… ./job --products"
     ),
 )(fetch_job)
+app.command(
+    "log",
+    epilog=examples(
+        "hrsi job log 17", "hrsi job log 17 --stream main.stderr --follow", "hrsi job log 17 --list"
+    ),
+)(job_log)
 
 Ids = Annotated[list[str], typer.Argument(metavar="JOB…", help="Id, unique id or TYPE/KEY.")]
 Types = Annotated[list[str] | None, typer.Option("--type", help="Job type; may be repeated.")]
@@ -62,7 +71,7 @@ def submit(
     A job that is in the table already (same type and key) is left as it is: twice adds nothing.
     """
     submission = parse_submission(_lines(file), DEFAULT_REGISTRY)
-    with people(context) as desk:
+    with office(context) as desk:
         made = desk.operations.submit(submission.jobs, asked("job submit", dry_run=dry_run))
     if as_json:
         print_json({"added": made.added, "existing": made.existing, "refused": submission.refused})
@@ -125,7 +134,7 @@ def list_jobs(
         after=JobKey(id=after),
         limit=limit,
     )
-    with people(context) as desk:
+    with office(context) as desk:
         jobs = desk.reader.jobs(wanted)
     if as_json:
         print_json(jobs)
@@ -154,7 +163,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show everything known about one job: its row, history and runs."""
-    with people(context) as desk:
+    with office(context) as desk:
         story = desk.reader.story(job)
     if as_json:
         print_json(story)
@@ -211,7 +220,7 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """Cancel jobs. A run in flight is stopped; its worker is free again soon after."""
-    with people(context) as desk:
+    with office(context) as desk:
         ids, missing = _judged(desk.reader, jobs)
         verdicts = desk.operations.cancel(ids, asked(reason, dry_run=dry_run))
     tell_verdicts("cancelled", (*verdicts, *missing), as_json=as_json, dry_run=dry_run)
@@ -236,7 +245,7 @@ def relaunch(
         raise typer.BadParameter("name the jobs or give --errors, not both")
     if not jobs and not errors:
         raise typer.BadParameter("name the jobs, or give --errors for all that are in error")
-    with people(context) as desk:
+    with office(context) as desk:
         known, missing = _judged(desk.reader, jobs or [])
         ids = _in_error(desk.reader, _known(types)) if errors else known
         verdicts = desk.operations.relaunch(ids, asked(reason, dry_run=dry_run))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,12 +18,12 @@ from controller.cli.session import (
     asked_why,
     examples,
     lasting,
-    people,
+    office,
 )
 from controller.cli.worlds import WorldFile, seen
 from controller.clock import SystemClock
-from controller.preview import preview as previewed
-from controller.preview import preview_as_json, preview_lines
+from controller.preview import preview as decided_twice
+from controller.preview import preview_as_json, preview_lines, told
 from controller.reconcilers import RECONCILERS
 from models.errors import ConfigurationError
 from models.parameter_text import (
@@ -35,6 +36,7 @@ from models.parameter_text import (
 )
 from models.parameters import newest_by_key, standing
 from models.ports import Reader
+from models.previews import Previewed
 from models.records import ParameterChange
 from models.settings import forgotten_keys
 
@@ -79,7 +81,7 @@ def list_parameters(
     as_json: AsJson = False,
 ) -> None:
     """List the parameters with what is in force."""
-    with people(context) as desk:
+    with office(context) as desk:
         found, forgotten = _standings(desk.reader), _forgotten(desk.reader)
     if changed:
         found = tuple(each for each in found if each.value != each.parameter.default)
@@ -106,7 +108,7 @@ def _row(each: Standing) -> tuple[object, ...]:
 @app.command(epilog=examples("hrsi param show pool.idle_for"))
 def show(context: typer.Context, key: Key, as_json: AsJson = False) -> None:
     """Show one parameter: what it does, what is in force, and its history."""
-    with people(context) as desk:
+    with office(context) as desk:
         found = _standing(desk.reader, key)
     described = found.parameter
     if as_json:
@@ -142,7 +144,7 @@ def set_parameter(
     """
     while_for = lasting(lasts)
     asking = asked_why(reason, dry_run=dry_run)
-    with people(context) as desk:
+    with office(context) as desk:
         key, _, text = pair.partition("=")
         if key in _forgotten(desk.reader) and text == DEFAULT:
             value = None
@@ -180,7 +182,7 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """List the changes of all parameters or of one, newest first, with who and why."""
-    with people(context) as desk:
+    with office(context) as desk:
         found = [_standing(desk.reader, key)] if key else _standings(desk.reader)
     if as_json:
         print_json(_changes(found))
@@ -246,7 +248,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Put a parameter back, for good, to what it was before a change."""
-    with people(context) as desk:
+    with office(context) as desk:
         change, told = _to_undo(_standing(desk.reader, key), number)
         asking = asked(reason or told, dry_run=dry_run)
         made = desk.operations.set_parameter(key, change.old, asking)
@@ -283,7 +285,7 @@ def preview(
     """
     read = [read_pair(pair) for pair in pairs]
     changes = {described.key: value for described, value in read}
-    found = previewed(seen(context, RECONCILERS, world, changes), changes, RECONCILERS)
+    found = _previewed(context, world, changes)
     if as_json:
         print_json({"changes": changes, **preview_as_json(found)})
         return
@@ -291,3 +293,13 @@ def preview(
         say(line)
     if all(key.startswith("passes.") for key in changes):
         say("What passes.* says is how often and how long things are done, never which.")
+
+
+def _previewed(
+    context: typer.Context, world: Path | None, changes: Mapping[str, float | None]
+) -> Previewed:
+    """About a recorded world it is decided here; about that of this moment where it can be seen."""
+    if world is not None:
+        return told(decided_twice(seen(context, RECONCILERS, world), changes, RECONCILERS))
+    with office(context) as desk:
+        return desk.preview(changes)

@@ -18,7 +18,7 @@ from controller.cli.session import (
     asked_why,
     examples,
     lasting,
-    people,
+    office,
 )
 from controller.reconcilers import RECONCILERS
 from models.pauses import EVERYTHING, loop_target, type_target
@@ -57,7 +57,7 @@ def pause(
     A paused loop goes on looking and says what it would do. Of a paused type nothing is dispatched,
     and no worker is created for it.
     """
-    with people(context) as desk:
+    with office(context) as desk:
         asking = asked_why(reason, dry_run=dry_run)
         target = _target(name, job_type)
         verdicts = desk.operations.pause([target], asking, lasts=lasting(lasts))
@@ -76,7 +76,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """End a pause. Each pause is ended by itself: without NAME or --type, that of everything."""
-    with people(context) as desk:
+    with office(context) as desk:
         asking = asked(reason, dry_run=dry_run)
         verdicts = desk.operations.resume([_target(name, job_type)], asking)
     tell_verdicts("resumed", verdicts, as_json=as_json, dry_run=dry_run)
@@ -97,7 +97,7 @@ def _target(name: str | None, job_type: str | None) -> str:
 @app.command(epilog=examples("hrsi paused", "hrsi paused --json"))
 def paused(context: typer.Context, as_json: AsJson = False) -> None:
     """List what is paused, by whom, why and until when."""
-    with people(context) as desk:
+    with office(context) as desk:
         found = desk.reader.pauses()
     if as_json:
         print_json(found)

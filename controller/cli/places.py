@@ -94,7 +94,7 @@ PLACES: Mapping[str, Place] = {
         "simulator", "Serve a simulated Nomad or cloud, or both, to try a controller by hand."
     ),
     "bench": _group("bench", "Measure what the controller costs on this machine."),
-    "job": _group("jobs", "Jobs: submit, list, show, fetch, cancel, relaunch."),
+    "job": _group("jobs", "Jobs: submit, list, show, log, fetch, cancel, relaunch."),
     "worker": _group("workers", "Workers: list, drain, delete, create."),
     "publication": _group(
         "publication",

@@ -15,6 +15,7 @@ from controller import bootstrap
 from controller.bootstrap import People
 from controller.config import Config, load
 from models.errors import ConfigurationError
+from models.office import Office
 from models.parameter_text import read_wait
 from models.ports import Asked
 
@@ -46,8 +47,18 @@ def settings(context: typer.Context) -> Config:
 
 
 @contextmanager
+def office(context: typer.Context) -> Iterator[Office]:
+    """What people read and order: at the database, or over the API where they have a token."""
+    with bootstrap.office(settings(context)) as opened:
+        yield opened
+
+
+@contextmanager
 def people(context: typer.Context) -> Iterator[People]:
-    """The store as people use it: what they may ask for and what they may read."""
+    """The store as people use it, for commands that need the database itself.
+
+    Raises `ConfigurationError` where there is a token for the API instead.
+    """
     with bootstrap.people(settings(context)) as desk:
         yield desk
 

@@ -9,7 +9,7 @@ import typer
 
 from controller.cli.output import Row, print_json, print_table, say
 from controller.cli.pauses import LOOPS
-from controller.cli.session import AsJson, examples, people, settings
+from controller.cli.session import AsJson, examples, office, settings
 from controller.clock import SystemClock
 from controller.config import Config
 from controller.reconcilers import loops_of
@@ -29,14 +29,14 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
     It reads the store alone, so it answers while Nomad or OpenStack are away.
     """
-    with people(context) as desk:
+    with office(context) as desk:
         found = overview(
             desk.reader, LOOPS, SystemClock().now(), optional=_optional(settings(context))
         )
+        name = desk.deployment() or "This installation"
     if as_json:
         print_json(found)
         return
-    name = settings(context).deployment or "This installation"
     say(f"{name} at {found.at:%Y-%m-%d %H:%M:%S} UTC")
     _tell(found)
 

@@ -17,12 +17,11 @@ from controller.cli.session import (
     asked,
     examples,
     lasting,
-    people,
+    office,
     settings,
 )
 from models.access import Role
 from models.errors import ConfigurationError
-from web.mint import make
 
 app = typer.Typer()
 tokens = typer.Typer(no_args_is_help=True, help="Tokens for the HTTP API: create, list, revoke.")
@@ -69,9 +68,9 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token and show it, this once: only its hash is kept."""
-    with people(context) as desk:
+    with office(context) as desk:
         asking = asked(reason, dry_run=dry_run)
-        made = make(desk.tokens, name, role, asking, lasting(lasts))
+        made = desk.mint.make(name, role, asking, lasting(lasts))
     if as_json:
         print_json(made)
         require_done((made.verdict,))
@@ -84,8 +83,8 @@ def create(
 @tokens.command("list", epilog=examples("hrsi token list", "hrsi token list --json"))
 def list_tokens(context: typer.Context, as_json: AsJson = False) -> None:
     """List the tokens, newest first; what they are nobody can say any more."""
-    with people(context) as desk:
-        found = desk.tokens.all()
+    with office(context) as desk:
+        found = desk.mint.all()
     if as_json:
         print_json(found)
         return
@@ -103,6 +102,6 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """End tokens at once."""
-    with people(context) as desk:
-        verdicts = desk.tokens.revoke(tuple(names), asked(reason, dry_run=dry_run))
+    with office(context) as desk:
+        verdicts = desk.mint.revoke(tuple(names), asked(reason, dry_run=dry_run))
     tell_verdicts("revoked", verdicts, as_json=as_json, dry_run=dry_run)

@@ -10,15 +10,15 @@ from typing import Annotated
 
 import typer
 
-from controller.bootstrap import People
 from controller.cli.output import EXIT_FAILED, complain, print_json, print_table, say
-from controller.cli.session import AsJson, examples, people, settings
+from controller.cli.session import AsJson, examples, office
 from controller.clock import SystemClock
 from controller.plan_text import action_in_words
 from models.causes import about_flavor, about_job, about_worker, parent_of, who_leads
 from models.configuration import Wait
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import OWNER
+from models.office import Office
 from models.parameter_text import standings
 from models.ports import JobStory, Reader
 from models.publication_text import standing_of
@@ -37,9 +37,9 @@ def job(
     as_json: AsJson = False,
 ) -> None:
     """Why a job is where it is: decisions about it, its runs, and what it is held back with."""
-    with people(context) as desk:
+    with office(context) as desk:
         story = desk.reader.story(reference)
-        parent = parent_of(story.job, DEFAULT_REGISTRY, settings(context).deployment)
+        parent = parent_of(story.job, DEFAULT_REGISTRY, desk.deployment())
         rows = about_job(desk.reader, story, parent, limit)
         # Of a job that is on its way somebody decides; of one that rests nobody has to.
         owner = OWNER.get(story.job.status)
@@ -71,12 +71,11 @@ def _standing(story: JobStory) -> str:
     )
 
 
-def _of_products(desk: People, job: Job) -> list[str]:
+def _of_products(desk: Office, job: Job) -> list[str]:
     """How the announcement of each of its products stands, while that is what it waits for."""
-    rows = desk.outbox.outgoing(job.id)
     stand = standings(desk.reader.parameters(), SystemClock().now())
     sends = next(each.value for each in stand if each.parameter.key == "publication.sends")
-    return list(standing_of(job, [row.publication for row in rows], sends))
+    return list(standing_of(job, desk.publications(job.id), sends))
 
 
 def _waits(wait: Wait) -> str:
@@ -99,7 +98,7 @@ def worker(
     as_json: AsJson = False,
 ) -> None:
     """Why a worker was created, kept, marked or deleted."""
-    with people(context) as desk:
+    with office(context) as desk:
         rows = about_worker(desk.reader, name, limit)
         leads = _who_leads(desk.reader, "worker-pool")
     _answer(f"worker {name}", rows, leads, as_json=as_json)
@@ -116,7 +115,7 @@ def flavor(
     if name not in DEFAULT_REGISTRY.flavors:
         known = ", ".join(DEFAULT_REGISTRY.flavors)
         raise typer.BadParameter(f"{name!r} is no flavor of the pool; there are: {known}")
-    with people(context) as desk:
+    with office(context) as desk:
         rows = about_flavor(desk.reader, name, limit)
         leads = _who_leads(desk.reader, "worker-pool")
     _answer(f"flavor {name}", rows, leads, as_json=as_json)

@@ -9,7 +9,7 @@ import typer
 
 from controller.cli.jobs import tell_verdicts
 from controller.cli.output import print_json, print_table
-from controller.cli.session import AsJson, DryRun, Why, asked, examples, people
+from controller.cli.session import AsJson, DryRun, Why, asked, examples, office
 from models.job_types import DEFAULT_REGISTRY
 from models.records import Worker
 
@@ -25,7 +25,7 @@ def list_workers(
     as_json: AsJson = False,
 ) -> None:
     """List the workers, with what the store knows of their server and node."""
-    with people(context) as desk:
+    with office(context) as desk:
         workers = desk.reader.workers(closed=closed)
     if as_json:
         print_json(workers)
@@ -58,7 +58,7 @@ def drain(
     as_json: AsJson = False,
 ) -> None:
     """Let workers finish what runs on them, give them nothing new, then delete them."""
-    with people(context) as desk:
+    with office(context) as desk:
         asking = asked(reason, dry_run=dry_run)
         verdicts = desk.operations.retire(names, asking, forced=False)
     tell_verdicts("drained", verdicts, as_json=as_json, dry_run=dry_run, later=True)
@@ -76,7 +76,7 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete workers. Without --force what runs there is finished first, as by drain."""
-    with people(context) as desk:
+    with office(context) as desk:
         asking = asked(reason, dry_run=dry_run)
         verdicts = desk.operations.retire(names, asking, forced=force)
     tell_verdicts("deleted", verdicts, as_json=as_json, dry_run=dry_run, later=True)
@@ -102,7 +102,7 @@ def create(
     if flavor not in DEFAULT_REGISTRY.flavors:
         known = ", ".join(DEFAULT_REGISTRY.flavors)
         raise typer.BadParameter(f"{flavor!r} is no flavor of the pool; there are: {known}")
-    with people(context) as desk:
+    with office(context) as desk:
         verdicts = desk.operations.order(
             flavor,
             count,

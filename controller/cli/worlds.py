@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -34,15 +34,11 @@ def seen(
     context: typer.Context,
     reconcilers: Iterable[Reconciler],
     recorded: Path | None = None,
-    changes: Mapping[str, float | None] | None = None,
 ) -> Look:
-    """One look at the current world, or at a recorded one, by what these reconcilers see.
-
-    The look is wide enough to be decided about also under the `changes` of parameters.
-    """
+    """One look at the current world, or at a recorded one, by what these reconcilers see."""
     if recorded is not None:
         return _recorded(recorded)
-    return bootstrap.look_now(settings(context), tuple(reconcilers), changes or {})
+    return bootstrap.look_now(settings(context), tuple(reconcilers), {})
 
 
 def _recorded(file: Path) -> Look:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from controller.config_groups import Config
 
-ELSEWHERE = ("OS_CLOUD", "NOMAD_TOKEN")
+ELSEWHERE = ("OS_CLOUD", "NOMAD_TOKEN", "HRSI_TOKEN")
 """What would lead a command away from the demo, or is not for it to know."""
 
 

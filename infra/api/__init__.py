@@ -1,6 +1,7 @@
-"""Our own HTTP API, as programs on workers use it: `models.ports.RunReports` without a database.
+"""Our own HTTP API, as those use it who have no database: programs on workers and people.
 
-It needs what the base distribution brings, and holds no secret but the token of one run.
+`connect` gives a program `models.ports.RunReports` with the token of its one run; it needs what the
+base distribution brings. `infra.api.person.office` gives people `models.office.Office` with theirs.
 """
 
 from infra.api.reports import ApiReports, connect

@@ -53,6 +53,7 @@ from models.tables import (
     status_changes,
     workers,
 )
+from models.wording import no_such_job
 
 _STILL = datetime.max.replace(tzinfo=UTC)
 """When a span ends that has not ended."""
@@ -155,7 +156,7 @@ class PostgresReader:
         query = _LEDGER_OF_ALL
         if subjects:
             query, values["subjects"] = LEDGER_ABOUT, list(subjects)
-        if span is not None:
+        if subjects and span is not None:
             query = LEDGER_THEN
             values |= {"began": span.began, "over": span.over or _STILL}
         with self._sessions.read("read the ledger") as connection:
@@ -245,7 +246,7 @@ def _story(connection: Connection, reference: str) -> JobStory:
         wanted = select(*JOB, jobs.c.input, jobs.c.config).where(*which)
         row = connection.execute(wanted).one_or_none()
     if row is None:
-        raise NotFound(f"there is no job {reference!r}: give an id, a unique id or TYPE/KEY")
+        raise NotFound(no_such_job(reference))
     job = job_from(row)
     history = select(*CHANGE).where(status_changes.c.job_id == job.id)
     made = select(*RUN).where(runs.c.job_id == job.id)

@@ -30,6 +30,7 @@ from models.records import (
     Worker,
     WorkerOrder,
 )
+from models.wording import no_such_job
 from models.world import StoreView
 from simulator.store.ledger import DECISIONS
 from simulator.store.rows import K, R, Rows
@@ -168,7 +169,7 @@ def story(tables: Tables, reference: str) -> JobStory:
     """See `models.ports.Reader.story`."""
     job = _referred(tables, reference)
     if job is None:
-        raise NotFound(f"there is no job {reference!r}: give an id, a unique id or TYPE/KEY")
+        raise NotFound(no_such_job(reference))
     waiting = tables.waits.get(job.id)
     runs = tuple(sorted(tables.runs_by_job.of(job.id), key=lambda run: run.attempt))
     return JobStory(
@@ -212,11 +213,10 @@ def ledger(
     tables: Tables, subjects: Sequence[str], limit: int, span: Span | None
 ) -> tuple[LedgerRow, ...]:
     """See `models.ports.Reader.ledger`."""
-    rows = tables.ledger.newest_first()
     wanted = [
         row
-        for row in rows
-        if (not subjects or row.subject in subjects) and (span is None or _held_in(row, span))
+        for row in tables.ledger.newest_first()
+        if not subjects or (row.subject in subjects and (span is None or _held_in(row, span)))
     ]
     return tuple(sorted(wanted, key=lambda row: row.last_at, reverse=True)[:limit])
 

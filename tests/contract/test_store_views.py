@@ -173,6 +173,14 @@ def decision(
     )
 
 
+def test_a_span_counts_for_nothing_where_it_is_asked_about_all(desk: Desk) -> None:
+    at = desk.now()
+    desk.doors.jobs.record("pool", [decision()], at)
+    later = Span(began=at + HOUR)
+    assert desk.doors.reader.ledger([f"flavor:{FLAVOR}"], 5, later) == ()
+    assert desk.doors.reader.ledger((), 5, later) == desk.doors.reader.ledger((), 5) != ()
+
+
 def test_the_same_decision_again_makes_its_row_grow(desk: Desk) -> None:
     start = desk.now()
     for number in range(3):

@@ -12,18 +12,18 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from controller.planning import Look
-from controller.preview import preview, preview_for_api
+from controller.preview import preview, told
 from controller.reconcilers import RECONCILERS
 from infra.postgres import Postgres, connect
 from models.access import Role
 from models.payload import run_token
+from models.previews import Previewed
 from models.settings import DEFAULT_SETTINGS
 from simulator.examples import NOW, a_world
 from tests.plugins.routes import NEEDS, OF_THE_RUN
 from tests.plugins.stores import Desk, postgres_doors
 from tests.plugins.web import KEY, Api, serving
 from web.app import takes_several
-from web.previews import Previewed
 
 pytestmark = pytest.mark.integration
 
@@ -57,7 +57,7 @@ def api(database: Postgres, desk: Desk) -> Iterator[Api]:
 def previewed(changes: Mapping[str, float | None]) -> Previewed:
     """What other parameters change in a world that stands still."""
     look = Look(world=a_world(), settings=DEFAULT_SETTINGS, now=NOW)
-    return preview_for_api(preview(look, changes, RECONCILERS))
+    return told(preview(look, changes, RECONCILERS))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from controller import bootstrap
+from controller.cli import joblog
+from controller.config_groups import Config, WebConfig
+from controller.config_values import Secret
 from infra.nomad import NomadAccess, NomadFiles, connect_files
 from infra.postgres import Postgres
 from infra.s3 import Buckets
@@ -28,6 +32,7 @@ from simulator.nomad.tasks import Sleepers
 from simulator.nomad.web import serve_nomad
 from simulator.timeline import Timeline
 from tests.plugins.stores import Desk, postgres_doors
+from tests.plugins.terminal import Hrsi
 from tests.plugins.web import Api, serving
 from web.log_reader import LogReader
 from web.places import Places
@@ -237,3 +242,44 @@ def test_links_lead_to_what_there_is_and_say_what_is_forgotten(scene: Scene) -> 
     forgotten = ask().body["allocation"]
     assert forgotten["url"] is None
     assert forgotten["because"].startswith("forgotten by Nomad")
+
+
+def test_the_command_shows_the_last_lines_and_says_of_what(scene: Scene, typed: Hrsi) -> None:
+    way = {"HRSI_URL": scene.api.url, "HRSI_TOKEN": scene.token}
+    log = ("job", "log", str(scene.run.job_id))
+    assert typed(*log, **way)[0] == 1
+    scene.says("one\ntwo\tthree\r\n\x1b[2Jfo")
+    told = f"job {scene.run.job_id}, attempt 1 on os-worker-001: main.stdout, 21 bytes, read on its"
+    status, out, err = typed(*log, "--lines", "1", **way)
+    assert (status, out) == (0, "two     three\n\\x1b[2Jfo\n")
+    assert err.startswith(told)
+    assert typed(*log, "--whole", **way)[1] == "one\ntwo     three\n\\x1b[2Jfo\n"
+    assert typed(*log, "--list", **way)[1].split()[-5:] == [
+        *("1", "main.stdout", "21", "nomad", scene.allocation)
+    ]
+    for option in (("--stream", "science"), ("--attempt", "2")):
+        status, out, err = typed(*log, *option, **way)
+        assert (status, out) == (1, "")
+        assert f"job {scene.run.job_id} " in err
+
+
+def test_the_command_follows_a_log_from_its_worker_into_the_bucket(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joblog, "LOOK_SECONDS", 0.01)
+    scene.says("one\n")
+    config = Config(web=WebConfig(url=scene.api.url, token=Secret(scene.token)))
+    with bootstrap.office(config) as office:
+        logs, reference = office.logs(), str(scene.run.job_id)
+        [log] = logs.logs(reference)
+        reading = joblog.Reading(logs, reference, log, 0)
+        assert list(reading.lines()) == ["one"]
+        grows = joblog.growing(office, reading)
+        scene.says("two\nthr")
+        assert next(grows) == "two"
+        scene.loses_its_worker()
+        scene.ships(0, "one\ntwo\nthree\nfour")
+        assert next(grows) == "three"
+        scene.desk.end(scene.run, Status.EXTERNAL_ERROR)
+        assert list(grows) == []
+        assert list(reading.rest()) == ["four"]

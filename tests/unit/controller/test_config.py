@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.config import keys, load, require_for_controller
+from controller.config import keys, load, require_for_controller, through_api
 from models.errors import ConfigurationError
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -144,7 +144,7 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
 
 
 def test_empty_variables_and_those_of_the_command_line_are_no_settings() -> None:
-    environment = {"NOMAD_TOKEN": "", "HRSI_URL": "http://x", "HRSI_TOKEN": "t", "HRSI_CONFIG": "c"}
+    environment = {"NOMAD_TOKEN": "", "HRSI_URL": "http://x", "HRSI_CONFIG": "c"}
 
     assert not load(None, environment).nomad.token
 
@@ -181,3 +181,29 @@ def test_every_key_has_one_variable_of_its_own() -> None:
 
     assert len(variables) == len(set(variables))
     assert {"DATABASE_URL", "NOMAD_ADDR", "NOMAD_CACERT", "OS_CLOUD"} < set(variables)
+
+
+WAYS = [
+    pytest.param({}, False, id="nothing-is-set"),
+    pytest.param({"HRSI_URL": "http://x"}, False, id="an-address-alone"),
+    pytest.param({"HRSI_URL": "http://x", "HRSI_TOKEN": "t"}, True, id="a-token"),
+    pytest.param(
+        {"HRSI_URL": "http://x", "HRSI_TOKEN": "t", "DATABASE_URL": "postgresql://u@h/d"},
+        False,
+        id="a-database-goes-first",
+    ),
+]
+
+
+@pytest.mark.parametrize(("environment", "through"), WAYS)
+def test_commands_go_through_the_api_with_a_token_and_without_a_database(
+    environment: dict[str, str], through: bool
+) -> None:
+    assert through_api(load(None, environment)) is through
+
+
+def test_a_token_needs_an_address_and_is_shown_to_nobody() -> None:
+    config = load(None, {"HRSI_TOKEN": "hrsi_secret"})
+    with pytest.raises(ConfigurationError, match="HRSI_URL") as refused:
+        through_api(config)
+    assert "hrsi_secret" not in f"{refused.value} {config}"

@@ -157,7 +157,7 @@ def test_a_plan_is_told_loop_by_loop_and_summed_up() -> None:
     ],
 )
 def test_the_summary_is_one_sentence(decisions: list[Decision], sentence: str) -> None:
-    assert summary(decisions) == sentence
+    assert summary(counts(decisions)) == sentence
 
 
 def test_the_json_says_the_same_as_the_lines() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from controller.planning import Look
-from controller.preview import preview, preview_as_json, preview_lines
+from controller.preview import preview, preview_as_json, preview_lines, told
 from controller.reconcilers import RECONCILERS
 from controller.recording import Recording
 from models.errors import ConfigurationError
@@ -31,7 +31,7 @@ def test_a_cap_shows_what_it_would_hold_back() -> None:
     assert {each.loop for each in found.differences} == {"worker-pool"}
     assert len(created) == 2
     assert Reason.MAX_WORKERS in {decision.reason for decision in held if decision}
-    lines = "\n".join(preview_lines(found))
+    lines = "\n".join(preview_lines(told(found)))
     assert "  without: + create server" in lines
     assert "1 more stay as they are and only go by other numbers" in lines
     assert "Without: Plan: 3 to create" in lines
@@ -40,13 +40,15 @@ def test_a_cap_shows_what_it_would_hold_back() -> None:
 
 def test_the_default_takes_the_place_of_what_is_in_force() -> None:
     found = preview(waiting({"pool.max_workers": 1}), {"pool.max_workers": None}, RECONCILERS)
-    said = preview_as_json(found)
+    said = preview_as_json(told(found))
     assert (said["without"]["create"], said["with"]["create"]) == (1, 3)
 
 
 def test_what_changes_no_decision_says_so() -> None:
     found = preview(waiting(), {"passes.merge": 1}, RECONCILERS)
-    assert list(preview_lines(found)) == ["No decision about this world would be another one."]
+    assert list(preview_lines(told(found))) == [
+        "No decision about this world would be another one."
+    ]
 
 
 def test_what_makes_no_sense_is_refused() -> None:

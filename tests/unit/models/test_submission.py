@@ -1,6 +1,7 @@
 """JSON Lines of jobs: good lines go in, bad ones are refused one by one, by line and field."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from hypothesis import strategies as st
 
 from models.job_types import DEFAULT_REGISTRY
 from models.records import Priority
-from models.submission import parse_submission
+from models.submission import Line, job_of, line_of, parse_submission
+from simulator.examples import SENTINEL_2_NAMES
+
+PRODUCTS = (None, *SENTINEL_2_NAMES[:3])
 
 PRODUCT = "S2A_MSIL1C_20220827T130311_N0400_R038_T28WEU_20220827T182117"
 
@@ -72,3 +76,36 @@ def test_no_bytes_whatever_raise_or_get_lost(lines: list[bytes]) -> None:
     submission = parse_submission(lines, DEFAULT_REGISTRY)
     said = len(submission.jobs) + len(submission.refused)
     assert said == sum(1 for text in lines if text.strip())
+
+
+@given(
+    product=st.sampled_from(PRODUCTS),
+    key=st.none() | st.just("mine"),
+    priority=st.sampled_from(Priority),
+    inputs=st.dictionaries(st.sampled_from(["a", "b"]), st.integers()),
+)
+def test_a_job_is_said_again_as_the_line_that_makes_it(
+    product: str | None, key: str | None, priority: Priority, inputs: dict[str, Any]
+) -> None:
+    name = None if product else "mine-too"
+    line = Line(type="gfsc", product=product, name=name, key=key, priority=priority, input=inputs)
+    job = job_of(line, DEFAULT_REGISTRY)
+    assert job_of(line_of(job, DEFAULT_REGISTRY), DEFAULT_REGISTRY) == job
+
+
+UNSPOKEN = [
+    pytest.param({"type": "none"}, "field type: 'none' is no job type", id="no-such-type"),
+    pytest.param({"input": {}, "key": "x"}, "names none", id="nothing-names-its-product"),
+]
+
+
+@pytest.mark.parametrize(("changes", "why"), UNSPOKEN)
+def test_a_job_that_no_line_makes_is_refused(changes: dict[str, Any], why: str) -> None:
+    made = job_of(Line(type="gfsc", product=PRODUCTS[1]), DEFAULT_REGISTRY)
+    with pytest.raises(ValueError, match=why):
+        line_of(replace(made, **changes), DEFAULT_REGISTRY)
+
+
+def test_a_job_that_is_named_by_its_key_alone_is_said_by_it() -> None:
+    made = job_of(Line(type="gfsc", product=PRODUCTS[1]), DEFAULT_REGISTRY)
+    assert line_of(replace(made, input={"product": "x"}), DEFAULT_REGISTRY).product == PRODUCTS[1]
