@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from infra.catalogues.soundness import require_plausible, require_storable
 from models.catalogue import (
     TEXT_KEPT,
     CatalogueProduct,
@@ -48,7 +49,8 @@ def read_entries(
     rejected: list[RejectedEntry] = []
     for raw in raws:
         try:
-            products.append(_as_asked(understand(raw), query))
+            require_storable(bytes(raw))
+            products.append(require_plausible(_as_asked(understand(raw), query)))
         except NO_ENTRY as error:
             rejected.append(replace(_reject(raw, str(error), query, source), reason=_reason(error)))
     return Entries(products=tuple(products), rejected=tuple(rejected))
@@ -64,7 +66,10 @@ def moment(text: str | None) -> datetime | None:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"{text!r} does not say in which time zone it is")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is before or after all time") from error
 
 
 def required_moment(text: str | None, field: str) -> datetime:
@@ -121,4 +126,6 @@ def _name_of(text: bytes) -> str:
         named = msgspec.json.decode(text, type=_Named)
     except msgspec.DecodeError:
         return ""
-    return named.name or named.id
+    # Told as it will be found in the table of rejects again: PostgreSQL keeps every character but
+    # this one.
+    return (named.name or named.id).replace("\x00", "\N{REPLACEMENT CHARACTER}")

@@ -22,6 +22,7 @@ from infra.catalogues.entries import (
     required_moment,
     written,
 )
+from infra.catalogues.soundness import footprint_of
 from infra.catalogues.transport import Ask, OverHttp
 from models.catalogue import (
     AttributeValue,
@@ -171,7 +172,7 @@ def _next(page: _Page, query: CatalogueQuery, mark: PageMark, attempt: str) -> P
     count = len(page.value)
     if count == 0 or (count < _per_page(query) and not page.next_link):
         return None
-    places = [place for raw in page.value if (place := _place(raw, query.by)) is not None]
+    places = [place for raw in page.value if (place := _place(raw, query)) is not None]
     last = places[-1].id if places else ""
     moments = [place.at for place in places]
     _require_order(moments, mark, attempt)
@@ -202,14 +203,18 @@ def _require_order(moments: list[datetime], mark: PageMark, attempt: str) -> Non
             )
 
 
-def _place(raw: msgspec.Raw, by: Times) -> _Place | None:
-    """None for an entry of which not even that can be read."""
+def _place(raw: msgspec.Raw, query: CatalogueQuery) -> _Place | None:
+    """None for an entry of which not even that can be read, and for one that was not asked for: it
+    must not lead on beyond what was.
+    """
+    by = query.by
     try:
         told = msgspec.json.decode(raw, type=_Told)
         text = told.publication_date if by is Times.PUBLICATION else told.content_date.start
-        return _Place(id=told.id, at=required_moment(text, _FIELDS[by]))
+        at = required_moment(text, _FIELDS[by])
     except NO_ENTRY:
         return None
+    return _Place(id=told.id, at=at) if at < query.until else None
 
 
 def _rounded(at: datetime, by: Times) -> datetime:
@@ -281,7 +286,8 @@ def _wkt(footprint: str | None) -> str | None:
     if reference not in {"", "SRID=4326"}:
         raise ValueError(f"Footprint is in {reference}, not in longitude and latitude (SRID=4326)")
     try:
-        shapely.from_wkt(wkt)
+        told = shapely.from_wkt(wkt)
     except ShapelyError as error:
         raise ValueError(f"Footprint is no geometry: {error}") from error
-    return wkt
+    found = footprint_of(told)
+    return wkt if found is told else found.wkt

@@ -16,6 +16,7 @@ import shapely
 from shapely.errors import ShapelyError
 
 from infra.catalogues.entries import moment, read_entries, required_moment, written
+from infra.catalogues.soundness import footprint_of
 from infra.catalogues.transport import Ask, OverHttp
 from models.catalogue import (
     AttributeValue,
@@ -202,6 +203,4 @@ def _wkt(geometry: msgspec.Raw) -> str | None:
         found = shapely.from_geojson(bytes(geometry))
     except ShapelyError as error:
         raise ValueError(f"geometry: {error}") from error
-    if found.geom_type not in {"Polygon", "MultiPolygon"}:
-        raise ValueError(f"geometry is a {found.geom_type}, not a polygon")
-    return found.wkt
+    return footprint_of(found).wkt

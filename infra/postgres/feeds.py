@@ -142,7 +142,7 @@ def keep(connection: Connection, entries: Iterable[RejectedEntry], at: datetime)
         {
             **_identity(each),
             "reason": each.reason,
-            "why": each.why,
+            "why": _plain(each.why),
             "content": _plain(each.text),
         }
         for each in entries

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 
 from infra.catalogues import ODataCatalogue
 from models.catalogue import TEXT_KEPT, CataloguePage, Orbit, PageMark, RejectReason, Sensing
@@ -111,6 +112,12 @@ def test_the_question_says_what_since_when_where_and_in_which_order() -> None:
             PageMark(since=at(1)),
             id="a-little-disorder-is-borne",
         ),
+        pytest.param(
+            [an_entity(1, told(at(1))), an_entity(2, "9999-12-31T23:59:59.999Z")],
+            NEXT,
+            PageMark(since=at(1)),
+            id="what-was-not-asked-for-leads-nowhere",
+        ),
     ],
 )
 def test_the_next_page_begins_where_this_one_ends(
@@ -185,7 +192,20 @@ def test_an_answer_that_would_lead_round_in_circles_is_refused(
             "no geometry",
             id="half-a-footprint",
         ),
+        pytest.param({"Footprint": "geography'SRID=4326;POINT (7 45)'"}, "a Point", id="a-point"),
+        pytest.param(
+            {"Footprint": "geography'SRID=4326;POLYGON ((1e308 0, 9 4, 9 7, -1e308 0, 1e308 0))'"},
+            "nowhere on earth",
+            id="a-footprint-nowhere-on-earth",
+        ),
         pytest.param({"Online": "perhaps"}, "bool", id="a-field-of-another-type"),
+        pytest.param(
+            {"ContentDate": {"Start": "9999-12-31T23:00:00Z", "End": "9999-12-31T23:00:01Z"}},
+            "at 9999-12-31, which cannot be",
+            id="a-time-to-which-nothing-can-be-added",
+        ),
+        pytest.param({"OriginDate": "0001-01-01T00:00:00+14:00"}, "all time", id="before-all-time"),
+        pytest.param({"S3Path": "/eodata/\x00"}, "NUL", id="what-no-table-keeps"),
     ],
 )
 def test_an_entry_that_cannot_be_understood_is_given_back_with_its_text(
@@ -200,6 +220,23 @@ def test_an_entry_that_cannot_be_understood_is_given_back_with_its_text(
     assert json.loads(rejected.text) == bad
     assert (rejected.source, rejected.collection) == ("creodias", L1C.collection)
     assert rejected.entry == bad["Name"]
+
+
+def test_a_footprint_whose_sides_cross_is_taken_apart() -> None:
+    crossed = "POLYGON ((6 44, 8 46, 8 44, 6 46, 6 44))"
+    entity = an_entity(1, told(at(1)), Footprint=f"geography'SRID=4326;{crossed}'")
+    with scripted(ODataCatalogue, {"value": [entity]}) as (catalogue, _):
+        (product,) = catalogue.page(L1C).products
+    found = shapely.from_wkt(product.footprint or "")
+    assert found.is_valid
+    assert found.area == pytest.approx(2)
+
+
+def test_the_name_of_an_entry_is_told_as_it_can_be_kept() -> None:
+    entity = an_entity(1, told(at(1)), Name="S2\x00")
+    with scripted(ODataCatalogue, {"value": [entity]}) as (catalogue, _):
+        (rejected,) = catalogue.page(L1C).rejected
+    assert rejected.entry == "S2\N{REPLACEMENT CHARACTER}"
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def test_a_radar_image_is_read_too() -> None:
         relativeOrbitNumber=15,
         orbitDirection="descending",
     )
-    feature["geometry"] = {"type": "MultiPolygon", "coordinates": [[RING], [RING]]}
+    further = [[7.5, 45], [8, 45], [8, 46.25], [7.5, 45]]
+    feature["geometry"] = {"type": "MultiPolygon", "coordinates": [[RING], [further]]}
     with scripted(RestoCatalogue, a_page(feature)) as (catalogue, script):
         (product,) = catalogue.page(GRD).products
     assert script.asked[0].path == "/api/collections/Sentinel1/search.json"
@@ -78,8 +79,8 @@ def test_a_radar_image_is_read_too() -> None:
     assert product.name == name
     assert product.orbit == Orbit(absolute=7419, relative=15, direction="descending")
     assert product.sensing.stop == datetime(2026, 4, 12, 15, 11, 36, 500_000, tzinfo=UTC)
-    ring = "((6.5 45, 7 45, 7 46.25, 6.5 45))"
-    assert product.footprint == f"MULTIPOLYGON ({ring}, {ring})"
+    west, east = "((6.5 45, 7 45, 7 46.25, 6.5 45))", "((7.5 45, 8 45, 8 46.25, 7.5 45))"
+    assert product.footprint == f"MULTIPOLYGON ({west}, {east})"
 
 
 def test_pages_are_counted_until_one_is_empty() -> None:
