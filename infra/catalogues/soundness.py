@@ -7,16 +7,13 @@ cannot be computed with or kept would fail that look for as long as the entry is
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from math import isfinite
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from models.catalogue import CatalogueProduct
-
-SINCE, UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""No Sentinel image is from before; and to what is listed days are added."""
+from models.urgency import is_plausible
 
 NUL = (b"\x00", rb"\u0000")
 """The one character that PostgreSQL cannot keep, as JSON may have it."""
@@ -38,7 +35,7 @@ def require_plausible(product: CatalogueProduct) -> CatalogueProduct:
         "its last change": product.modified_at,
     }
     for what, at in times.items():
-        if at is not None and not SINCE <= at < UNTIL:
+        if at is not None and not is_plausible(at):
             raise ValueError(f"{what} is at {at:%Y-%m-%d}, which cannot be")
     return product
 

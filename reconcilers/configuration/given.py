@@ -9,7 +9,7 @@ import msgspec
 
 from models.configuration import Unready
 from models.records import Priority
-from models.urgency import TURNAROUND, priority_of
+from models.urgency import TURNAROUND, is_plausible, priority_of
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -32,9 +32,13 @@ class UnfitInput(Exception):
 def given(unready: Unready) -> Given:
     """What is read of an input. Raises `UnfitInput` naming the field that makes no sense."""
     try:
-        return msgspec.convert(dict(unready.input), Given)
+        found = msgspec.convert(dict(unready.input), Given)
     except msgspec.ValidationError as error:
         raise UnfitInput(f"input: {error}") from error
+    for name, at in (("origin_at", found.origin_at), ("published_at", found.published_at)):
+        if at is not None and not is_plausible(at):
+            raise UnfitInput(f"input: no image is of {at:%Y-%m-%d} - at `$.{name}`")
+    return found
 
 
 def priority(unready: Unready, read: Given) -> Priority:

@@ -154,9 +154,20 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=6,
 )
+MOMENTS = st.sampled_from(
+    (
+        "2026-01-05T10:24:21Z",
+        "2026-01-05T10:24:21",
+        "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "nul \0",
+    )
+)
 INPUTS = st.dictionaries(
     st.sampled_from(["product", "path", "origin_at", "published_at", "campaign", "master", "x"]),
-    JSON,
+    JSON | MOMENTS,
 )
 
 

@@ -204,6 +204,8 @@ def test_a_master_waits_for_nobody() -> None:
         pytest.param({"path": 5}, id="a-path-that-is-a-number"),
         pytest.param({"published_at": "yesterday"}, id="a-time-that-is-none"),
         pytest.param({"origin_at": "2026-03-01T10:00:00"}, id="a-time-without-a-zone"),
+        pytest.param({"published_at": "9999-12-31T23:59:59Z"}, id="a-time-nothing-can-be-added-to"),
+        pytest.param({"origin_at": "0001-01-01T00:00:00Z"}, id="a-time-of-no-image"),
     ],
 )
 def test_one_bad_job_is_put_aside_by_its_field_and_stops_no_other(given: dict[str, Any]) -> None:
