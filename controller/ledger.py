@@ -3,7 +3,7 @@
 Actions are written each time. What is refused about a subject is written whole: at once when it
 is for other reasons than in the pass before, else again only now and then, so that its row's
 `last_at` tells how long it held and a pass in which nothing changes writes little. When a refusal
-is over, what it said last is written, as of the pass in which it said it.
+is over, what it said last is written, as of the pass in which it said it, and that it is over.
 """
 
 from __future__ import annotations
@@ -40,12 +40,15 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What to write: `over` as of `over_at`, then `due`; and the page to remember afterwards."""
+    """What to write: `over` as of `over_at`, that `ended` is over, then `due`; and the page to
+    remember afterwards.
+    """
 
     due: tuple[Decision, ...]
     page: Page
     over: tuple[Decision, ...] = ()
     over_at: datetime | None = None
+    ended: tuple[Decision, ...] = ()
 
 
 def turn(page: Page, decisions: Iterable[Decision], now: datetime) -> Turn:
@@ -61,7 +64,11 @@ def turn(page: Page, decisions: Iterable[Decision], now: datetime) -> Turn:
         if isinstance(decision, Action) or standing[str(decision.subject)].written_at == now
     )
     return Turn(
-        due=due, page=Page(standing, now), over=tuple(_over(page, standing)), over_at=page.at
+        due=due,
+        page=Page(standing, now),
+        over=tuple(_over(page, standing)),
+        over_at=page.at,
+        ended=tuple(_ended(page, standing)),
     )
 
 
@@ -87,3 +94,11 @@ def _over(page: Page, standing: Mapping[str, Standing]) -> Iterable[Decision]:
         ended = now is None or before.reasons - now.reasons
         if ended and page.at is not None and before.written_at < page.at:
             yield from before.said
+
+
+def _ended(page: Page, standing: Mapping[str, Standing]) -> Iterable[Decision]:
+    """Refusals of the last pass that hold no more."""
+    for subject, before in page.standing.items():
+        now = standing.get(subject)
+        still = now.reasons if now is not None else frozenset()
+        yield from (said for said in before.said if said.reason.value not in still)

@@ -130,7 +130,7 @@ class Loop:
         self._page = Page()
         self._led = False
         self._progress = Progress(shell.tools.clock, lambda: self.passes_settings)
-        shell.tools.metrics.add_loop(self.name)
+        shell.tools.metrics.add_loop(self.name, reconciler.sources)
 
     @property
     def passes_settings(self) -> PassSettings:
@@ -284,6 +284,8 @@ class Loop:
         with self._progress.waiting("writing its decisions down"):
             if found.over and found.over_at is not None:
                 tools.store.record(self.name, found.over, found.over_at)
+            if found.ended:
+                tools.store.end_refusals(self.name, found.ended)
             if found.due:
                 tools.store.record(self.name, found.due, now)
         self._page = found.page

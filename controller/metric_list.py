@@ -79,7 +79,7 @@ GAUGES = (
     Metric(
         "hrsi_source_age_seconds",
         ("source",),
-        "Time since the source was last read and believed.",
+        "Time since the source was last read and believed; of the sources of the loops that run.",
     ),
     Metric(
         "hrsi_feed_lag_seconds",

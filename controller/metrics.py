@@ -91,7 +91,6 @@ class Metrics:
                 self._counters["hrsi_actions"].labels(kind, outcome.value)
         for source in Source:
             self._counters["hrsi_source_failures"].labels(source.value)
-            self._show_age("hrsi_source_age_seconds", source.value, self._read_ended)
         for system in (System.NOMAD, System.CLOUD):
             self._gauges["hrsi_requests_under_way"].labels(system.value)
 
@@ -101,8 +100,10 @@ class Metrics:
 
         self._gauges[gauge].labels(label).set_function(age)
 
-    def add_loop(self, loop: str) -> None:
-        """Let the metrics of a loop be there before its first pass."""
+    def add_loop(self, loop: str, sources: Iterable[Source]) -> None:
+        """Let the metrics of a loop, and of what it reads, be there before its first pass."""
+        for source in sources:
+            self._show_age("hrsi_source_age_seconds", source.value, self._read_ended)
         for result in RESULTS:
             self._counters["hrsi_passes"].labels(loop, result)
         for reason in Reason:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from models.breakers import Breaker
 from models.lifecycle import Status
 from models.pauses import EVERYTHING, loop_target
-from models.plan import REPEAT_AFTER, Held, SubjectKind
+from models.plan import REPEAT_AFTER, SubjectKind
 from models.ports import Reader
 from models.records import (
     IN_SERVICE,
@@ -28,10 +28,11 @@ GOING = "going"
 """How a worker in service counts whose retirement has begun."""
 
 MOST_REASONS = 1000
-"""So many of the newest decisions are looked through for refusals that still hold."""
+"""So many refusals that hold are looked through, the newest first."""
 
 STILL = REPEAT_AFTER + timedelta(seconds=10)
-"""A refusal that was not written for so long is over: one that holds is written more often."""
+"""A refusal that was not written for so long is over, though nobody said so: one that holds is
+written more often. Its process has died."""
 
 
 _MANY = frozenset(
@@ -114,7 +115,7 @@ def overview(
         workers=_by_flavor(reader.workers()),
         pauses=pauses,
         breakers=reader.breakers(),
-        held=_holding(reader.ledger((), MOST_REASONS), now),
+        held=_holding(reader.standing(MOST_REASONS), now),
     )
 
 
@@ -152,7 +153,7 @@ def _holding(rows: Sequence[LedgerRow], now: datetime) -> tuple[Holding, ...]:
     """The longest held first. What was said last about a subject holds; all before it is over."""
     groups: defaultdict[tuple[str, str], list[LedgerRow]] = defaultdict(list)
     for row in _last_said(rows):
-        if row.action == Held.__name__ and row.last_at + STILL > now:
+        if row.last_at + STILL > now:
             groups[_about(row.subject), row.reason].append(row)
     found = [_together(about, members) for (about, _), members in groups.items()]
     return tuple(sorted(found, key=lambda holding: holding.since))

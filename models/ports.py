@@ -151,6 +151,11 @@ class JobStore(Backlogs, Protocol):
         A row that grows gets the newest sentence and numbers; `last_at` and `count` grow.
         """
 
+    def end_refusals(self, loop: str, ended: Sequence[Decision]) -> None:
+        """Let the current rows of these refusals, by subject and reason, be over: nothing goes on
+        with them, and `Reader.standing` shows them no more. Those that there are not are left out.
+        """
+
     def beat(self, heartbeat: Heartbeat) -> None:
         """Write the sign of life of one loop."""
 
@@ -329,6 +334,11 @@ class Reader(Protocol):
         """Newest decisions about any of these subjects, newest `last_at` first, of the same time
         the later written first; no subjects: about all. With a span only those that held, from
         `first_at` to `last_at`, at any moment of it; without subjects it counts for nothing.
+        """
+
+    def standing(self, limit: int) -> tuple[LedgerRow, ...]:
+        """The refusals that nobody has said to be over, in the order of `ledger`, at most so many.
+        One that was not written for `HOLDS_FOR` may be that of a process that died.
         """
 
     def totals(self) -> Mapping[str, int]:

@@ -63,7 +63,7 @@ WRITES = frozenset(
         *("nomad.evaluate", "nomad.purge", "cloud.create", "cloud.delete"),
         *("cloud.make_image", "cloud.delete_image"),
         *("store.acquire", "store.release", "store.commit", "store.record", "store.beat"),
-        *("store.prune", *PROGRAMS),
+        *("store.end_refusals", "store.prune", *PROGRAMS),
     }
 )
 """Every call of the controller and of the programs on workers that changes something."""

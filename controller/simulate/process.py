@@ -43,7 +43,7 @@ LANE = 10_000
 class Unread(Metrics):
     """The metrics of a process that nobody scrapes: what would be said in every pass is not."""
 
-    def add_loop(self, loop: str) -> None:
+    def add_loop(self, loop: str, sources: Iterable[Source]) -> None:
         """Begin no row of a loop."""
 
     def pass_ended(self, loop: str, result: str, seconds: float) -> None:

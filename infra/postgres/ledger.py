@@ -31,6 +31,11 @@ with given as (
   with ordinality as g (subject, action, reason, because, facts, count, place))
 """
 
+_KEEP = """
+insert into decisions (id, loop, subject, action, reason, because, facts, first_at, last_at, count)
+  select id, loop, subject, action, reason, because, facts, first_at, last_at, count from gone
+"""
+
 # Only the first batch says all that holds of a subject: what it does not name is over.
 _CLOSE = statement(
     """
@@ -43,10 +48,24 @@ $GIVEN, gone as (
                       and s.reason = c.reason and c.last_at + :holds_for > :at
                       and (c.action = :held or (c.because = s.because and c.facts = s.facts)))
   returning c.*)
-insert into decisions (id, loop, subject, action, reason, because, facts, first_at, last_at, count)
-  select id, loop, subject, action, reason, because, facts, first_at, last_at, count from gone
+$KEEP
 """,
     GIVEN=_GIVEN,
+    KEEP=_KEEP,
+)
+
+_END = statement(
+    """
+with gone as (
+  delete from current_decisions c
+  using (select distinct subject, reason
+         from jsonb_to_recordset(:rows) as g (subject text, reason text)) given
+  where c.loop = :loop and c.action = :held
+    and c.subject = given.subject and c.reason = given.reason
+  returning c.*)
+$KEEP
+""",
+    KEEP=_KEEP,
 )
 
 _WRITE = statement(
@@ -107,6 +126,12 @@ def record(connection: Connection, loop: str, decisions: Sequence[Decision], at:
         connection.execute(_CLOSE, {**given, **rule})
         connection.execute(_WRITE, given)
     add_to_counter(connection, DECISIONS, len(decisions))
+
+
+def end_refusals(connection: Connection, loop: str, ended: Sequence[Decision]) -> None:
+    """See `models.ports.JobStore.end_refusals`."""
+    rows = [{"subject": str(each.subject), "reason": each.reason.value} for each in ended]
+    connection.execute(_END, {"rows": Jsonb(rows), "loop": loop, "held": Held.__name__})
 
 
 def _batches(decisions: Sequence[Decision]) -> Iterator[list[dict[str, Any]]]:

@@ -31,6 +31,7 @@ from infra.postgres.sessions import Sessions
 from infra.postgres.statements import statement
 from models.breakers import Breaker
 from models.errors import NotFound
+from models.plan import Held
 from models.ports import AuditLine, JobFilter, JobStory, Span
 from models.records import (
     Heartbeat,
@@ -73,6 +74,11 @@ select $DECISION from (
   (select $DECISION, id from current_decisions order by last_at desc, id desc limit :most)
   union all
   (select $DECISION, id from decisions order by last_at desc, id desc limit :most)) found
+order by last_at desc, id desc limit :most
+""")
+
+_STANDING = statement("""
+select $DECISION from current_decisions where action = :held
 order by last_at desc, id desc limit :most
 """)
 
@@ -161,6 +167,12 @@ class PostgresReader:
             values |= {"began": span.began, "over": span.over or _STILL}
         with self._sessions.read("read the ledger") as connection:
             return tuple(map(decision_from, connection.execute(query, values)))
+
+    def standing(self, limit: int) -> tuple[LedgerRow, ...]:
+        """See `models.ports.Reader.standing`."""
+        with self._sessions.read("read what is refused") as connection:
+            found = connection.execute(_STANDING, {"held": Held.__name__, "most": limit})
+            return tuple(map(decision_from, found))
 
     def totals(self) -> Mapping[str, int]:
         """See `models.ports.Reader.totals`."""

@@ -177,6 +177,11 @@ class PostgresStore:
         with self._sessions.write("record decisions") as connection:
             ledger.record(connection, loop, decisions, at)
 
+    def end_refusals(self, loop: str, ended: Sequence[Decision]) -> None:
+        """See `models.ports.JobStore.end_refusals`."""
+        with self._sessions.write("end refusals") as connection:
+            ledger.end_refusals(connection, loop, ended)
+
     def beat(self, heartbeat: Heartbeat) -> None:
         """See `models.ports.JobStore.beat`."""
         with self._sessions.write("write a heartbeat") as connection:

@@ -35,6 +35,29 @@ def record(tables: Tables, loop: str, decisions: Sequence[Decision], at: datetim
     tables.totals.put(DECISIONS, (tables.totals.get(DECISIONS) or 0) + len(decisions))
 
 
+def end_refusals(tables: Tables, loop: str, ended: Sequence[Decision]) -> None:
+    """See `models.ports.JobStore.end_refusals`."""
+    for decision in ended:
+        key = loop, str(decision.subject), Held.__name__
+        current = dict(tables.current_decisions.get(key) or {})
+        current.pop(decision.reason.value, None)
+        tables.current_decisions.put(key, current)
+
+
+def standing(tables: Tables, limit: int) -> tuple[LedgerRow, ...]:
+    """See `models.ports.Reader.standing`."""
+    numbers = (
+        number
+        for key in tables.current_decisions
+        if key[2] == Held.__name__
+        for number in tables.current_decisions[key].values()
+    )
+    rows = [
+        tables.ledger[number] for number in sorted(numbers, reverse=True) if number in tables.ledger
+    ]
+    return tuple(sorted(rows, key=lambda row: row.last_at, reverse=True)[:limit])
+
+
 def _written(tables: Tables, key: Key, number: int | None, decision: Decision, at: datetime) -> int:
     """Let the row of this number grow if the decision goes on with it, or open one; its number."""
     loop, subject, action = key

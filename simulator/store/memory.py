@@ -139,6 +139,10 @@ class MemoryStore(MemoryOutbox):
         """See `models.ports.JobStore.record`."""
         self._write("record", lambda: ledger.record(self.tables, loop, decisions, at))
 
+    def end_refusals(self, loop: str, ended: Sequence[Decision]) -> None:
+        """See `models.ports.JobStore.end_refusals`."""
+        self._write("end_refusals", lambda: ledger.end_refusals(self.tables, loop, ended))
+
     def beat(self, heartbeat: Heartbeat) -> None:
         """See `models.ports.JobStore.beat`."""
         self._write("beat", lambda: ledger.beat(self.tables, heartbeat))
@@ -242,6 +246,10 @@ class MemoryStore(MemoryOutbox):
     ) -> tuple[LedgerRow, ...]:
         """See `models.ports.Reader.ledger`."""
         return self._read("ledger", lambda: views.ledger(self.tables, subjects, limit, span))
+
+    def standing(self, limit: int) -> tuple[LedgerRow, ...]:
+        """See `models.ports.Reader.standing`."""
+        return self._read("standing", lambda: ledger.standing(self.tables, limit))
 
     def totals(self) -> Mapping[str, int]:
         """See `models.ports.Reader.totals`."""

@@ -298,6 +298,29 @@ def test_loops_subjects_and_actions_have_rows_of_their_own(desk: Desk) -> None:
     assert desk.doors.reader.totals()["decisions"] == 8
 
 
+def test_a_refusal_that_is_said_to_be_over_stands_no_more_and_stays_in_the_ledger(
+    desk: Desk,
+) -> None:
+    start, store, reader = desk.now(), desk.doors.jobs, desk.doors.reader
+    one, two = decision(Reason.MAX_VCPUS), decision(Reason.QUOTA_VCPUS)
+    store.record("pool", [one, two, action("gone", 1)], start)
+    store.record("execution", [one], start)
+    assert [(r.loop, r.reason) for r in reader.standing(2)] == [
+        ("execution", "MAX_VCPUS"),
+        ("pool", "QUOTA_VCPUS"),
+    ]
+    for _ in range(2):
+        store.end_refusals("pool", [one, one, decision(Reason.IDLE)])
+        assert {(r.loop, r.reason) for r in reader.standing(9)} == {
+            ("execution", "MAX_VCPUS"),
+            ("pool", "QUOTA_VCPUS"),
+        }
+    assert len(reader.ledger(())) == 4
+    store.record("pool", [one, two], start + timedelta(seconds=1))
+    rows = [(r.reason, r.count) for r in reader.ledger(()) if r.loop == "pool"]
+    assert sorted(rows) == [("EMPTY", 1), ("MAX_VCPUS", 1), ("MAX_VCPUS", 1), ("QUOTA_VCPUS", 2)]
+
+
 def test_the_ledger_is_read_by_subject_newest_first(desk: Desk) -> None:
     start = desk.now()
     for number, subject in enumerate(["a", "b", "a", "c"]):

@@ -89,6 +89,7 @@ CALLS: dict[str, Callable[[Postgres, Desk], object]] = {
         desk.lease, OpenIntent(at=desk.now(), intent=desk.intent())
     ),
     "record": lambda db, desk: db.store.record("pool", [held()], desk.now()),
+    "end_refusals": lambda db, desk: db.store.end_refusals("pool", [held()]),
     "beat": lambda db, desk: db.store.beat(beat(desk)),
     "prune": lambda db, desk: db.store.prune(desk.now()),
     "view": lambda db, desk: db.store.view(ViewLimits(ready_per_flavor=1, ended_since=desk.now())),

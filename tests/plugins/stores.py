@@ -199,6 +199,7 @@ class Desk:
             "workers": reader.workers(closed=True),
             "leases": reader.leases(),
             "ledger": reader.ledger(()),
+            "standing": reader.standing(1000),
             "heartbeats": reader.heartbeats(),
             "parameters": reader.parameters(),
             "cursors": self.doors.feeds.cursors(),

@@ -607,6 +607,12 @@ class Agreement(RuleBasedStateMachine):
         ]
         self.both(lambda side: side.desk.doors.jobs.record(f"loop-{loop}", decided, at))
 
+    @rule(reason=st.sampled_from(list(Reason)[:3]), loop=FEW)
+    def end_refusals(self, reason: Reason, loop: int) -> None:
+        subject = Subject(SubjectKind.FLAVOR, FLAVOR)
+        ended = [Held(subject=subject, reason=reason, because="no room")]
+        self.both(lambda side: side.desk.doors.jobs.end_refusals(f"loop-{loop}", ended))
+
     @rule(back=st.sampled_from([timedelta(0), HOUR]))
     def prune(self, back: timedelta) -> None:
         before = self.now(-back)

@@ -50,6 +50,7 @@ def test_a_refusal_that_came_back_is_written_at_once() -> None:
 
     assert back.due == (held(),)
     assert (gone.over, back.over) == ((), ())
+    assert (gone.ended, back.ended) == ((held(),), ())
 
 
 def test_what_a_refusal_said_last_is_written_once_it_is_over() -> None:
@@ -62,6 +63,7 @@ def test_what_a_refusal_said_last_is_written_once_it_is_over() -> None:
     assert seen.due == ()
     assert (over.over, over.over_at) == ((last,), NOW + timedelta(seconds=5))
     assert over.due == (acted(),)
+    assert (seen.ended, over.ended) == ((), (last,))
 
 
 def test_what_is_refused_about_a_subject_is_written_whole() -> None:
@@ -75,6 +77,7 @@ def test_what_is_refused_about_a_subject_is_written_whole() -> None:
     assert both.due == (one, two)
     assert still.due == ()
     assert (left.over, left.due) == ((one, two), (two,))
+    assert (still.ended, left.ended) == ((), (one,))
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ from structlog.testing import capture_logs
 
 from models.actions import CreateServer
 from models.errors import IllegalTransition
+from models.overview import overview
 from models.parameters import Kept
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
 from models.ports import Orchestrator
 from models.sightings import create_missing
 from models.world import NomadSnapshot, Source
+from reconcilers import execution
 from simulator.faults import Crash, Fault
 from tests.unit.controller.rig import SOMEBODY, Rig, Script
 
@@ -85,6 +87,23 @@ def test_a_source_that_turns_unknown_or_is_back_is_told_once() -> None:
     assert told[0].startswith("Nomad is unknown: ")
     assert told[0].endswith("no worker is deleted until it answers")
     assert rig.observer.known.unknown() == []
+
+
+def test_a_refusal_is_off_the_screen_with_the_pass_in_which_its_source_is_back() -> None:
+    rig = Rig()
+    loop = rig.loop(execution.decide, name="execution", settings_of=lambda s: s.execution)
+    step = rig.observer.parameters.settings.passes.resync
+
+    def held() -> list[str]:
+        loop.step()
+        found = [each.about for each in overview(rig.store, ("execution",), rig.time.now()).held]
+        rig.time.advance(step)
+        return found
+
+    rig.systems.faults.order("nomad.snapshot", Fault.REFUSED, times=2)
+    assert [held(), held(), held()] == [["system:nomad"], ["system:nomad"], []]
+    rows = [row for row in rig.store.ledger(()) if row.subject == "system:nomad"]
+    assert [row.last_at - row.first_at for row in rows] == [step]
 
 
 def explode(*_: object) -> list[Decision]:

@@ -18,7 +18,7 @@ from models.product_names import ProductType
 from models.world import Source
 from simulator.examples import NOW
 from simulator.timeline import Timeline
-from tests.unit.controller.rig import SOMEBODY, Rig
+from tests.unit.controller.rig import EVERYTHING, SOMEBODY, Rig
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(hrsi_\w+)` \| (\w+) \| (.*?) \| (.*) \|$", re.MULTILINE)
@@ -66,8 +66,8 @@ def test_a_kind_is_the_name_of_its_class_in_small_letters() -> None:
 def test_two_controllers_in_one_process_do_not_meet() -> None:
     one, other = (Metrics(CollectorRegistry(), Timeline()) for _ in range(2))
 
-    one.add_loop("pool")
-    other.add_loop("pool")
+    one.add_loop("pool", [Source.NOMAD])
+    other.add_loop("pool", [])
     one.pass_ended("pool", "done", 0.1)
 
     assert other.registry.get_sample_value(
@@ -126,12 +126,26 @@ def test_the_age_of_a_source_grows_until_it_is_believed_again() -> None:
     rig = Rig()
     rig.time.advance(rig.observer.parameters.settings.passes.resync)
     age = {"source": Source.NOMAD.value}
+    rig.real_loops()
 
     before = rig.metrics.registry.get_sample_value("hrsi_source_age_seconds", age)
     rig.act()
 
     assert before == 5
     assert rig.metrics.registry.get_sample_value("hrsi_source_age_seconds", age) == 0
+
+
+def test_the_age_of_a_source_that_no_loop_reads_is_not_there() -> None:
+    rig = Rig()
+    rig.real_loops()
+    registry = rig.metrics.registry
+    ages = {
+        source
+        for source in Source
+        if registry.get_sample_value("hrsi_source_age_seconds", {"source": source.value})
+        is not None
+    }
+    assert ages == EVERYTHING
 
 
 def test_rejected_entries_are_counted_by_what_was_odd_about_them() -> None:

@@ -44,6 +44,16 @@ class House:
         return overview(self.store, LOOPS, self.timeline.now())
 
 
+def test_a_refusal_is_shown_no_more_once_it_is_said_to_be_over() -> None:
+    house = House()
+    away = (Subject(SubjectKind.SYSTEM, "nomad"), Reason.SOURCE_UNKNOWN, "it is away")
+    house.hold(away)
+    assert [held.about for held in house.look().held] == ["system:nomad"]
+    about, why, text = away
+    house.store.end_refusals("execution", [Held(subject=about, reason=why, because=text)])
+    assert house.look().held == ()
+
+
 def worker(number: int) -> Subject:
     return Subject(SubjectKind.WORKER, f"os-worker-{number:03}")
 
