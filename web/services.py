@@ -133,6 +133,14 @@ def decisions(
     return rows if about else tuple(row for row in rows if _held_in(row, span))
 
 
+@router.get("/decisions/standing", summary="List refusals that hold")
+def standing(desk: AtDesk, _: Viewer, limit: Limit = 50) -> tuple[LedgerRow, ...]:
+    """What is refused now and why, newest first. One whose loop died may be among them: it is older
+    than the others.
+    """
+    return desk.reader.standing(limit)
+
+
 def _held_in(row: LedgerRow, span: Span) -> bool:
     return row.last_at >= span.began and (span.over is None or row.first_at <= span.over)
 

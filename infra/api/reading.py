@@ -101,6 +101,11 @@ class ApiReader:
             rows += self._transport.get(tuple[LedgerRow, ...], "/decisions", [*query, *some])
         return tuple(sorted(rows, key=attrgetter("last_at"), reverse=True)[:limit])
 
+    def standing(self, limit: int) -> tuple[LedgerRow, ...]:
+        """See `models.ports.Reader.standing`."""
+        query = [("limit", limit)]
+        return self._transport.get(tuple[LedgerRow, ...], "/decisions/standing", query)
+
     def totals(self) -> Mapping[str, int]:
         """See `models.ports.Reader.totals`."""
         return self.services().totals

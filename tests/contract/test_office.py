@@ -127,6 +127,7 @@ READS: Mapping[str, Callable[[Reader], object]] = {
     "workers": lambda reader: reader.workers(),
     "all-workers": lambda reader: reader.workers(closed=True),
     "ledger": lambda reader: reader.ledger((), 1000),
+    "standing": lambda reader: reader.standing(1000),
     "about-some": lambda reader: reader.ledger([str(FLAVOR_SUBJECT), "job:2"], 5),
     "about-many": lambda reader: reader.ledger([f"job:{n}" for n in range(250)], 5),
     "in-a-span": lambda reader: reader.ledger(

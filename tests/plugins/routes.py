@@ -33,6 +33,7 @@ NEEDS: dict[tuple[str, str], str | Role] = {
     ("GET", "/api/v1/services"): Role.VIEWER,
     ("GET", "/api/v1/status"): Role.VIEWER,
     ("GET", "/api/v1/decisions"): Role.VIEWER,
+    ("GET", "/api/v1/decisions/standing"): Role.VIEWER,
     ("GET", "/api/v1/audit"): Role.OPERATOR,
     ("GET", "/api/v1/pauses"): Role.VIEWER,
     ("POST", "/api/v1/pauses"): Role.OPERATOR,
