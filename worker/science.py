@@ -12,10 +12,11 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from models.ports import Claim
 from worker import l2a
 from worker.failures import MISSING_FILE, NO_IMAGE, RunFailed, external, internal, of_buckets
 from worker.inputs import Fetching, fetch_whole
+from worker.interrupts import News
 from worker.patience import Insistence
 
 PARAMETERS = "processing_parameters.yaml"
@@ -132,9 +134,10 @@ def run_container(
 ) -> int:
     """Run a container to its end; its exit code. Raises `TimedOut`, and what the engine raises.
 
-    It is removed on every way, by its name, and so is one of this name that an earlier life left.
+    It is removed on every way, by its name, and so is one of this name that an earlier life left;
+    where there is no time to wait for that, it is only begun, and the next run here ends it.
     """
-    try:
+    with _removed(engine, order.name):
         engine.start(order)
         following = threading.Thread(
             target=_follow, args=(engine, order.name, log), name="science-log", daemon=True
@@ -145,9 +148,35 @@ def run_container(
             raise TimedOut
         following.join(_LAST_WORDS.total_seconds())
         return code
-    finally:
-        engine.remove(order.name)
 
+
+@contextmanager
+def _removed(engine: ContainerEngine, name: str) -> Iterator[None]:
+    """Remove a container at the end of a block. Whoever is asked to end has seconds for what an
+    operator needs, and waits for no engine that is silent.
+    """
+    remove = engine.remove
+    try:
+        yield
+    except News:
+        remove = partial(_remove_in_haste, engine)
+        raise
+    finally:
+        remove(name)
+
+
+def _remove_in_haste(engine: ContainerEngine, name: str) -> None:
+    def removal() -> None:
+        with suppress(PortError):
+            engine.remove(name)
+
+    under_way = threading.Thread(target=removal, name="remove", daemon=True)
+    under_way.start()
+    under_way.join(IN_HASTE.total_seconds())
+
+
+IN_HASTE = timedelta(seconds=3)
+"""How long an engine may take to end a container while Nomad waits; a live one needs less."""
 
 _LAST_WORDS = timedelta(seconds=30)
 _RESTARTS = Insistence(attempts=5, longest=timedelta(seconds=10))

@@ -18,8 +18,9 @@ from models.objects import Shelf
 from tests.plugins.commands import ROOT
 from tests.plugins.engine import IMAGE, PRODUCT, image_archive
 from tests.plugins.nomad_agents import wait_until
+from tests.plugins.runs import LIMIT, Worker
 from tests.plugins.runs import PRODUCT as L1C_PRODUCT
-from tests.plugins.runs import Worker
+from tests.plugins.tap import tapped
 from worker.replay import LOG
 from worker.run import CONTAINERS
 
@@ -119,6 +120,30 @@ def test_who_is_asked_to_end_ends_its_container_and_saves_what_an_operator_needs
     assert engine.names(CONTAINERS) == ()
     assert contained.status(run) is Status.PROCESSING, "the monitor ends what Nomad ends"
     assert "processing_parameters.yaml" in contained.kept(run)
+    assert contained.left() == []
+
+
+@pytest.mark.parametrize("under_way", [False, True], ids=["from-the-beginning", "later"])
+def test_an_engine_that_hangs_keeps_nobody_from_saving_what_an_operator_needs(
+    contained: Worker, engine_address: str, *, under_way: bool
+) -> None:
+    """It accepts and never answers. Nomad's patience is shorter than that with the engine."""
+    contained.settings["HRSI_KILL_TIMEOUT"] = "40"
+    run = contained.queued(image=IMAGE, hang=True)
+    with tapped(engine_address.removeprefix("unix://")) as tap:
+        if not under_way:
+            tap.silence()
+        process = contained.start(run, DOCKER_HOST=f"tcp://127.0.0.1:{tap.port}")
+        if under_way:
+            wait_until(lambda: "hanging" in contained.science_log(), "the science at work", LIMIT)
+            tap.silence()
+        # At the latest then it is with the engine, or about to ask it.
+        wait_until(lambda: contained.status(run) is Status.PROCESSING, "the API to know it", LIMIT)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=120)
+
+    assert process.returncode == 2, said
+    assert "processing_parameters.yaml" in contained.kept(run), said
     assert contained.left() == []
 
 
