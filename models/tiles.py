@@ -77,6 +77,11 @@ def tile_polygon(tile: str) -> Polygon:
     return _degrees(int(zone), band, left, top - SIDE, SIDE)
 
 
+def epsg_of(tile: str) -> int:
+    """The EPSG code of the UTM zone that a tile, by its id, lies in."""
+    return (32_700 if tile[2] in _SOUTHERN else 32_600) + int(tile[:2])
+
+
 def tiles_in(area: BaseGeometry) -> Iterator[str]:
     """The ids of the tiles that share some of `area` (degrees), by zone, band, column and row.
 

@@ -20,6 +20,7 @@ from models.product_names import ProductType
 from models.records import NewJob, Priority
 from models.settings_composition import CompositionSettings
 from models.slices import crosses, overlap_km2
+from models.tiles import epsg_of
 from models.urgency import TURNAROUND
 from models.wording import wait
 from reconcilers.creation.composition import (
@@ -159,7 +160,7 @@ def _assembly(tile: str, chain: Sequence[Ingredient]) -> _Assembly | None:
     start, stop = best[0].sensing_at, _stop(best[-1])
     ends = (False, True) if len(best) == 1 else ()
     return _Assembly(
-        id=f"{best[0].place}_326{tile[:2]}_{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}",
+        id=f"{best[0].place}_{epsg_of(tile)}_{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}",
         slices=best,
         is_open=any(_lacks_one(tile, best[0], chain, after=after) for after in ends),
     )

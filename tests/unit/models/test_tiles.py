@@ -7,7 +7,7 @@ from pyproj import Proj
 from shapely import Point
 from shapely.geometry import box
 
-from models.tiles import SIDE, tile_polygon, tiles_in
+from models.tiles import SIDE, epsg_of, tile_polygon, tiles_in
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,16 @@ def test_neighbours_overlap() -> None:
     west, east = tile_polygon("32TLR"), tile_polygon("32TMR")
     shared = west.intersection(east)
     assert shared.area == pytest.approx(west.area * 9.8 / 109.8, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("tile", "epsg"),
+    [
+        pytest.param("32TLR", 32632, id="the-alps"),
+        pytest.param("40KCB", 32740, id="the-south"),
+        pytest.param("01NAA", 32601, id="the-first-band-of-the-north"),
+        pytest.param("60MZU", 32760, id="the-last-band-of-the-south"),
+    ],
+)
+def test_a_tile_lies_in_a_zone_of_the_north_or_of_the_south(tile: str, epsg: int) -> None:
+    assert epsg_of(tile) == epsg
