@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.demo.delivery import buckets
+from controller.demo.delivery import DemoBuckets, buckets
 from controller.demo.stage import STANDIN_ENVIRONMENT, science
 from infra.postgres import Postgres, connect
 from models.job_types import DEFAULT_REGISTRY
@@ -61,6 +61,7 @@ class Farm:
 
     database: Postgres
     outside: Served
+    delivery: DemoBuckets
     settings: dict[str, str]
 
     @property
@@ -109,6 +110,6 @@ def farm(own_database_url: str, folder: Path) -> Iterator[Farm]:
                 )
             )
             settings = {**given, **outside.environment(), "HRSI_URL": api.url}
-            yield Farm(database=database, outside=outside, settings=settings)
+            yield Farm(database=database, outside=outside, delivery=delivery, settings=settings)
     finally:
         database.dispose()
