@@ -204,6 +204,7 @@ class Observer:
             sweeps=gathered.harvest.sweeps,
             due=gathered.harvest.due,
             arrivals=gathered.harvest.arrivals,
+            days=gathered.harvest.days,
             campaigns=gathered.campaigns,
             backlog=read[Source.BACKLOG].snapshot,
             publishing=press.publishing,

@@ -76,6 +76,7 @@ _SHOWN_BY: Mapping[str, Source] = MappingProxyType(
         "cloud": Source.CLOUD,
         "sweeps": Source.CATALOGUES,
         "arrivals": Source.CATALOGUES,
+        "days": Source.CATALOGUES,
         "due": Source.CATALOGUES,
         "campaigns": Source.CATALOGUES,
         "backlog": Source.BACKLOG,
@@ -88,7 +89,7 @@ _SHOWN_BY: Mapping[str, Source] = MappingProxyType(
 )
 """Which source fills which part of a world; the store's is there for everybody."""
 
-_EMPTY: Mapping[str, Any] = MappingProxyType({"campaigns": ()})
+_EMPTY: Mapping[str, Any] = MappingProxyType({"campaigns": (), "days": ()})
 """What is not None where nobody looked."""
 
 

@@ -29,6 +29,7 @@ from models.creation import (
     Arrivals,
     Cursor,
     Feed,
+    FeedDay,
     Harvest,
     Met,
     Sweep,
@@ -42,6 +43,7 @@ from models.product_names import ProductType
 from models.settings import Settings
 from models.settings_creation import CreationSettings
 from reconcilers.creation.compositions import INGREDIENTS
+from reconcilers.creation.expected import day_of
 from reconcilers.creation.groups import needs_of
 
 INPUTS = (
@@ -92,7 +94,8 @@ class Subscriptions:
 class _Memory:
     """What one process remembers of a feed. `again` is when it is its turn (monotonic seconds),
     `unknown` why its last look ended early, if it did, `behind` whether that left something over,
-    `width` how much is asked for at once, where all that there was up to now was too much.
+    `width` how much is asked for at once, where all that there was up to now was too much, `day`
+    what it listed of a day when it was last looked through.
     """
 
     again: float = float("-inf")
@@ -100,6 +103,7 @@ class _Memory:
     unknown: str = ""
     behind: bool = False
     width: timedelta | None = None
+    day: FeedDay | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -159,6 +163,11 @@ class Sweeper:
             sweeps=self._sweeps(settings.creation, within),
             due=self._what_is_due(settings),
             arrivals=self._what_arrived(),
+            days=tuple(
+                memory.day
+                for memory in self._memories.values()
+                if memory.day is not None and not memory.unknown
+            ),
         )
 
     def _what_arrived(self) -> Arrivals:
@@ -226,10 +235,13 @@ class Sweeper:
         self._read(self._query(feed, since, until, settings), feed, haul, settings, ends)
         reached, complete, deep = haul.reached or since, haul.complete and until == now, False
         memory.width = _width(memory.width, haul, since, until, whole=until == now)
-        if cursor is not None and complete and now - cursor.deep_at >= settings.deep_every:
+        began = since
+        if cursor is not None and complete and _is_deep(cursor, memory, now, settings):
             far = self._query(feed, cursor.until - settings.deep_overlap, since, settings)
             self._read(far, feed, haul, settings, ends)
-            deep = haul.complete
+            deep, began = haul.complete, far.since if haul.complete else since
+        if complete and began <= now - DAY:
+            memory.day = day_of(feed, haul.products, self.area, now)
         memory.behind = not complete
         self._metrics.products_seen(feed, len(haul.products))
         self._rest(memory, haul, settings)
@@ -333,6 +345,12 @@ def rest_after(
     """
     doubled: timedelta = settings.backoff * 2 ** min(failures - 1, 20)
     return max(min(doubled, settings.backoff_max), retry_after or timedelta(0))
+
+
+def _is_deep(cursor: Cursor, memory: _Memory, now: datetime, settings: CreationSettings) -> bool:
+    """Whether it is time to look far before the cursor: also when nothing is known of a day yet."""
+    unseen = memory.day is None and settings.deep_overlap >= DAY
+    return unseen or now - cursor.deep_at >= settings.deep_every
 
 
 def _since(

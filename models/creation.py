@@ -163,14 +163,27 @@ class Arrivals:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FeedDay:
+    """What a feed listed as published in the 24 h before `at`, looked through to its end: of the
+    area, each measurement once, by the type of job whose range says how many are ordinary.
+    """
+
+    feed: Feed
+    at: datetime
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Harvest:
     """What one reading of the feeds gave: looks (None: there was none), groups of products that
-    are due, and what arrived in the last 24 h (None: not looked at yet).
+    are due, what arrived in the last 24 h (None: not looked at yet), and what each feed that
+    answers listed of a day when it was last looked through.
     """
 
     sweeps: tuple[Sweep, ...] | None = None
     due: Due | None = None
     arrivals: Arrivals | None = None
+    days: tuple[FeedDay, ...] = ()
 
 
 def acquisition_of(product: CatalogueProduct, job_type: str) -> Acquisition:

@@ -17,7 +17,7 @@ from models.broker import RefusedMessage
 from models.campaigns import CampaignLook
 from models.composing import Due
 from models.configuration import Backlog
-from models.creation import Area, Arrivals, Sweep
+from models.creation import Area, Arrivals, FeedDay, Sweep
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
 from models.lifecycle import Status
 from models.publication import OutboxFigures, Publishing
@@ -351,6 +351,9 @@ class World:
 
     arrivals: Arrivals | None = None
     """What catalogues brought in the last 24 h, as of lately; None: nobody looked."""
+
+    days: tuple[FeedDay, ...] = ()
+    """What each feed that answers listed of a day, as of lately."""
 
     campaigns: tuple[CampaignLook, ...] = ()
     """The next part of each campaign whose turn it was."""

@@ -12,7 +12,7 @@ from controller.sweeps import INPUTS, Subscriptions, Sweeper
 from models.areas import area_of_tiles
 from models.catalogue import CataloguePage, CatalogueQuery, PageMark
 from models.composing import Group
-from models.creation import CreateJobs, Cursor, Feed, Sweep
+from models.creation import CreateJobs, Cursor, Feed, FeedDay, Sweep
 from models.job_types import DEFAULT_REGISTRY
 from models.product_names import ProductType
 from models.records import NewJob
@@ -28,6 +28,7 @@ from simulator.store import MemoryStore
 from simulator.timeline import Timeline
 
 TILES = ("32TLR",)
+DAY = timedelta(days=1)
 DAYS = timedelta(days=20)
 LISTED = listing(TILES, BEGINNING, BEGINNING + DAYS)
 PAGE = "catalogue.page"
@@ -140,7 +141,9 @@ def test_a_look_begins_an_overlap_before_the_cursor_and_now_and_then_far_before(
     rig.keep(optical, now)
     rig.time.advance(timedelta(minutes=1))
     first = next(s for s in rig.sweep() if s.feed == optical)
-    assert (first.since, first.deep) == (now - rig.settings.overlap, False)
+    assert (first.since, first.deep) == (now - rig.settings.overlap, True), "it began just now"
+    rig.time.advance(rig.settings.period)
+    assert not next(s for s in rig.sweep() if s.feed == optical).deep
     rig.time.advance(rig.settings.deep_every)
     rig.catalogue.asked.clear()
     second = next(s for s in rig.sweep() if s.feed == optical)
@@ -343,6 +346,54 @@ def test_groups_that_wait_for_more_are_counted_and_timed() -> None:
     assert value("hrsi_groups_waiting", {"type": "gfsc"}) == 2
     assert value("hrsi_group_wait_seconds", {"type": "gfsc"}) == 90 * 60
     assert value("hrsi_groups_waiting", {"type": "rlies1s2"}) == 0
+
+
+def test_what_each_feed_lists_of_a_day_is_known_from_the_first_look_on() -> None:
+    rig = Rig()
+    now = rig.time.now()
+
+    def days() -> dict[ProductType, FeedDay]:
+        found = rig.sweeper.sweep(rig.whole, WITHIN).days
+        return {day.feed.type: day for day in found}
+
+    def listed(kind: ProductType, since: datetime, until: datetime) -> int:
+        return len(
+            {
+                entry.product.sensing.start
+                for entry in LISTED
+                if entry.product.type is kind
+                and since <= entry.product.published_at < until
+                and entry.product.tile in TILES
+            }
+        )
+
+    first = days()
+    assert first[ProductType.L1C].counts == {"fsc_rlie": listed(ProductType.L1C, now - DAY, now)}
+    assert first[ProductType.L1C].at == now
+    for feed in rig.feeds:
+        rig.keep(feed, now)
+    rig.time.advance(2 * rig.settings.period)
+    assert days()[ProductType.L1C].at == now, "as of the last look far back"
+    rig.time.advance(timedelta(days=2))
+    assert days()[ProductType.L1C].counts == {"fsc_rlie": 0}, "nothing was listed since"
+    rig.faults.order(PAGE, Fault.REFUSED, times=2)
+    rig.time.advance(rig.settings.deep_every)
+    assert days() == {}, "a catalogue that is away is told of as such"
+
+
+def test_a_day_that_was_not_looked_through_is_not_judged() -> None:
+    rig = Rig()
+    rig.settings = replace(rig.settings, deep_overlap=DAY - HOUR)
+    for feed in rig.feeds:
+        rig.keep(feed, rig.time.now())
+    rig.time.advance(rig.settings.deep_every)
+    harvest = rig.sweeper.sweep(rig.whole, WITHIN)
+    assert all(look.deep for look in harvest.sweeps or ())
+    assert harvest.days == ()
+    for feed in rig.feeds:
+        rig.keep(feed, rig.time.now(), deep=True)
+    rig.time.advance(rig.settings.period)
+    assert not any(look.deep for look in rig.sweep()), "it is not looked for in vain"
 
 
 def test_what_is_listed_and_what_arrived_is_counted() -> None:
