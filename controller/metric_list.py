@@ -161,6 +161,12 @@ COUNTERS = (
         "Announcements that were sent: confirmed, spooled, returned, rejected or unknown.",
     ),
     Metric(
+        "hrsi_turnaround_seconds",
+        ("type", "step"),
+        "Time that products took at each step of their way to the first confirm; the shares of the "
+        "steps say where it goes.",
+    ),
+    Metric(
         "hrsi_refusals",
         ("outcome",),
         "Messages that the endpoint refused: counted against a product, or parked.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from prometheus_client import Counter, Histogram
 
@@ -17,6 +18,9 @@ from models.publication import Outgoing
 
 REFUSALS = ("counted", "parked")
 SINCE_SENSING, SINCE_PUBLICATION = "sensing", "publication"
+STEPS = ("creation", "waiting", "running", "publication")
+"""The way of a product: until the catalogue's news is a job; until its run starts, earlier attempts
+included; while it runs; until the message is confirmed. What nobody listed has no first step."""
 
 
 class PressMetrics:
@@ -27,11 +31,14 @@ class PressMetrics:
         self._refusals = counters["hrsi_refusals"]
         self._confirm = timers["hrsi_confirm_seconds"]
         self._delay = timers["hrsi_product_delay_seconds"]
+        self._turnaround = counters["hrsi_turnaround_seconds"]
         for kind in ProductKind:
             for fate in Fate:
                 self._messages.labels(kind.value, fate.value)
             for since in (SINCE_SENSING, SINCE_PUBLICATION):
                 self._delay.labels(kind.value, since)
+            for step in STEPS:
+                self._turnaround.labels(kind.value, step)
         for outcome in REFUSALS:
             self._refusals.labels(outcome)
         self._from_files: Mapping[str, int] | None = None
@@ -56,6 +63,10 @@ class PressMetrics:
             if at is not None:
                 delay = (now - at).total_seconds()
                 self._delay.labels(row.publication.kind, name).observe(max(0.0, delay))
+        moments = (row.listed_at or row.came_at, row.came_at, row.started_at, row.ended_at, now)
+        for step, (began, ended) in zip(STEPS, pairwise(moments), strict=True):
+            took = max(0.0, (ended - began).total_seconds())
+            self._turnaround.labels(row.publication.kind, step).inc(took)
 
     def from_files(self, numbers: Mapping[str, int]) -> None:
         """Count messages that people sent from their files since this was last told, by the sums

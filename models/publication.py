@@ -122,12 +122,16 @@ class Draft:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outgoing:
     """A publication with its message, as it is to be sent, and which attempt at its job made it.
-    `listed_at` is when a catalogue had published what its job was made of, where one told of it.
+    `listed_at` is when a catalogue had published what its job was made of, where one told of it;
+    then the job was there at `came_at`, and its run went from `started_at` to `ended_at`.
     """
 
     publication: Publication
     attempt: int
     body: bytes
+    came_at: datetime
+    started_at: datetime
+    ended_at: datetime
     listed_at: datetime | None = None
 
 
@@ -313,11 +317,14 @@ def begun_again(former: Publication, change: BeginPublication) -> Publication:
 def why_not_again(former: Publication | None, job: Job | None) -> str | None:
     """Why a person cannot have a product announced again; None: it can be."""
     if former is None or job is None:
-        return "it was never announced"
+        return (
+            "it was never announced; check its name: `hrsi publication audit --day` counts what "
+            "was made"
+        )
     if former.state is PublicationState.FAILED:
         return f"the endpoint refused it too often: relaunch job {job.id}"
     if former.state not in ANNOUNCED:
-        return f"it is on its way: {former.state}"
+        return f"it is on its way: {former.state}; `hrsi why job {job.id}` says what it waits for"
     if job.status not in {Status.DONE, Status.START_PUBLICATION}:
         return f"job {job.id}, which made it, is {job.status}"
     return None

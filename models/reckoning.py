@@ -7,10 +7,11 @@ four steps for longer than it should is told with the names of its products.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from models.lifecycle import Status
 from models.publication import PublicationState
@@ -26,6 +27,26 @@ class Step(StrEnum):
     PUBLISHED = "published"
     CONFIRMED = "confirmed"
     FOUND = "found"
+
+
+SAYS: Mapping[Step, str] = MappingProxyType(
+    {
+        Step.PUBLISHED: "made and not in the outbox",
+        Step.CONFIRMED: "in the outbox and not confirmed by the broker",
+        Step.FOUND: "confirmed by the broker and not in our catalogue",
+    }
+)
+"""How a product that is missing at a step stands, in words."""
+
+MENDS: Mapping[Step, str] = MappingProxyType(
+    {
+        Step.PUBLISHED: "`hrsi why job` says what their jobs wait for",
+        Step.CONFIRMED: "`hrsi why job` says what their jobs wait for; what is in files, `hrsi "
+        "publication send-spool` sends",
+        Step.FOUND: "ask the endpoint, then `hrsi publication republish` announces them again",
+    }
+)
+"""What a person does about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -98,7 +98,10 @@ class Post:
 def post(config: Config) -> Iterator[Post]:
     """Both, for the length of a block. Raises `ConfigurationError` when no broker is set."""
     if not rabbit_urls(config):
-        raise ConfigurationError("AMQP_URL is not set: there is no broker to send messages to")
+        raise ConfigurationError(
+            "AMQP_URL is not set: there is no broker to send messages to, and they stay in their "
+            "files; set it (amqp://USER:PASSWORD@HOST:PORT/VHOST) and try again"
+        )
     broker = rabbit(config, lambda: DEFAULT_SETTINGS.passes.call_deadline)
     with closing(broker):
         yield Post(spool=spool(config, SystemClock()), broker=broker)

@@ -31,9 +31,9 @@ from controller.spooling import send_spool
 from models.manifest import ProductKind
 from models.parameter_text import standings
 from models.publication import ANNOUNCED
-from models.reckoning import Made, missing_at, reckon, span_of
+from models.reckoning import MENDS, SAYS, Made, missing_at, reckon, span_of
 from models.settings import Settings, settings_kept
-from models.wording import counted
+from models.wording import are, counted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,9 +73,12 @@ def audit(context: typer.Context, day: Day, kind: Kind = None, as_json: AsJson =
                 for r in reckoned
             ],
         )
+        if reckoned and found is None:
+            say("Our catalogue was not asked: creation.products names none")
         for each in reckoned:
             for step, products in each.missing:
-                say(f"{each.day} {each.kind}: {len(products)} not {step}: {', '.join(products)}")
+                which = f"{each.day} {each.kind}: {are(len(products), 'product')} {SAYS[step]}"
+                say(f"{which}: {', '.join(products)}; {MENDS[step]}")
     if any(each.missing for each in reckoned):
         raise typer.Exit(EXIT_FAILED)
 
@@ -158,6 +161,10 @@ def parked(
         return
     rows = [(row.id, row.last_at, row.count, len(row.body), row.why) for row in found]
     print_table("Parked, newest first", ("id", "last met", "times", "bytes", "why"), rows)
+    if rows:
+        say(
+            "Once their cause is mended, `hrsi publication replay ID…` takes them in hand once more"
+        )
 
 
 @app.command(

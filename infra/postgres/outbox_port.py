@@ -61,7 +61,15 @@ order by m.accepted_at, p.name collate "C"
 """)
 
 _OUTGOING = (
-    select(*COLUMNS, publications.c.body, runs.c.attempt, jobs.c.input["published_at"].astext)
+    select(
+        *COLUMNS,
+        publications.c.body,
+        runs.c.attempt,
+        jobs.c.created_at,
+        runs.c.claimed_at,
+        runs.c.ended_at,
+        jobs.c.input["published_at"].astext,
+    )
     .join(jobs, jobs.c.id == publications.c.job_id)
     .join(runs, runs.c.id == publications.c.run_id)
     .order_by(publications.c.id)
@@ -205,10 +213,13 @@ def _by_job(found: Iterable[Publication]) -> defaultdict[int, list[Publication]]
 
 
 def _outgoing(row: Row) -> Outgoing:
-    body, attempt, listed_at = row[len(COLUMNS) :]
+    body, attempt, came_at, started_at, ended_at, listed_at = row[len(COLUMNS) :]
     return Outgoing(
         publication=publication_in(row),
         attempt=attempt,
         body=bytes(body),
+        came_at=came_at,
+        started_at=started_at,
+        ended_at=ended_at,
         listed_at=time_in(listed_at),
     )

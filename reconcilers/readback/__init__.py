@@ -6,12 +6,11 @@ and what brings it back, for the same wish may be repeated for as long as its ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from types import MappingProxyType
 
 from models.plan import Decision, Held, Reason, Subject, SubjectKind
-from models.reckoning import ReadBack, Reckoning, Step, reckon
+from models.reckoning import MENDS, SAYS, ReadBack, Reckoning, Step, reckon
 from models.remembered import remembered
 from models.settings_readback import ReadbackSettings
 from models.wording import are, seconds
@@ -21,22 +20,6 @@ __all__ = ["decide"]
 
 MOST_NAMED = 50
 """Products named in one condition; `hrsi publication audit` names all."""
-
-_SAYS: Mapping[Step, str] = MappingProxyType(
-    {
-        Step.PUBLISHED: "made and not in the outbox",
-        Step.CONFIRMED: "in the outbox and not confirmed by the broker",
-        Step.FOUND: "confirmed by the broker and not in our catalogue",
-    }
-)
-_MENDS: Mapping[Step, str] = MappingProxyType(
-    {
-        Step.PUBLISHED: "`hrsi why job` says what their jobs wait for",
-        Step.CONFIRMED: "`hrsi why job` says what their jobs wait for; what is in files, `hrsi "
-        "publication send-spool` sends",
-        Step.FOUND: "ask the endpoint, then `hrsi publication republish` announces them again",
-    }
-)
 
 
 def decide(world: World, settings: ReadbackSettings, _now: datetime) -> list[Decision]:
@@ -80,8 +63,8 @@ def _told(
         subject=Subject(SubjectKind.PRODUCTS, f"{reckoning.kind}/{reckoning.day}/{step}"),
         reason=Reason.PRODUCTS_MISSING,
         because=f"of {reckoning.made} {reckoning.kind} products of {reckoning.day} "
-        f"{are(len(products), 'product')} {_SAYS[step]} for more than {seconds(settings.late)}: "
-        f"{listed}; {_MENDS[step]}",
+        f"{are(len(products), 'product')} {SAYS[step]} for more than {seconds(settings.late)}: "
+        f"{listed}; {MENDS[step]}",
         facts=(
             ("made", reckoning.made),
             ("published", reckoning.published),

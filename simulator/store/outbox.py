@@ -93,15 +93,19 @@ def manifest(tables: Tables, job_id: int) -> Manifest | None:
 
 def outgoing(tables: Tables, job_id: int) -> tuple[Outgoing, ...]:
     """See `models.outbox.Outbox.outgoing`."""
-    listed_at = time_in(tables.inputs[job_id].get("published_at"))
-    return tuple(
-        Outgoing(
-            publication=each,
-            attempt=tables.runs[each.run_id].attempt,
-            body=tables.bodies[each.id],
-            listed_at=listed_at,
-        )
-        for each in of_job(tables, job_id)
+    return tuple(_outgoing(tables, each) for each in of_job(tables, job_id))
+
+
+def _outgoing(tables: Tables, found: Publication) -> Outgoing:
+    run, job = tables.runs[found.run_id], tables.jobs[found.job_id]
+    return Outgoing(
+        publication=found,
+        attempt=run.attempt,
+        body=tables.bodies[found.id],
+        came_at=job.created_at,
+        started_at=run.claimed_at or run.created_at,
+        ended_at=run.ended_at or run.created_at,
+        listed_at=time_in(tables.inputs[job.id].get("published_at")),
     )
 
 

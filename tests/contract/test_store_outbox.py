@@ -265,12 +265,19 @@ def test_the_outbox_tells_what_is_open_by_kind_and_state(desk: Desk) -> None:
         pytest.param({}, None, id="handed-in-by-a-person"),
     ],
 )
-def test_a_message_knows_when_its_image_was_published(
+def test_a_message_knows_when_its_image_was_published_and_its_run_was_made(
     desk: Desk, given: dict[str, object], listed_at: datetime | None
 ) -> None:
     job = processed(desk, desk.submit(input=given)[0])
     desk.do(begin(desk, job))
-    assert {row.listed_at for row in outgoing(desk, job)} == {listed_at}
+    (run,) = desk.story(job.id).runs
+    for row in outgoing(desk, job):
+        assert row.listed_at == listed_at
+        assert (row.came_at, row.started_at, row.ended_at) == (
+            job.created_at,
+            run.claimed_at,
+            run.ended_at,
+        )
 
 
 def test_nobody_sends_for_a_job_that_moved_on(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -151,6 +152,27 @@ def test_refusals_that_nobody_asks_for_any_more_are_given_back(real_broker: OnRa
 
 def _given_back(other: Broker) -> bool:
     return any(other.refused(10) for _ in range(100_000))
+
+
+@pytest.mark.parametrize("declare", [True, False], ids=["declared", "looked-for"])
+def test_an_endpoint_that_is_bound_to_the_misspelt_exchange_is_served(
+    real_broker: OnRabbit, declare: bool
+) -> None:
+    misspelt = "product_publicationdirect"
+    served = replace(real_broker.names, exchange=misspelt, declare=declare)
+    with real_broker.channel() as channel:
+        # As the system before this one left it behind.
+        channel.exchange_declare(misspelt, "direct", durable=True)
+        channel.queue_declare(served.queue, durable=True)
+        channel.queue_bind(served.queue, misspelt, served.routing_key)
+    try:
+        client = real_broker.opening(real_broker.rabbit.url, served)
+        (told,) = client.publish([message(1)])
+        assert told.fate is Fate.CONFIRMED
+        assert ids(real_broker.announced()) == ids([message(1)])
+    finally:
+        with real_broker.channel() as channel:
+            channel.exchange_delete(misspelt)
 
 
 def test_a_missing_queue_of_failures_stops_no_announcement(real_broker: OnRabbit) -> None:

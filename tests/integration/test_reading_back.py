@@ -202,7 +202,7 @@ def test_a_product_that_our_catalogue_lacks_is_told_of_found_and_announced_again
 
     status, said = work.audit()
     assert status == 1
-    assert f"1 not found: {LOST}\n" in said
+    assert f"1 product is confirmed by the broker and not in our catalogue: {LOST}; ask" in said
 
     wish = ["publication", "republish", "--day", work.day, "--missing"]
     tried = work.place.type(*wish, "--dry-run")

@@ -47,7 +47,7 @@ def test_an_audit_counts_and_a_republish_announces_again_once(
     }
     assert found["fsc"]["found"] is None
     table = say(own_database_url, "audit", "--day", today(desk), "--type", "fsc")
-    assert "not asked" in table.stdout
+    assert "not asked: creation.products names none" in table.stdout
 
     wish = ["republish", "--day", today(desk), "--type", "fsc"]
     tried = say(own_database_url, *wish, "--dry-run")
@@ -103,7 +103,9 @@ def test_parked_messages_are_listed_with_their_ids_and_replayed(
         desk.do(ParkMessage(at=desk.now(), body=each, why="it named nothing"))
     listed = json.loads(say(own_database_url, "parked", "--json").stdout)
     ids = [str(row["id"]) for row in listed]
-    assert "it named nothing" in say(own_database_url, "parked").stdout
+    shown = say(own_database_url, "parked").stdout
+    assert "it named nothing" in shown
+    assert "hrsi publication replay" in shown
     done = say(own_database_url, "replay", *ids, "--reason", "a test")
     assert done.exit_code == 1
     assert f"replayed: a refusal of {FSC}" in done.stdout

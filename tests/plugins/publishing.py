@@ -23,7 +23,7 @@ from models.publication import (
     ParkMessage,
     Publication,
 )
-from models.records import Job
+from models.records import Job, Run
 from simulator.examples.products import a_manifest
 from tests.plugins.stores import Desk
 
@@ -32,7 +32,11 @@ PAUSE = timedelta(minutes=5)
 
 def processed(desk: Desk, job_id: int | None = None, **manifest: Any) -> Job:
     """A job whose run made products: FSC and RLIE, unless `manifest` says otherwise."""
-    run = desk.claimed(job_id)
+    return ended(desk, desk.claimed(job_id), **manifest)
+
+
+def ended(desk: Desk, run: Run, **manifest: Any) -> Job:
+    """The job of a run, which ends having made products."""
     desk.advanced(run, Status.POST_PROCESSING)
     made = a_manifest(desk.job(run.job_id).unique_id, desk.run(run), **manifest)
     desk.end(run, Status.PROCESSED, manifest=made)

@@ -12,7 +12,8 @@ from models.lifecycle import Status
 from models.ports import Asked
 from simulator.broker import MemoryBroker
 from simulator.examples.products import FSC, RLIE
-from tests.plugins.pressroom import InMemory
+from tests.plugins.pressroom import InMemory, written
+from tests.plugins.publishing import ended
 
 
 def value(world: InMemory, name: str, **labels: Any) -> float | None:
@@ -55,6 +56,28 @@ def test_a_confirmed_message_is_counted_with_its_delay() -> None:
         delay = {"type": kind, "since": "sensing"}
         assert value(world, "hrsi_product_delay_seconds_count", **delay) == 1
     assert value(world, "hrsi_confirm_seconds_count") == 2
+
+
+def test_the_steps_of_a_products_way_make_up_the_whole() -> None:
+    world = InMemory()
+    world.time.advance(timedelta(hours=1))
+    listed_at = world.time.now() - timedelta(minutes=50)
+    desk = world.room.parts.desk
+    job_id, *_ = desk.submit(input={"published_at": listed_at.isoformat()})
+    world.time.advance(timedelta(minutes=7))
+    run = desk.claimed(job_id)
+    world.time.advance(timedelta(minutes=30))
+    job = ended(desk, run, products=(written(FSC),))
+    world.room.upload(world.room.manifest(job))
+    world.time.advance(timedelta(minutes=2))
+    world.room.until_done(job)
+    took = {
+        step: value(world, "hrsi_turnaround_seconds_total", type="fsc", step=step)
+        for step in ("creation", "waiting", "running", "publication")
+    }
+    assert took == {"creation": 3000, "waiting": 420, "running": 1800, "publication": 120}
+    whole = value(world, "hrsi_product_delay_seconds_sum", type="fsc", since="publication")
+    assert sum(filter(None, took.values())) == whole
 
 
 def test_a_product_that_was_refused_is_no_second_product() -> None:

@@ -300,16 +300,41 @@ def test_the_published_schema_is_the_one_in_force() -> None:
     assert "$ref" in schema()
 
 
-@pytest.mark.parametrize("mounted", ["/eodata/HRSI/", ""], ids=["mounted", "bucket-path"])
+REFUSED = {
+    "fsc": ("Snow/FSC", "FSC_20220827T130318_S2A_T28WEU_V102_1"),
+    "rlie": ("Ice/RLIE", "RLIE_20210413T101347_S2A_T34VEM_V100_1"),
+    "rlies1": ("Ice/RLIE_S1", "RLIE_20210412T151111_S1A_T32TLR_V100_1"),
+    "rlies1s2": ("Ice/RLIE_S1S2", "RLIE_20210412T151111_S1-S2_T32TLR_V100_1"),
+    "sws": ("Snow/SWS", "SWS_20210701T053217_S1A_T32TLR_V101_1"),
+    "wds": ("Snow/WDS", "WDS_20210701T053217_S1A_T32TLR_V101_1"),
+    "gfsc": ("Snow/GFSC", "GFSC_20220110-007_S1-S2_T32TLR_V101_1641859200"),
+}
+"""By kind, the folder of the kind and a product; the original read the kind out of the path, from
+its fifth last part, or from the third last when there were at most eleven of them.
+"""
+
+LAYOUTS = {
+    "mounted": "/eodata/HRSI/{layers}/{folder}/2022/01/10/{name}",
+    "bucket-path": "{layers}/{folder}/2022/01/10/{name}",
+    "bucket-path-with-slash": "/{layers}/{folder}/2022/01/10/{name}",
+    "eleven-parts-or-fewer": "/eodata/HRSI/{layers}/{folder}/2022/{name}",
+    "name-alone": "{name}",
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("end", ["", "/"], ids=["plain", "slash-at-the-end"])
 @pytest.mark.parametrize("twice", [False, True], ids=["encoded-once", "encoded-twice"])
 def test_the_product_of_a_refusal_is_found_in_every_layout(
-    mounted: str, end: str, twice: bool
+    kind: str, layout: str, end: str, twice: bool
 ) -> None:
+    folder, name = REFUSED[kind]
+    path = LAYOUTS[layout].format(layers=LAYERS, folder=folder, name=name)
     message = told(FSC)
-    message["resto"]["properties"]["productIdentifier"] = f"{mounted}{folder_of(FSC)}{end}"
+    message["resto"]["properties"]["productIdentifier"] = f"{path}{end}"
     body = json.dumps(message)
-    assert product_in((json.dumps(body) if twice else body).encode()) == FSC.name
+    assert product_in((json.dumps(body) if twice else body).encode()) == name
 
 
 @pytest.mark.parametrize(
