@@ -35,8 +35,9 @@ FORETELL_SECONDS = 20.0
 
 
 @contextmanager
-def desk(config: Config) -> Iterator[Desk]:
-    """What the HTTP API works with, for the length of a block.
+def desk(config: Config, environment: Mapping[str, str] | None = None) -> Iterator[Desk]:
+    """What the HTTP API works with, for the length of a block; `environment` is where previews find
+    the cloud's credentials, else that of the process.
 
     Raises `ConfigurationError` for settings that cannot work.
     """
@@ -57,7 +58,7 @@ def desk(config: Config) -> Iterator[Desk]:
             outbox=database.outbox,
             token_key=token_key(config),
             live=live,
-            preview=previewer(config),
+            preview=previewer(config, environment),
             places=_places(config),
             logs=LogReader(live, _shelf(config, opened)),
             reprocessing=_reprocessing(config, database),

@@ -118,7 +118,7 @@ def stage(play: Play) -> Iterator[Watcher]:
         shown = _shown(config, play, buckets, stack) if play.from_catalogue else None
         if shown is not None:
             config = replace(config, creation=shown.creation)
-        config = replace(config, web=WebConfig(url=stack.enter_context(_api(config))))
+        config = replace(config, web=WebConfig(url=stack.enter_context(_api(config, outside))))
         ports = bootstrap.connect(config, outside.environment())
         stack.callback(ports.close)
         _set_parameters(ports.people.operations)
@@ -187,11 +187,11 @@ def _shown(config: Config, play: Play, buckets: delivery.DemoBuckets, stack: Exi
 
 
 @contextmanager
-def _api(config: Config) -> Iterator[str]:
+def _api(config: Config, outside: Served) -> Iterator[str]:
     """The HTTP API, to which the programs on workers speak; its address."""
     from web.serve import WebServer  # noqa: PLC0415  what serves is in the extra `web`
 
-    with bootstrap.desk(config) as desk:
+    with bootstrap.desk(config, outside.environment()) as desk:
         server = WebServer(desk, "127.0.0.1", 0)
         server.start()
         yield server.url

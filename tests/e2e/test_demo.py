@@ -92,16 +92,22 @@ def test_what_the_demo_says_to_type_in_another_terminal_works_line_by_line(
     wait_for_line(demo, "From another terminal")
     source, command = demo.stdout.readline().strip(), demo.stdout.readline().strip()
     set_up = subprocess.run(
-        ["sh", "-c", f'{source}\nprintf %s "$DATABASE_URL"'],
+        ["sh", "-c", f'{source}\necho "$DATABASE_URL"; echo "$HRSI_URL"'],
         capture_output=True,
         text=True,
         check=True,
     )
+    database, url = set_up.stdout.splitlines()
     name, *arguments = command.split()
     assert Path(name).name == "hrsi"
-    told = hrsi(*arguments, DATABASE_URL=set_up.stdout)
+    told = hrsi(*arguments, DATABASE_URL=database)
     assert told.returncode == 0, told.stderr
     assert "job 1" in told.stdout
+    made = hrsi("token", "create", "ada", "--role", "operator", "--json", DATABASE_URL=database)
+    way = {"HRSI_URL": url, "HRSI_TOKEN": json.loads(made.stdout)["token"]}
+    for words in (("job", "list"), ("param", "preview", "pool.max_workers=1")):
+        told = hrsi(*words, **way)
+        assert (told.returncode, told.stderr) == (0, "")
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=120)
 
