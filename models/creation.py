@@ -91,11 +91,14 @@ class Acquisition:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownJob:
-    """A job that is there already, and which acquisition it is about."""
+    """A job that is there already, and which acquisition it is about; `packed`: of the image in its
+    cloud-optimised packing.
+    """
 
     key: str
     acquisition: Acquisition
     cancelled: bool = False
+    packed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

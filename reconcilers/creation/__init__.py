@@ -84,10 +84,12 @@ def _subject(sweep: Sweep) -> Subject:
 
 @dataclass(kw_only=True, slots=True)
 class _Found:
-    """What one look has made so far: jobs by type and key, and the acquisitions they are about."""
+    """What one look has made so far: jobs by type and key, and the acquisitions that they are
+    about, each with whether it is known in its cloud-optimised packing alone.
+    """
 
     keys: set[tuple[str, str]]
-    acquisitions: set[Acquisition]
+    acquisitions: dict[Acquisition, bool]
     jobs: list[NewJob] = field(default_factory=list)
     cancelled: list[NewJob] = field(default_factory=list)
 
@@ -95,9 +97,13 @@ class _Found:
         """Add the job of a product."""
         job = rule.job(product, tiles)
         self.keys.add((job.type, job.key))
-        self.acquisitions.add(acquisition_of(product, rule.job_type))
+        self.seen(acquisition_of(product, rule.job_type), packed=product.is_cog)
         late = product.sensing.start < rule.begins
         (self.cancelled if late else self.jobs).append(job)
+
+    def seen(self, acquisition: Acquisition, *, packed: bool) -> None:
+        """There is a job about it."""
+        self.acquisitions[acquisition] = packed and self.acquisitions.get(acquisition, True)
 
 
 def _of_look(sweep: Sweep, found: _Found, kept: Kept, settings: CreationSettings) -> list[Decision]:
@@ -138,8 +144,10 @@ def _judged(sweep: Sweep, area: Area, settings: CreationSettings) -> _Found:
     """Every product by every rule for its type, in the order of publication."""
     found = _Found(
         keys={(known.acquisition.job_type, known.key) for known in sweep.known.jobs},
-        acquisitions={known.acquisition for known in sweep.known.jobs},
+        acquisitions={},
     )
+    for known in sweep.known.jobs:
+        found.seen(known.acquisition, packed=known.packed)
     for product in sorted(sweep.products, key=lambda each: (each.published_at, each.id)):
         for job_type in JOB_TYPES_OF.get(product.type, ()):
             _judge(RULES[job_type], product, found, area, settings)
@@ -155,9 +163,10 @@ def _judge(
 ) -> None:
     if (rule.job_type, product.name) in found.keys:
         return
-    again = acquisition_of(product, rule.job_type) in found.acquisitions
+    packed = found.acquisitions.get(acquisition_of(product, rule.job_type))
     late = product.published_at - product.sensing.start > settings.late_after
-    if again and (late or product.is_cog):
+    # Whichever of an image and its packing is met first has the job of both.
+    if packed is not None and (late or packed or product.is_cog):
         return
     tiles = rule.tiles(product, area)
     if tiles:

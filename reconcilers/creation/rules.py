@@ -92,6 +92,7 @@ def _input(product: CatalogueProduct, tiles: tuple[str, ...]) -> dict[str, Any]:
         "unit": product.unit,
         "tiles": list(tiles),
         "baseline": product.baseline,
+        "is_cog": product.is_cog,
         "sensing_start": written(product.sensing.start),
         "sensing_stop": written(product.sensing.stop),
         "origin_at": written(product.origin_at),

@@ -158,7 +158,10 @@ def known(tables: Tables, met: Met) -> Known:
 
 def _as_known(tables: Tables, known: KnownJob) -> KnownJob:
     job = tables.jobs_by_key.one((known.acquisition.job_type, known.key))
-    return replace(known, cancelled=job is not None and job.status is Status.CANCELLED)
+    if job is None:
+        return known
+    packed = tables.inputs[job.id].get("is_cog") is True
+    return replace(known, cancelled=job.status is Status.CANCELLED, packed=packed)
 
 
 def rejects(tables: Tables, source: str | None, limit: int) -> tuple[Reject, ...]:

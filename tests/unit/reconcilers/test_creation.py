@@ -88,10 +88,15 @@ def again(product: CatalogueProduct, later: timedelta, **changes: Any) -> Catalo
     return replace(product, id=f"{product.id}+", name=name, published_at=at, **changes)
 
 
+PACKED = replace(RADAR, id="packed", name=f"{RADAR.name[:-4]}0F0F", is_cog=True)
+WRAPPED = replace(OPTICAL, id="wrapped", name=f"{OPTICAL.name[:-1]}9", is_cog=True)
+"""Images in their cloud-optimised packing."""
+
+
 def known(*products: CatalogueProduct) -> Known:
     """The store has their jobs."""
     jobs = {
-        KnownJob(key=p.name, acquisition=acquisition_of(p, kind))
+        KnownJob(key=p.name, acquisition=acquisition_of(p, kind), packed=p.is_cog)
         for p in products
         for kind, rule in RULES.items()
         if (kind == "fsc_rlie") is (p.type is ProductType.L1C)
@@ -176,12 +181,14 @@ def test_what_was_measured_before_the_operation_began_is_cancelled_and_says_so()
         pytest.param(again(OPTICAL, 30 * HOUR), [OPTICAL], False, id="a-new-baseline-late"),
         pytest.param(again(OPTICAL, 30 * HOUR), [], True, id="late-but-never-seen"),
         pytest.param(
-            replace(RADAR, name=f"{RADAR.name[:-4]}0F0F", is_cog=True),
+            PACKED,
             [RADAR],
             False,
             id="the-same-image-in-another-packing",
         ),
         pytest.param(replace(RADAR, is_cog=True), [], True, id="a-packing-alone"),
+        pytest.param(RADAR, [PACKED], False, id="the-image-of-a-packing-that-has-a-job"),
+        pytest.param(again(OPTICAL, HOUR), [OPTICAL, WRAPPED], True, id="anew-though-packed-too"),
     ],
 )
 def test_an_image_that_comes_again_gets_another_job_only_while_it_is_young(
@@ -271,6 +278,17 @@ def test_any_order_and_any_pages_give_the_same_jobs(
             assert job.key not in created
             created[job.key] = next(p for p in page if p.name == job.key)
     assert set(created) == {product.name for product in PROMPT}
+
+
+@given(st.permutations([RADAR, PACKED, RADAR, PACKED]), st.integers(0, 4))
+def test_of_an_image_and_its_packing_one_has_a_job_whichever_is_met_first(
+    order: list[CatalogueProduct], cut: int
+) -> None:
+    created: list[str] = []
+    for page in (order[:cut], order[cut:]):
+        mine = [product for product in (RADAR, PACKED) if product.name in created]
+        created += [job.key for job in jobs_of(a_sweep(page, known=known(*mine)))]
+    assert len(created) == 1
 
 
 @given(st.permutations([product for product in LISTED if product.type is ProductType.L1C]))
