@@ -128,6 +128,15 @@ class AtWork:
         found = overview(self.ports.people.reader, (), self.desk.now())
         return [each for each in found.held if each.reason == Reason.PRODUCTS_MISSING]
 
+    def tells_of(self, product: str) -> bool:
+        """Whether that is the only condition, and this product is all that it is about."""
+        about = f"products:fsc/{self.day}/found"
+        words = (
+            f"fsc products of {self.day} 1 product is confirmed by the broker and not in our "
+            f"catalogue for more than 1 s: {product}; ask the endpoint"
+        )
+        return [(each.about, words in each.because) for each in self.told()] == [(about, True)]
+
     def alarms(self) -> float:
         """How many conditions the last pass of read-back saw."""
         labels = {"loop": "read-back", "reason": Reason.PRODUCTS_MISSING.value}
@@ -194,11 +203,9 @@ def test_a_product_that_our_catalogue_lacks_is_told_of_found_and_announced_again
 
     told = work.place.type("param", "set", "readback.late=1", "--reason", "we want to know soon")
     assert told.status == 0, told
-    work.until(lambda: work.alarms() == 1, "a product is told of")
-    (condition,) = work.told()
-    assert (condition.about, condition.count) == (f"products:fsc/{work.day}/found", 1)
-    assert f"fsc products of {work.day} 1 product is confirmed" in condition.because
-    assert f"not in our catalogue for more than 1 s: {LOST};" in condition.because
+    # A comparison that was begun before the last of it was listed may name more, for a while.
+    work.until(lambda: work.tells_of(LOST), "one product is told of, and no other")
+    assert work.alarms() == 1
 
     status, said = work.audit()
     assert status == 1

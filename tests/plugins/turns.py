@@ -21,6 +21,7 @@ ONE_SERVER: Mapping[str, tuple[str, ...]] = {
         "integration/test_publication.py",
         "integration/test_rabbitmq_mixed.py",
         "integration/test_rabbitmq_outages.py",
+        "integration/test_reading_back.py",
     ),
     "engine_address": (
         "contract/test_containers_contract.py",
