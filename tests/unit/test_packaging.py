@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 from importlib.metadata import (
     PackageNotFoundError,
     distribution,
@@ -23,6 +25,8 @@ GROUPS = {
     **PROJECT["project"]["optional-dependencies"],
     **PROJECT["dependency-groups"],
 }
+PARTS = [path.removeprefix("/") for path in PROJECT["tool"]["hatch"]["build"]["include"]]
+"""What the distribution ships, whichever of its programs is wanted."""
 
 
 def locked() -> dict[str, str]:
@@ -101,8 +105,34 @@ def test_a_program_needs_no_extra_of_another(loading: str, groups: list[str]) ->
     assert tried.returncode == 0, tried.stderr
 
 
+def test_the_programs_of_a_worker_start_in_a_clean_virtual_environment(tmp_path: Path) -> None:
+    """In it there is this program and what its base distribution requires, and nothing else."""
+    folder = tmp_path / "venv"
+    venv.create(folder, symlinks=True)
+    packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
+    for name in needed(*GROUPS["base"]):
+        installed = distribution(name)
+        tops = {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}
+        for top in tops:
+            (packages / top).symlink_to(Path(str(installed.locate_file(top))))
+    for part in PARTS:
+        (packages / part).symlink_to(ROOT / part)
+    python = [str(folder / "bin" / "python"), "-I", "-m"]
+
+    def start(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*python, *words], cwd=tmp_path, env={}, capture_output=True, text=True, check=False
+        )
+
+    run = start("worker.cli", "run")
+    assert (run.returncode, run.stderr) == (2, "")
+    assert run.stdout.startswith("cannot begin: ")
+    assert start("worker.cli", "replay", "--help").returncode == 0
+    assert "NOMAD_META_unique_id is not set" in start("worker.ship").stdout
+    assert "No module named" in start("controller.cli.app").stderr
+
+
 def test_every_part_is_shipped() -> None:
     parts = {file.parent.name for file in ROOT.glob("*/__init__.py")} - {"tests", "tools"}
-    shipped = {path.removeprefix("/") for path in PROJECT["tool"]["hatch"]["build"]["include"]}
-    assert shipped - {"migrations"} == parts - {"migrations"}
-    assert "migrations" in shipped
+    assert set(PARTS) - {"migrations"} == parts - {"migrations"}
+    assert "migrations" in PARTS
