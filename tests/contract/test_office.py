@@ -21,6 +21,7 @@ from infra.postgres import Postgres
 from models.access import Role
 from models.breakers import BreakerName
 from models.changes import TripBreaker
+from models.configuration import ConfigureJobs, Wait
 from models.errors import ConfigurationError, HrsiError, Malformed, NotFound
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import Status
@@ -32,6 +33,8 @@ from models.ports import Asked, JobFilter, JobKey, JobSort, Operations, Reader, 
 from models.records import Heartbeat, NewJob, Priority
 from models.submission import Line, job_of
 from simulator.examples import FLAVOR, SENTINEL_2_NAMES, a_new_job, some_new_jobs
+from tests.plugins.publishing import copied, publications
+from tests.plugins.readiness import configured
 from tests.plugins.stores import ASKED, HOUR, NOBODY, PLACES, Desk, postgres_doors
 from tests.plugins.web import serving
 
@@ -80,6 +83,12 @@ def lived_in(desk: Desk) -> None:
     desk.failed()
     desk.submit(3, priority=Priority.NRT, deadline=desk.now() + HOUR)
     desk.doors.operations.submit([a_new_job(type="gfsc", key="a key/with more", input={})], ASKED)
+    [ready] = desk.submit()
+    [waits] = desk.doors.operations.submit([handed_in(product=SENTINEL_2_NAMES[2])], ASKED).added
+    at = desk.now()
+    wait = Wait(for_job=ready, since=at, until=at + HOUR, why="it waits for another")
+    configures = ConfigureJobs(at=at, jobs=(configured(desk.job(waits), wait=wait),))
+    desk.do(configures)
     for name in PLACES:
         desk.at(name)
     at = desk.now()
@@ -178,8 +187,9 @@ def test_more_jobs_than_a_page_has_come_all_the_same(
 
 
 def test_publications_and_the_name_of_the_installation_are_told(place: Place) -> None:
-    run = place.desk.claimed()
-    assert place.office.publications(run.job_id) == ()
+    job = copied(place.desk)
+    assert place.office.publications(job.id) == publications(place.desk, job) != ()
+    assert place.office.publications(place.desk.claimed().job_id) == ()
     assert place.office.deployment() == "test"
 
 
