@@ -19,9 +19,9 @@ from models.publication import Publication
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Office:
-    """Everything that people ask for. What costs a connection of its own is opened when it is asked
-    for: `deployment` names the installation (empty: nobody said), `publications` are those of a
-    job by its id.
+    """Everything that people ask for. `publications` are those of a job, by its id; `deployment`
+    names the installation (empty: nobody said). `logs` opens what they are read with, once it is
+    wanted.
     """
 
     reader: Reader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -64,6 +65,7 @@ def job_log(
             say(line)
         for line in growing(desk, reading) if follow else ():
             say(line)
+            sys.stdout.flush()  # whoever searches it through a pipe wants it as it comes
         for line in reading.rest():
             say(line)
 
