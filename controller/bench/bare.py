@@ -15,7 +15,7 @@ from typing import Any, Self, TypeAlias
 
 import psycopg
 import requests
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Pool, event
 
 from controller.bench.frozen import Asked
 
@@ -35,32 +35,50 @@ _END = Statement(sql=None)
 class _Listener:
     def __init__(self) -> None:
         self.heard: list[Statement] = []
+        listener = self
 
-    def statement(self, *told: Any) -> None:
-        _, _, sql, parameters, _, _ = told
-        self.heard.append(Statement(sql=sql, parameters=parameters))
+        class Telling(psycopg.Cursor[Any]):
+            """A cursor that tells what it is given."""
 
-    def end(self, _: Any) -> None:
+            def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+                listener.statement(query, params)
+                return super().execute(query, params, **options)
+
+        self._telling = Telling
+
+    def statement(self, sql: str | bytes, given: Any) -> None:
+        text = sql.decode() if isinstance(sql, bytes) else sql
+        self.heard.append(Statement(sql=text, parameters=given))
+
+    def taken(self, connection: psycopg.Connection[Any], *_: object) -> None:
+        connection.cursor_factory = self._telling
+
+    def given_back(self, connection: psycopg.Connection[Any] | None, *_: object) -> None:
+        if connection is not None:
+            connection.cursor_factory = psycopg.Cursor
+        self.end()
+
+    def end(self, *_: object) -> None:
         if self.heard and self.heard[-1] is not _END:
             self.heard.append(_END)
 
 
 @contextmanager
 def listening() -> Iterator[list[Statement]]:
-    """Every statement that this process sends to PostgreSQL in a block, in order."""
+    """Every statement that a block gives to psycopg by a connection of a pool, in order."""
     listener = _Listener()
     hooks = (
-        ("before_cursor_execute", listener.statement),
-        ("commit", listener.end),
-        ("rollback", listener.end),
+        (Pool, "checkout", listener.taken),
+        (Pool, "checkin", listener.given_back),
+        (Engine, "commit", listener.end),
     )
-    for name, hook in hooks:
-        event.listen(Engine, name, hook)
+    for target, name, hook in hooks:
+        event.listen(target, name, hook)
     try:
         yield listener.heard
     finally:
-        for name, hook in hooks:
-            event.remove(Engine, name, hook)
+        for target, name, hook in hooks:
+            event.remove(target, name, hook)
 
 
 class Bare:

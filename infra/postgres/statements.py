@@ -7,9 +7,10 @@ Statuses stand as literals, because the planner must see them to choose a partia
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from string import Template
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Dialect, TextClause, text
 
 from infra.postgres.rows import (
     BACKOFF,
@@ -58,3 +59,9 @@ _PARTS = {
 def statement(template: str, **parts: str) -> TextClause:
     """A statement in which `$JOB`, `$ERRORS` and the like, and `parts`, are filled in."""
     return text(Template(template).substitute(_PARTS, **parts))
+
+
+@cache
+def driver_text(statement: TextClause, dialect: Dialect) -> bytes:
+    """The same statement as the driver itself reads it."""
+    return str(statement.compile(dialect=dialect)).encode()
