@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.mutants.planted import PLANTED, Mutant
+from tools.mutants.mutant import Mutant
+from tools.mutants.planted import PLANTED
 
 ROOT = Path(__file__).parents[2]
 

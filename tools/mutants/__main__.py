@@ -20,7 +20,8 @@ from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 
-from tools.mutants.planted import PLANTED, Mutant
+from tools.mutants.mutant import Mutant
+from tools.mutants.planted import PLANTED
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "htmlcov")

@@ -6,7 +6,8 @@ fails. A mutant whose line is no longer there is an error, not a kill.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tools.mutants.from_catalogue import FROM_CATALOGUE
+from tools.mutants.mutant import Mutant
 
 POOL = "tests/unit/reconcilers/pool"
 RECONCILERS = "tests/unit/reconcilers"
@@ -14,18 +15,7 @@ SHELL = "tests/unit/controller"
 CRASHES = "tests/stateful/test_crash_at_every_call.py"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mutant:
-    """One breakage: in `file`, the one place that reads `before` reads `after` instead."""
-
-    name: str
-    file: str
-    before: str
-    after: str
-    tests: tuple[str, ...]
-
-
-PLANTED = (
+PROTOCOLS = (
     # ---- the delete protocol ---------------------------------------------------------------------
     Mutant(
         name="skip the barrier",
@@ -322,3 +312,5 @@ PLANTED = (
         tests=("tests/unit/models/test_restraint.py",),
     ),
 )
+
+PLANTED = (*PROTOCOLS, *FROM_CATALOGUE)

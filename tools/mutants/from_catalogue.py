@@ -1,0 +1,213 @@
+"""Breakages on the way from a catalogue to ready jobs; see `tools.mutants.planted`."""
+
+from __future__ import annotations
+
+from tools.mutants.mutant import Mutant
+
+RECONCILERS = "tests/unit/reconcilers"
+SHELL = "tests/unit/controller"
+
+FROM_CATALOGUE = (
+    Mutant(
+        name="catalogues: send while the catalogue asked for rest",
+        file="infra/catalogues/transport.py",
+        before="        if left > 0:\n",
+        after="        if False:\n",
+        tests=("tests/integration/test_catalogue_transport.py",),
+    ),
+    Mutant(
+        name="catalogues: read an answer that never ends",
+        file="infra/catalogues/transport.py",
+        before="            if deadline.remaining() <= 0:\n",
+        after="            if False:\n",
+        tests=("tests/integration/test_catalogue_transport.py",),
+    ),
+    Mutant(
+        name="catalogues: take a page for all there is",
+        file="infra/catalogues/odata.py",
+        before="reached=following.since if following else query.until,",
+        after="reached=query.until,",
+        tests=("tests/integration/test_catalogue_odata.py",),
+    ),
+    Mutant(
+        name="catalogues: one bad entry ends the page",
+        file="infra/catalogues/entries.py",
+        before="        except NO_ENTRY as error:\n            rejected",
+        after="        except KeyError as error:\n            rejected",
+        tests=("tests/integration/test_catalogue_odata.py",),
+    ),
+    Mutant(
+        name="catalogues: compute with any footprint",
+        file="infra/catalogues/soundness.py",
+        before="    if found.is_valid:\n",
+        after="    if True:\n",
+        tests=("tests/unit/infra/test_soundness.py",),
+    ),
+    Mutant(
+        name="catalogues: know no unit but the first two",
+        file="models/product_names.py",
+        before="(?P<unit>S2[A-Z])_MSIL1C",
+        after="(?P<unit>S2[AB])_MSIL1C",
+        tests=("tests/unit/models/test_product_names.py",),
+    ),
+    Mutant(
+        name="area: ask for more than a URL holds",
+        file="models/areas.py",
+        before="if found is not None and len(found) <= limit:",
+        after="if found is not None:",
+        tests=("tests/unit/models/test_areas.py",),
+    ),
+    Mutant(
+        name="creation: no overlap of looks",
+        file="controller/sweeps.py",
+        before="return cursor.until if behind else cursor.until - settings.overlap",
+        after="return cursor.until",
+        tests=(f"{SHELL}/test_sweeps.py",),
+    ),
+    Mutant(
+        name="creation: never look far back",
+        file="controller/sweeps.py",
+        before="complete and now - cursor.deep_at >= settings.deep_every:",
+        after="complete and False:",
+        tests=(f"{SHELL}/test_sweeps.py",),
+    ),
+    Mutant(
+        name="creation: an old image that comes again is made again",
+        file="reconcilers/creation/__init__.py",
+        before="    if packed is not None and (late or packed or product.is_cog):\n",
+        after="    if False:\n",
+        tests=(f"{RECONCILERS}/test_creation.py",),
+    ),
+    Mutant(
+        name="creation: do what was measured before the operation",
+        file="reconcilers/creation/__init__.py",
+        before="(self.cancelled if late else self.jobs).append(job)",
+        after="self.jobs.append(job)",
+        tests=(f"{RECONCILERS}/test_creation.py",),
+    ),
+    Mutant(
+        name="creation: overrule a person who moved a cursor",
+        file="simulator/store/feeds.py",
+        before="    if (cursor.until if cursor else None) != change.expected:\n",
+        after="    if False:\n",
+        tests=("tests/contract/test_store_feeds.py",),
+    ),
+    Mutant(
+        name="creation: make what a job is there for",
+        file="simulator/store/feeds.py",
+        before="    if tables.jobs_by_key.one((new.type, new.key)) is not None:\n",
+        after="    if False:\n",
+        tests=("tests/contract/test_store_feeds.py",),
+    ),
+    Mutant(
+        name="groups: write about one that has moved on",
+        file="simulator/store/composing.py",
+        before="if held is None or held.version != group.version:",
+        after="if held is None:",
+        tests=("tests/contract/test_store_groups.py",),
+    ),
+    Mutant(
+        name="groups: the version that was listed first counts",
+        file="reconcilers/creation/composition.py",
+        before="        newest[part.measurement] = part\n",
+        after="        newest.setdefault(part.measurement, part)\n",
+        tests=(
+            f"{RECONCILERS}/test_rlies1s2.py",
+            f"{RECONCILERS}/test_gfsc.py",
+        ),
+    ),
+    Mutant(
+        name="rlies1s2: do not let the day end",
+        file="reconcilers/creation/rlies1s2.py",
+        before="    if now < over + settings.rlie_wait:\n",
+        after="    if False:\n",
+        tests=(f"{RECONCILERS}/test_rlies1s2.py",),
+    ),
+    Mutant(
+        name="rlies1s2: wait for ever",
+        file="reconcilers/creation/rlies1s2.py",
+        before="    if moving and now < last:\n",
+        after="    if moving:\n",
+        tests=(f"{RECONCILERS}/test_rlies1s2.py",),
+    ),
+    Mutant(
+        name="rlies1s2: the satellite that came least near",
+        file="reconcilers/creation/rlies1s2.py",
+        before="    unit = min(by_unit,",
+        after="    unit = max(by_unit,",
+        tests=(f"{RECONCILERS}/test_rlies1s2.py",),
+    ),
+    Mutant(
+        name="sws_wds: every later job a master of its own",
+        file="reconcilers/creation/sws_wds.py",
+        before="_masters((*bench.group.made, *_made(ready)))",
+        after="_masters(_made(ready))",
+        tests=(f"{RECONCILERS}/test_sws_wds.py",),
+    ),
+    Mutant(
+        name="sws_wds: a slice that shows next to nothing",
+        file="reconcilers/creation/sws_wds.py",
+        before="LEAST_KM2 = 10.0\n",
+        after="LEAST_KM2 = 0.0\n",
+        tests=(f"{RECONCILERS}/test_sws_wds.py",),
+    ),
+    Mutant(
+        name="gfsc: do not wait for the radar",
+        file="reconcilers/creation/gfsc.py",
+        before="for part in own) and bench.now < patience:",
+        after="for part in own) and False:",
+        tests=(f"{RECONCILERS}/test_gfsc.py",),
+    ),
+    Mutant(
+        name="gfsc: fill a day on which nothing was measured",
+        file="reconcilers/creation/gfsc.py",
+        before="    if _active(bench.group) in bench.active:\n",
+        after="    if True:\n",
+        tests=(f"{RECONCILERS}/test_gfsc.py",),
+    ),
+    Mutant(
+        name="gfsc: what is listed late makes an older curation",
+        file="reconcilers/creation/gfsc.py",
+        before="*(int(made.note) + 1 for made in group.made), 0)",
+        after="0)",
+        tests=(f"{RECONCILERS}/test_gfsc.py",),
+    ),
+    Mutant(
+        name="configuration: nrt though nobody knows the origin",
+        file="models/urgency.py",
+        before="        return Priority.DELAYED\n",
+        after="        return Priority.NRT\n",
+        tests=(f"{RECONCILERS}/test_configuration_series.py",),
+    ),
+    Mutant(
+        name="configuration: no order in a series",
+        file="reconcilers/configuration/judgement.py",
+        before="    if unready.job.type in IN_SERIES and unready.before is not None:\n",
+        after="    if False:\n",
+        tests=(
+            f"{RECONCILERS}/test_configuration_series.py",
+            f"{RECONCILERS}/test_configuration_properties.py",
+        ),
+    ),
+    Mutant(
+        name="configuration: wait for ever",
+        file="reconcilers/configuration/judgement.py",
+        before="    if until <= now:\n",
+        after="    if False:\n",
+        tests=(f"{RECONCILERS}/test_configuration_properties.py",),
+    ),
+    Mutant(
+        name="configuration: images of any age go together",
+        file="reconcilers/configuration/series.py",
+        before="and two - one <= REFERENCE_AGE",
+        after="",
+        tests=(f"{RECONCILERS}/test_configuration_series.py",),
+    ),
+    Mutant(
+        name="configuration: write whatever it is",
+        file="simulator/store/configuration.py",
+        before="checked(job.type, each.config)",
+        after="dict(each.config)",
+        tests=("tests/contract/test_store_series.py",),
+    ),
+)
