@@ -67,8 +67,8 @@ FROM_CATALOGUE = (
     Mutant(
         name="creation: never look far back",
         file="controller/sweeps.py",
-        before="complete and now - cursor.deep_at >= settings.deep_every:",
-        after="complete and False:",
+        before="    return unseen or now - cursor.deep_at >= settings.deep_every\n",
+        after="    return unseen\n",
         tests=(f"{SHELL}/test_sweeps.py",),
     ),
     Mutant(
