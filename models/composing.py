@@ -9,6 +9,7 @@ over.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,6 +18,8 @@ from typing import Any
 from models.changes import Change
 from models.product_names import ProductType
 from models.records import NewJob
+
+_TILE_AND_DAY = re.compile(r"([0-9]{2}[A-Z]{3})-([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +77,28 @@ class Group:
     made: tuple[Made, ...] = ()
     waits: str = ""
     waits_since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupPlace:
+    """What people call a group: its key, or a tile and a day."""
+
+    key: str
+    tile: str | None = None
+    day: date | None = None
+
+    @classmethod
+    def named(cls, text: str) -> GroupPlace:
+        """What a text such as `S1A_046917`, or `32TLR-2026-01-10`, means; what follows the day, as
+        in the key of a job that was made of the group, means nothing.
+        """
+        found = _TILE_AND_DAY.match(text)
+        if found is None:
+            return cls(key=text)
+        try:
+            return cls(key=text, tile=found[1], day=date.fromisoformat(found[2]))
+        except ValueError:
+            return cls(key=text)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

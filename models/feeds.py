@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from models.composing import Group, GroupWaits, Material, Needs
+from models.composing import Group, GroupPlace, GroupWaits, Material, Needs
 from models.creation import Arrivals, Cursor, Feed, Known, Met, Reject
 from models.ports import Asked, Verdict
 
@@ -30,6 +30,11 @@ class Feeds(Protocol):
     def waiting(self, job_type: str | None = None, limit: int = 100) -> tuple[Group, ...]:
         """Groups of a type of job (None: of all) that wait for more: those that are due soonest
         first, then those that wait until a product comes, the longest waiting first.
+        """
+
+    def groups_about(self, place: GroupPlace, job_type: str | None = None) -> tuple[Group, ...]:
+        """The groups of a type of job (None: of all), waiting or not, that go by that key, or have
+        the tile on the day: by type and key, at most 100.
         """
 
     def group_waits(self) -> tuple[GroupWaits, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.access import Mint
+from models.composing import Group
 from models.log_reading import JobLogs
 from models.ports import Operations, Reader
 from models.previews import Previewer
@@ -19,15 +20,16 @@ from models.publication import Publication
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Office:
-    """Everything that people ask for. `publications` are those of a job, by its id; `deployment`
-    names the installation (empty: nobody said). `logs` opens what they are read with, once it is
-    wanted.
+    """Everything that people ask for. `publications` are those of a job, by its id, `groups` the
+    groups of products of a type of job that `GroupPlace.named` means; `deployment` names the
+    installation (empty: nobody said). `logs` opens what they are read with, once it is wanted.
     """
 
     reader: Reader
     operations: Operations
     mint: Mint
     publications: Callable[[int], tuple[Publication, ...]]
+    groups: Callable[[str, str], tuple[Group, ...]]
     deployment: Callable[[], str]
     logs: Callable[[], JobLogs]
     preview: Previewer

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from models.composing import Group
+from models.composing import Group, GroupPlace
 from models.creation import Feed, Reject
 from models.errors import NotFound
 from models.ports import Verdict
@@ -57,11 +57,18 @@ def list_groups(
     job_type: Annotated[
         Name | None, Query(alias="type", description="Only of this type of job.")
     ] = None,
+    about: Annotated[
+        Name | None,
+        Query(description="Only of this key, or TILE-YYYY-MM-DD; also those that wait no more."),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
 ) -> tuple[Group, ...]:
     """Groups of products that wait for more before a job is made of them, the longest waiting
-    first: for what, since when, and at `due_at` they are looked at again at the latest.
+    first: for what, since when, and at `due_at` they are looked at again at the latest; or, with
+    `about`, by type and key.
     """
+    if about is not None:
+        return desk.feeds.groups_about(GroupPlace.named(about), job_type)[:limit]
     return desk.feeds.waiting(job_type, limit)
 
 

@@ -14,6 +14,7 @@ from infra import postgres
 from infra.postgres import embedded
 from models.access import Tokens
 from models.campaigning import Campaigns
+from models.composing import GroupPlace
 from models.errors import ConfigurationError
 from models.feeds import Feeds
 from models.office import Office
@@ -69,6 +70,7 @@ def at_store(config: Config) -> Iterator[Office]:
             operations=database.operations,
             mint=StoreMint(database.tokens),
             publications=publications,
+            groups=lambda name, about: database.feeds.groups_about(GroupPlace.named(about), name),
             deployment=lambda: config.deployment,
             logs=lambda: opened.enter_context(bootstrap.job_logs(config, database.reader)),
             preview=lambda changes: bootstrap.previewed(config, changes),

@@ -13,7 +13,7 @@ from controller.cli.session import AsJson, examples, office, settings
 from controller.clock import SystemClock
 from controller.config import Config
 from controller.reconcilers import loops_of
-from models.overview import GOING, STILL, LoopStanding, Overview, overview
+from models.overview import GOING, LoopStanding, Overview, overview
 from models.records import WorkerState
 from models.wording import are, seconds
 
@@ -65,7 +65,7 @@ def _tell(found: Overview) -> None:
             f"{breaker.because}. See hrsi breaker list"
         )
     print_table(
-        f"Held back, as said within the last {seconds(STILL)}",
+        "Held back now",
         ("since", "about", "how many", "reason", "because"),
         [(h.since, h.about, h.count, h.reason, h.because) for h in found.held],
     )

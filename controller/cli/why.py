@@ -15,7 +15,10 @@ from controller.cli.session import AsJson, examples, office
 from controller.clock import SystemClock
 from controller.plan_text import action_in_words
 from models.causes import about_flavor, about_job, about_worker, parent_of, who_leads
+from models.composing import Group
+from models.composing_text import group_told
 from models.configuration import Wait
+from models.errors import NotFound
 from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import OWNER
 from models.office import Office
@@ -23,6 +26,7 @@ from models.parameter_text import standings
 from models.ports import JobStory, Reader
 from models.publication_text import standing_of
 from models.records import Job, LedgerRow
+from reconcilers.creation.compositions import COMPOSITIONS
 
 app = typer.Typer(no_args_is_help=True, help="Why: the recorded reasons about one thing.")
 
@@ -38,7 +42,11 @@ def job(
 ) -> None:
     """Why a job is where it is: decisions about it, its runs, and what it is held back with."""
     with office(context) as desk:
-        story = desk.reader.story(reference)
+        try:
+            story = desk.reader.story(reference)
+        except NotFound as error:
+            _tell_groups(_groups_instead(desk, reference, error), as_json=as_json)
+            return
         parent = parent_of(story.job, DEFAULT_REGISTRY, desk.deployment())
         rows = about_job(desk.reader, story, parent, limit)
         # Of a job that is on its way somebody decides; of one that rests nobody has to.
@@ -46,15 +54,71 @@ def job(
         moving = owner is not None and not story.job.quarantined
         leads = _who_leads(desk.reader, owner.value) if owner and moving and not rows else None
         products = _of_products(desk, story.job)
+        groups = _groups_of(desk, story.job)
     if as_json:
-        print_json({"job": story.job, "decisions": rows, "publication": products})
+        told = {"job": story.job, "decisions": rows, "publication": products, "groups": groups}
+        print_json(told)
         return
     say(_standing(story))
+    for group in groups:
+        say(group_told(group))
     for sentence in products:
         say(sentence)
     _tell(rows)
     if leads is not None:
         say(f"Nothing was decided about it yet: {leads}")
+
+
+@app.command(
+    epilog=examples(
+        "hrsi why group gfsc/32TLR-2026-01-10", "hrsi why group sws_wds/S1A_046917 --json"
+    )
+)
+def group(
+    context: typer.Context,
+    reference: Annotated[
+        str, typer.Argument(metavar="GROUP", help="TYPE/KEY, or TYPE/TILE-YYYY-MM-DD.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Why there is no job yet of a tile and day, or data take: what its group of products waits
+    for, until when at the latest, and which jobs were made of it.
+    """
+    with office(context) as desk:
+        nothing = NotFound(f"{reference!r} names no group of products; write TYPE/KEY")
+        found = _groups_instead(desk, reference, nothing)
+    _tell_groups(found, as_json=as_json)
+
+
+def _groups_instead(desk: Office, reference: str, otherwise: NotFound) -> tuple[Group, ...]:
+    """The groups that a reference to a job may mean. Raises `otherwise`, or that there are none."""
+    job_type, slash, about = reference.partition("/")
+    if not slash or job_type not in COMPOSITIONS:
+        raise otherwise
+    found = desk.groups(job_type, about)
+    if not found:
+        raise NotFound(
+            f"there is no job {reference}, and no group of products of that name: nothing was "
+            f"listed yet that {job_type} is made of; `hrsi source groups --type {job_type}` lists "
+            "those that wait"
+        ) from otherwise
+    return found
+
+
+def _groups_of(desk: Office, found: Job) -> tuple[Group, ...]:
+    """The groups that a job was made of."""
+    if found.type not in COMPOSITIONS:
+        return ()
+    made = desk.groups(found.type, found.name.removeprefix(f"{found.tile}_"))
+    return tuple(each for each in made if any(job.key == found.key for job in each.made))
+
+
+def _tell_groups(found: tuple[Group, ...], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        say(group_told(each))
 
 
 def _standing(story: JobStory) -> str:

@@ -41,6 +41,8 @@ def way_in(config: Config) -> dict[str, str]:
         "HRSI_RUNS_LOG_SHIPPER": ",".join(runs.log_shipper),
         "HRSI_RUNS_ENVIRONMENT": _pairs(runs.environment),
         "HRSI_CREATION_ODATA": _pairs(creation.odata),
+        "HRSI_CREATION_PRODUCTS": _pairs(creation.products),
+        "HRSI_CREATION_MOUNTAINS": creation.mountains or "",
         "HRSI_CREATION_TILES": ",".join(creation.tiles),
         "HRSI_URL": config.web.url or "",
         "S3_ENDPOINT_URL": config.s3.endpoint or "",

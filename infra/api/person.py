@@ -36,6 +36,7 @@ def office(access: Access, registry: Registry) -> Iterator[Office]:
             operations=ApiOperations(transport, registry),
             mint=ApiMint(transport),
             publications=reader.publications,
+            groups=reader.groups,
             deployment=lambda: reader.services().deployment,
             logs=lambda: ApiLogs(transport, reader),
             preview=previewed,

@@ -12,6 +12,7 @@ from uuid import UUID
 from infra.api.answers import JobPage, Services, WholeJob
 from infra.api.transport import Transport
 from models.breakers import Breaker
+from models.composing import Group
 from models.errors import Malformed, NotFound
 from models.listing import JobFilter, JobKey, JobSort, Span, key_of_text, text_of_key
 from models.ports import AuditLine, JobStory
@@ -59,6 +60,11 @@ class ApiReader:
     def publications(self, job_id: int) -> tuple[Publication, ...]:
         """The publications of a job, by id. Raises `NotFound`."""
         return self._whole(str(job_id)).publications
+
+    def groups(self, job_type: str, about: str) -> tuple[Group, ...]:
+        """The groups of products of a type of job that go by that key, or tile and day."""
+        query = [("type", job_type), ("about", about)]
+        return self._transport.get(tuple[Group, ...], "/sources/groups", query)
 
     def _whole(self, reference: str) -> WholeJob:
         if _ID.fullmatch(reference):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, and_, select, text
 
 from infra.postgres.jobs import Note
 from infra.postgres.people import move_all
@@ -17,6 +17,7 @@ from models.composing import (
     OVERRIDDEN,
     Active,
     Group,
+    GroupPlace,
     GroupWaits,
     Ingredient,
     Made,
@@ -261,6 +262,21 @@ def waiting(connection: Connection, job_type: str | None, limit: int) -> tuple[G
     )
     if job_type is not None:
         query = query.where(columns.job_type == job_type)
+    return tuple(map(_group, connection.execute(query)))
+
+
+def groups_about(
+    connection: Connection, place: GroupPlace, job_type: str | None
+) -> tuple[Group, ...]:
+    """See `models.feeds.Feeds.groups_about`."""
+    columns = product_groups.c
+    is_it = columns.key == place.key
+    if place.tile is not None:
+        is_it |= and_(columns.day == place.day, columns.tiles.any_() == place.tile)
+    query = select(*_GROUP).where(is_it)
+    if job_type is not None:
+        query = query.where(columns.job_type == job_type)
+    query = query.order_by(columns.job_type.collate("C"), columns.key.collate("C")).limit(100)
     return tuple(map(_group, connection.execute(query)))
 
 

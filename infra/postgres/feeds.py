@@ -13,7 +13,7 @@ from infra.postgres.jobs import Note
 from infra.postgres.people import add, rows_of
 from infra.postgres.sessions import Sessions
 from models.catalogue import Collection, RejectedEntry, RejectReason
-from models.composing import ComposeJobs, Group, GroupWaits, Material, Needs
+from models.composing import ComposeJobs, Group, GroupPlace, GroupWaits, Material, Needs
 from models.creation import (
     Acquisition,
     Arrivals,
@@ -243,6 +243,11 @@ class PostgresFeeds:
         """See `models.feeds.Feeds.waiting`."""
         with self._sessions.read("list groups of products that wait") as connection:
             return composing.waiting(connection, job_type, limit)
+
+    def groups_about(self, place: GroupPlace, job_type: str | None = None) -> tuple[Group, ...]:
+        """See `models.feeds.Feeds.groups_about`."""
+        with self._sessions.read("read groups of products") as connection:
+            return composing.groups_about(connection, place, job_type)
 
     def group_waits(self) -> tuple[GroupWaits, ...]:
         """See `models.feeds.Feeds.group_waits`."""

@@ -12,6 +12,7 @@ from models.composing import (
     OVERRIDDEN,
     Active,
     Group,
+    GroupPlace,
     GroupWaits,
     Ingredient,
     Material,
@@ -136,6 +137,17 @@ def waiting(tables: Tables, job_type: str | None, limit: int) -> tuple[Group, ..
         if group.waits_since is not None and job_type in (None, group.job_type)
     ]
     return tuple(group for *_, group in sorted(found, key=lambda each: each[:4]))[:limit]
+
+
+def groups_about(tables: Tables, place: GroupPlace, job_type: str | None) -> tuple[Group, ...]:
+    """See `models.feeds.Feeds.groups_about`."""
+    found = (
+        group
+        for group in tables.groups.values()
+        if job_type in (None, group.job_type)
+        and (group.key == place.key or (group.day == place.day and place.tile in group.tiles))
+    )
+    return tuple(sorted(found, key=lambda group: (group.job_type, group.key))[:100])
 
 
 def group_waits(tables: Tables) -> tuple[GroupWaits, ...]:

@@ -14,7 +14,7 @@ from uuid import UUID
 from models.breakers import Breaker
 from models.campaigns import Begun, Campaign, CampaignOrder, CampaignState
 from models.changes import Change
-from models.composing import Group, GroupWaits, Material, Needs
+from models.composing import Group, GroupPlace, GroupWaits, Material, Needs
 from models.configuration import Backlog
 from models.creation import Arrivals, Cursor, Feed, Known, Met, Reject
 from models.errors import Throttled, Unavailable, Unknown
@@ -300,6 +300,11 @@ class MemoryStore(MemoryOutbox):
     def waiting(self, job_type: str | None = None, limit: int = 100) -> tuple[Group, ...]:
         """See `models.feeds.Feeds.waiting`."""
         return self._read("waiting", lambda: composing.waiting(self.tables, job_type, limit))
+
+    def groups_about(self, place: GroupPlace, job_type: str | None = None) -> tuple[Group, ...]:
+        """See `models.feeds.Feeds.groups_about`."""
+        look = composing.groups_about
+        return self._read("groups_about", lambda: look(self.tables, place, job_type))
 
     def group_waits(self) -> tuple[GroupWaits, ...]:
         """See `models.feeds.Feeds.group_waits`."""

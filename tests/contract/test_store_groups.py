@@ -15,6 +15,7 @@ from models.composing import (
     Active,
     ComposeJobs,
     Group,
+    GroupPlace,
     GroupWaits,
     Ingredient,
     Made,
@@ -318,3 +319,28 @@ def test_products_and_groups_go_long_after_decisions(shelf: Shelf) -> None:
     want = Want(places=(TILE,), types=(FSC,), since=old, until=NOW)
     assert [part.name for part in shelf.material(wants=(want,)).ingredients] == ["new"]
     assert [group.key for group in shelf.due()] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("about", "job_type", "found"),
+    [
+        pytest.param(f"{TILE}-{TODAY}", "gfsc", ["snow"], id="tile-and-day-and-type"),
+        pytest.param(f"{TILE}-{TODAY}", None, ["snow", "take"], id="of-all-types"),
+        pytest.param(f"{TILE}-{TODAY}-1768003200", "gfsc", ["snow"], id="as-the-key-of-its-job"),
+        pytest.param(f"{OTHER}-{TODAY}", None, ["take"], id="another-tile"),
+        pytest.param(f"{TILE}-{TODAY - timedelta(days=1)}", None, [], id="another-day"),
+        pytest.param("take", "sws_wds", ["take"], id="its-key"),
+        pytest.param("take", "gfsc", [], id="a-key-of-another-type"),
+        pytest.param(f"{TILE}-2026-13-41", None, [], id="no-day"),
+    ],
+)
+def test_a_group_is_found_by_its_key_or_its_tile_and_day_waiting_or_not(
+    desk: Desk, about: str, job_type: str | None, found: list[str]
+) -> None:
+    groups = (
+        a_group("snow", waits=""),
+        a_group("take", job_type="sws_wds", tiles=(TILE, OTHER)),
+    )
+    Shelf(desk).add(groups=groups)
+    place = GroupPlace.named(about)
+    assert [each.key for each in desk.doors.feeds.groups_about(place, job_type)] == found

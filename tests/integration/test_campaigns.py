@@ -109,7 +109,7 @@ def test_a_person_pauses_resumes_and_cancels_a_campaign(place: Installation) -> 
     kept = place.type("campaign", "cancel", "1", "--keep-jobs", "--reason", "wrong tiles")
     assert f"{len(before)} jobs wait still and will be processed" in kept.out
     ended = place.type("campaign", "cancel", "1", "--reason", "wrong tiles")
-    assert f"{len(before)} jobs that no run had begun for were cancelled" in ended.out
+    assert f"\n{len(before)} jobs that no run had begun for were cancelled" in ended.out
     assert "0 jobs that no run" in place.type("campaign", "cancel", "1").out
     place.one_pass("creation")
     jobs = place.database.reader.jobs(EVERYTHING)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,11 +15,15 @@ import pytest
 from infra.postgres import Postgres
 from models.access import Role
 from models.breakers import BreakerName
+from models.catalogue import Collection
 from models.changes import TripBreaker
+from models.composing import ComposeJobs, Group, Made
+from models.creation import CreateJobs, Cursor, Feed
 from models.lifecycle import Status
 from models.listing import JobFilter
 from models.plan import Held, Reason, Subject, SubjectKind
-from models.records import Heartbeat
+from models.product_names import ProductType
+from models.records import Heartbeat, NewJob
 from simulator.examples import FLAVOR, SENTINEL_2_NAMES
 from tests.plugins.stores import ASKED, HOUR, Desk, postgres_doors
 from tests.plugins.terminal import Hrsi, Said
@@ -46,6 +52,19 @@ def lived_in(postgres: Postgres, tmp_path: Path) -> Desk:
     desk.doors.operations.set_parameter("pool.max_workers", 50, ASKED, lasts=HOUR)
     desk.doors.operations.set_parameter("pool.idle_for", 90.5, ASKED)
     desk.doors.operations.pause(["type:gfsc"], ASKED)
+    feed = Feed(source="hrsi", collection=Collection.HRSI, type=ProductType.FSC)
+    group = Group(
+        job_type="gfsc",
+        key="32TLR-2026-01-10",
+        day=date(2026, 1, 10),
+        tiles=("32TLR",),
+        due_at=at,
+    )
+    cursor = Cursor(feed=feed, until=at, deep_at=at)
+    desk.do(CreateJobs(at=at, cursor=cursor, expected=None, flavors={}, groups=(group,)))
+    snow = NewJob(type="gfsc", key=f"{group.key}-5", name=group.key, tile="32TLR", sensing_at=at)
+    made = replace(group, due_at=None, made=(Made(key=snow.key, covers=()),))
+    desk.do(ComposeJobs(at=at, groups=(made,), flavors={"gfsc": FLAVOR}, jobs=(snow,)))
     return desk
 
 
@@ -68,6 +87,12 @@ job show {running}
 job show {key} --json
 job show nothing/at-all
 job submit jobs.jsonl --dry-run
+why group gfsc/32TLR-2026-01-10
+why group gfsc/32TLR-2026-01-10 --json
+why job gfsc/32TLR-2026-01-10-5
+why job gfsc/32TLR-2026-01-10
+why group gfsc/32TLR-2026-01-11
+why group nothing
 job cancel {running} 4711 nothing --dry-run --reason wrong
 job relaunch --errors --dry-run
 job log {ready}
@@ -114,7 +139,7 @@ def test_every_verb_says_the_same_over_the_api_as_at_the_database(
     typed: Hrsi, api: Api, lived_in: Desk, database_url: str
 ) -> None:
     admin = way(api, Role.ADMIN)
-    running, failed, ready, _ = lived_in.doors.reader.jobs(JobFilter())
+    running, failed, ready, *_ = lived_in.doors.reader.jobs(JobFilter())
     names = {"running": running.id, "failed": failed.id, "ready": ready.id}
     for line in ALIKE.splitlines():
         words = line.format(key=f"fsc_rlie/{running.key}", **names).split()
@@ -141,6 +166,28 @@ def test_what_is_ordered_over_the_api_happens_in_the_name_of_the_token(
     newest = lived_in.doors.reader.audit()[0]
     assert (newest.actor, newest.reason) == ("operator (api)", "wrong")
     assert newest.subjects == (f"job:{job_id}",)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("why", "group", "gfsc/32TLR-2026-01-10"), id="its-key"),
+        pytest.param(("why", "job", "gfsc/32TLR-2026-01-10"), id="no-job-but-its-group"),
+        pytest.param(("why", "job", "gfsc/32TLR-2026-01-10-5"), id="the-job-that-came-from-it"),
+    ],
+)
+def test_why_tells_of_the_group_of_a_job(typed: Hrsi, api: Api, words: tuple[str, ...]) -> None:
+    status, out, _ = typed(*words, **way(api, Role.VIEWER))
+    assert status == 0
+    assert "Group gfsc/32TLR-2026-01-10: waits for nothing" in out
+    assert "Made of it: gfsc/32TLR-2026-01-10-5" in out
+
+
+def test_why_of_neither_job_nor_group_says_where_to_look(typed: Hrsi, api: Api) -> None:
+    status, _, told = typed("why", "job", "gfsc/32TLR-2026-01-11", **way(api, Role.VIEWER))
+    assert status != 0
+    assert "no group of products of that name" in told
+    assert "hrsi source groups --type gfsc" in told
 
 
 def test_the_database_goes_before_the_token(typed: Hrsi, api: Api, database_url: str) -> None:

@@ -31,7 +31,12 @@ DEMO = Config(
         log_shipper=("/usr/bin/python3", "-m", "worker.ship"),
         environment=(("HRSI_NODE_ID", "${node.unique.id}"), ("HRSI_STANDIN_SECONDS", "4.0")),
     ),
-    creation=CreationConfig(odata=(("sim", "http://127.0.0.1:81"),), tiles=("32TLR", "32TMS")),
+    creation=CreationConfig(
+        odata=(("sim", "http://127.0.0.1:81"),),
+        products=(("hrsi", "http://127.0.0.1:85"),),
+        tiles=("32TLR", "32TMS"),
+        mountains=__file__,
+    ),
     s3=S3Config(
         endpoint="http://127.0.0.1:84",
         access_key="us",
