@@ -240,7 +240,8 @@ def cancel(
     if as_json:
         print_json(ending)
     else:
-        say(ending_told(ending, dry_run=dry_run))
+        for sentence in ending_told(ending, dry_run=dry_run):
+            say(sentence)
 
 
 def _greeting(begun: Begun) -> str:

@@ -89,7 +89,7 @@ def story(campaign: Campaign, *, dry_run: bool) -> str:
     )
 
 
-def ending_told(ending: Ending, *, dry_run: bool) -> str:
+def ending_told(ending: Ending, *, dry_run: bool) -> list[str]:
     """What ending a campaign came to, in sentences."""
     would = "would be " if dry_run else ""
     told = [f"{ending.subject}: {would}ended: {ending.because}"]
@@ -107,4 +107,4 @@ def ending_told(ending: Ending, *, dry_run: bool) -> str:
             f"{counted(ending.jobs_moving, 'job')} on the way, or resting after an error, left "
             "alone; `hrsi job cancel` cancels one"
         )
-    return "\n".join(told)
+    return told

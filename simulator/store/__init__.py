@@ -3,6 +3,7 @@
 `memory` is the facade; `commit` holds the leases and knows which module carries out which change.
 """
 
-from simulator.store.memory import MemoryHints, MemoryStore
+from simulator.store.hints import MemoryHints
+from simulator.store.memory import MemoryStore
 
 __all__ = ["MemoryHints", "MemoryStore"]

@@ -61,28 +61,12 @@ from simulator.store import (
     reports,
     views,
 )
+from simulator.store.hints import MemoryHints
 from simulator.store.outbox_port import MemoryOutbox
 from simulator.store.people import Asking
 from simulator.store.tables import Note, Tables
 
 T = TypeVar("T")
-
-
-class MemoryHints:
-    """Wake-ups of one loop. Virtual time waits elsewhere, so `wait` only tells what is pending."""
-
-    def __init__(self) -> None:
-        self.pending = False
-
-    def wait(self, timeout: timedelta) -> bool:
-        """Tell whether something may have changed since the last call, at once."""
-        del timeout
-        pending, self.pending = self.pending, False
-        return pending
-
-    def wake(self) -> None:
-        """Let the next `wait` say True."""
-        self.pending = True
 
 
 class MemoryStore(MemoryOutbox):
