@@ -7,7 +7,9 @@ keeps its traceback.
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 from controller.cli.output import (
     EXIT_FAILED,
@@ -28,6 +30,9 @@ ENDED_BY = {
 
 def main() -> None:
     """Run one command and end with its exit status."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _ended_by)
     try:
         _run()
     except KeyboardInterrupt:
@@ -41,6 +46,14 @@ def main() -> None:
         if ended.code in ENDED_BY:
             complain(f"hrsi: ended by {ENDED_BY[ended.code]}")
         raise
+
+
+def _ended_by(number: int, _: FrameType | None) -> None:
+    """Leave every block on the way, so that a server or a folder of ours is put away; once: a
+    second signal of the kind ends us where we are.
+    """
+    signal.signal(number, signal.SIG_DFL)
+    raise SystemExit(128 + number)
 
 
 def _run() -> None:

@@ -36,6 +36,9 @@ VERSION = 18
 """The major version that a new embedded server gets, of those that the wheel brings."""
 
 START_DEADLINE = timedelta(seconds=60)
+_LATEST_PID_FILE = timedelta(seconds=2)
+"""So long after its start a server has written its pid, or it has not begun."""
+
 STOP_DEADLINE = timedelta(seconds=30)
 _POLL_SECONDS = 0.05
 
@@ -173,9 +176,25 @@ def _launch(directory: Path, settings: Mapping[str, str], version: int) -> int:
     server.ensure_pgdata_inited()
     if is_new:
         _configure(data, {**_SERVER_SETTINGS, **settings})
-    pid = _started(server, data)
-    (directory / "started.pid").write_text(str(pid))
+    try:
+        pid = _started(server, data)
+        (directory / "started.pid").write_text(str(pid))
+    except BaseException:
+        _abandon(data)
+        raise
     return pid
+
+
+def _abandon(data: Path) -> None:
+    """Stop a server whose start was broken off: it goes on by itself, and nobody knows of it."""
+    over = time.monotonic() + _LATEST_PID_FILE.total_seconds()
+    while time.monotonic() < over:
+        try:
+            _stop_server(data, int((data / "postmaster.pid").read_text().split()[0]))
+        except (FileNotFoundError, IndexError):
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
 
 
 def _forget_the_dead(data: Path) -> None:

@@ -1,10 +1,16 @@
 """`hrsi bench pass`, on a farm small enough to be quick."""
 
 import json
+import signal
+from pathlib import Path
 
-from tests.plugins.commands import Run
+from tests.plugins.commands import SAID, Run, Start
+from tests.plugins.gates import until
 
 SMALL = ("--workers", "100", "--jobs", "30", "--history", "50", "--passes", "2")
+PATIENCE = 180.0
+"""Seconds in which a command that was told to end has ended."""
+
 FIGURES = {
     "fetch_ms_p50",
     "pass_ms_p50",
@@ -40,3 +46,12 @@ def test_an_idle_pass_asks_the_same_of_the_store_whatever_the_size(hrsi: Run) ->
         assert done.returncode == 0, done.stderr
         counts.add(json.loads(done.stdout)["idle"]["requests"]["postgres"])
     assert len(counts) == 1
+
+
+def test_nothing_is_left_of_one_that_is_told_to_end(start_hrsi: Start, folder: Path) -> None:
+    process = start_hrsi("bench", "pass", "--workers", "10", "--passes", "10000")
+    until(lambda: "idle" in (folder / SAID).read_text(), "measuring the idle half")
+    process.terminate()
+    assert process.wait(PATIENCE) == 128 + signal.SIGTERM
+    assert (folder / SAID).read_text().endswith("hrsi: ended by SIGTERM\n")
+    assert not list((folder / "tmp").iterdir())

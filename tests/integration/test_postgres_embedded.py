@@ -60,6 +60,15 @@ def test_the_last_one_out_stops_the_server(directory: Path) -> None:
     assert not answers(second.url)
 
 
+def test_a_start_that_is_broken_off_leaves_no_server(directory: Path) -> None:
+    (directory / "started.pid").mkdir()  # the pid cannot be noted: the server is up by then
+    with pytest.raises(ConfigurationError, match=r"started\.pid"):
+        embedded.start(directory)
+    assert not (directory / "data" / "postmaster.pid").exists()
+    (directory / "started.pid").rmdir()
+    assert embedded.start(directory).stop()
+
+
 def test_what_was_written_is_there_after_a_restart(directory: Path) -> None:
     with embedded.running(directory, embedded.THROW_AWAY) as server:
         with psycopg.connect(server.url) as connection:
