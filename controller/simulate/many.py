@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -79,9 +81,19 @@ def live(seeds: Iterable[int]) -> list[Lived]:
         return [Life(seed).live() for seed in seeds]
 
 
-def _heed_no_interrupt() -> None:
-    """Ctrl-C reaches every process of a terminal: the first one alone says what becomes of it."""
+def _live_and_die_with_parent() -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the first one, and end with it:
+    whoever is killed hands out no more and does not say so.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_after_parent, daemon=True).start()
+
+
+def _end_after_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def live_through(
@@ -111,5 +123,5 @@ def _lived(seeds: range, processes: int) -> Iterator[list[Lived]]:
         return
     # Spawned, not forked: a fork of a process with threads may hang.
     spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, spawning, initializer=_heed_no_interrupt) as pool:
+    with ProcessPoolExecutor(processes, spawning, initializer=_live_and_die_with_parent) as pool:
         yield from pool.map(live, shares)

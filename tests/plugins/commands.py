@@ -48,7 +48,7 @@ def hrsi(folder: Path) -> Run:
     """Run one command to its end: `hrsi("job", "list", DATABASE_URL=…)`."""
 
     def run(
-        *arguments: str, typed: str = "", timeout: float = 60, **settings: str
+        *arguments: str, typed: str = "", timeout: float = 180, **settings: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*HRSI, *arguments],
