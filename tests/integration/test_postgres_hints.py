@@ -13,6 +13,7 @@ from infra.postgres import Postgres, connect
 from models.lifecycle import Status
 from models.ports import Placement, RunResult
 from simulator.examples import some_new_jobs
+from tests.plugins.readiness import configuration_of
 from tests.plugins.sessions import beside, kill_all
 from tests.plugins.stores import ASKED, HOUR, Desk, postgres_doors
 from tests.plugins.tap import tapped_postgres
@@ -25,6 +26,16 @@ AT_ONCE, SHORT, LONG = timedelta(0), timedelta(milliseconds=50), timedelta(secon
 @pytest.fixture
 def desk(own_database: Postgres) -> Desk:
     return Desk(postgres_doors(own_database))
+
+
+def _handing_in(desk: Desk) -> Callable[[], object]:
+    return lambda: desk.doors.operations.submit(some_new_jobs(1), ASKED)
+
+
+def _making_ready(desk: Desk) -> Callable[[], object]:
+    added = desk.doors.operations.submit(some_new_jobs(1), ASKED).added
+    change = configuration_of(map(desk.job, added), desk.now())
+    return lambda: desk.doors.jobs.commit(desk.lease, change)
 
 
 def _claiming(desk: Desk) -> Callable[[], object]:
@@ -44,7 +55,8 @@ def _cancelling(desk: Desk) -> Callable[[], object]:
 
 
 ANNOUNCED: dict[str, Callable[[Desk], Callable[[], object]]] = {
-    "jobs-are-ready": lambda desk: desk.submit,
+    "jobs-are-handed-in": _handing_in,
+    "jobs-are-ready": _making_ready,
     "a-run-is-claimed": _claiming,
     "a-run-has-ended": _ending,
     "a-job-is-cancelled": _cancelling,
