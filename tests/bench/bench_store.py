@@ -60,6 +60,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def test_five_hundred_jobs_are_submitted_at_once(own_database: Postgres, figures: Figures) -> None:
     wanted = [NewJob(type="gfsc", key=f"{n}", name=f"{n}", tile="32TLS") for n in range(SUBMITTED)]
+    own_database.store.view(limits())  # its connection is told how long a statement may take
     with listening() as one:
         own_database.operations.submit([NewJob(type="gfsc", key="one", name="one")], BENCH)
     with listening() as all_of_them:
@@ -67,7 +68,7 @@ def test_five_hundred_jobs_are_submitted_at_once(own_database: Postgres, figures
     statements = count(all_of_them)
     figures.ratio(f"statements to submit {SUBMITTED} jobs", statements)
     figures.time(f"submitting {SUBMITTED} jobs", f"{took * 1000:.0f} ms")
-    assert statements == len(one)
+    assert statements == count(one)
 
 
 def test_ten_thousand_jobs_are_relaunched(
