@@ -11,12 +11,13 @@ at the start.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine, event
@@ -94,6 +95,24 @@ class Sessions:
     def dispose(self) -> None:
         """Close every connection of the pool."""
         self.engine.dispose()
+
+
+def fetched(connection: Connection, sql: bytes, parameters: Mapping[str, Any]) -> list[Any]:
+    """The rows of a statement as tuples, by the driver alone.
+
+    A connection that is lost takes the others of its pool along, as with what SQLAlchemy sends:
+    they are most likely lost as well, and would fail one after the other.
+    """
+    try:
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(sql, parameters)
+            return list(cursor.fetchall())
+    except psycopg.OperationalError as error:
+        driver = connection.connection.driver_connection
+        if driver is None or driver.closed:
+            connection.invalidate(error)
+            connection.engine.dispose()
+        raise
 
 
 def sqlalchemy_url(url: str) -> sqlalchemy.URL:

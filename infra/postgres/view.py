@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from infra.postgres.rows import (
     JOB,
@@ -27,6 +26,7 @@ from infra.postgres.rows import (
     run_from,
     worker_from,
 )
+from infra.postgres.sessions import fetched
 from infra.postgres.statements import driver_text, statement
 from models.lifecycle import Status
 from models.pauses import paused_types
@@ -208,13 +208,11 @@ class Viewer:
         return made
 
 
-def _rows(connection: Connection, statement: Any, **parameters: Any) -> list[Row]:
+def _rows(connection: Connection, statement: TextClause, **parameters: Any) -> list[Row]:
     """Plain tuples, by the driver alone: they compare faster than rows that have names, and a view
     has so many statements that what SQLAlchemy does around each is a fifth of a quiet pass.
     """
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(driver_text(statement, connection.dialect), parameters)
-        return list(cursor.fetchall())
+    return fetched(connection, driver_text(statement, connection.dialect), parameters)
 
 
 def _identities(rows: Rows) -> Mapping[str, NodeIdentity]:

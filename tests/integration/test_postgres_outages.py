@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -104,6 +105,19 @@ CALLS: dict[str, Callable[[Postgres, Desk], object]] = {
 def test_a_call_whose_connection_is_gone_says_so_and_the_next_one_works(
     own_database: Postgres, desk: Desk, call: Callable[[Postgres, Desk], object]
 ) -> None:
+    kill_all(own_database)
+    with pytest.raises(errors.Unavailable):
+        call(own_database, desk)
+    call(own_database, desk)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_one_failure_is_enough_to_know_that_every_connection_is_gone(
+    own_database: Postgres, desk: Desk, call: Callable[[Postgres, Desk], object]
+) -> None:
+    with ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(own_database.sessions.read("keep a connection busy"))
     kill_all(own_database)
     with pytest.raises(errors.Unavailable):
         call(own_database, desk)
