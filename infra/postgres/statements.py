@@ -41,7 +41,6 @@ _PARTS = {
     "JOB": _columns(JOB),
     "JOB_j": _columns(JOB, "j"),
     "RUN": _columns(RUN),
-    "RUN_r": _columns(RUN, "r"),
     "WORKER": _columns(WORKER),
     "INTENT": _columns(INTENT),
     "ORDER": _columns(ORDER),

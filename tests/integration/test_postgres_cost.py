@@ -288,7 +288,7 @@ def test_runs_that_ended_long_ago_are_not_even_looked_past(
 ) -> None:
     def touched() -> list[int]:
         values = {"flavors": [], "most": 50, "paused": [], "since": desk.now()}
-        asked = [query for query in view.STATEMENTS if "from runs where" in query.text]
+        asked = [query for query in view.STATEMENTS if "runs where ended_at >=" in query.text]
         return [buffers_of_reads(own_database, query, values) for query in asked]
 
     desk.claimed()
