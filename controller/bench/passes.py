@@ -7,7 +7,7 @@ actions wait for their turn have no room, so that none is begun and the world st
 
 from __future__ import annotations
 
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -80,6 +80,19 @@ class Size:
 
     busy_tenths: int = BUSY_TENTHS
     """How many of ten workers run a job."""
+
+
+def peak_mb() -> float:
+    """Megabytes of memory that this program has had at most.
+
+    `getrusage` would give those of the process that started it, if they were more: Linux hands that
+    figure on to the program that a process becomes.
+    """
+    told = Path("/proc/self/status").read_text()
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", told, re.MULTILINE)
+    if found is None:
+        raise HrsiError("the peak of this process's memory is not in /proc/self/status (VmHWM)")
+    return int(found[1]) / 1024
 
 
 @dataclass(kw_only=True, slots=True)
@@ -239,7 +252,7 @@ class Farm:
                 if number + 1 == passes:
                     tell(f"{passes} passes measured")
             half.decide_ms = [self.deciding() for _ in range(passes)]
-        half.rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        half.rss_mb = peak_mb()
         return half
 
     def step(self) -> Counter[str]:

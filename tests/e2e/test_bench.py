@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.plugins.commands import SAID, Run, Start
@@ -46,6 +48,15 @@ def test_an_idle_pass_asks_the_same_of_the_store_whatever_the_size(hrsi: Run) ->
         assert done.returncode == 0, done.stderr
         counts.add(json.loads(done.stdout)["idle"]["requests"]["postgres"])
     assert len(counts) == 1
+
+
+def test_the_peak_of_memory_is_that_of_the_program_not_of_who_started_it() -> None:
+    ballast = bytes(range(256)) * (1 << 20)
+    asked = "from controller.bench.passes import peak_mb; print(peak_mb())"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
+    assert 10 < float(done.stdout) < len(ballast) >> 20
 
 
 def test_nothing_is_left_of_one_that_is_told_to_end(start_hrsi: Start, folder: Path) -> None:
