@@ -91,14 +91,16 @@ class Acquisition:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownJob:
-    """A job that is there already, and which acquisition it is about; `packed`: of the image in its
-    cloud-optimised packing.
+    """A job that is there already, and which acquisition it is about.
+
+    `stands_in`: it was made of a packing of the image, or of a version that came late, when nothing
+    else of the acquisition was known. It is the job of one version that is met afterwards.
     """
 
     key: str
     acquisition: Acquisition
     cancelled: bool = False
-    packed: bool = False
+    stands_in: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,7 +37,7 @@ from models.tables import catalogue_cursors as cursors
 
 _KNOWN_JOBS = text("""
 select type, key, acquisitions.tile, wanted.sensing_at, jobs.status = 'cancelled',
-  coalesce(jobs.input -> 'is_cog' = 'true'::jsonb, false)
+  coalesce(jobs.input -> 'stands_in' = 'true'::jsonb, false)
 from (select distinct type, sensing_at from jsonb_to_recordset(:wanted)
       as given (type text, sensing_at timestamptz)) as wanted
 join acquisitions using (type, sensing_at) join jobs using (type, key)
@@ -219,9 +219,9 @@ class PostgresFeeds:
                     key=key,
                     acquisition=Acquisition(job_type=kind, sensing_at=sensing_at, tile=tile),
                     cancelled=cancelled,
-                    packed=packed,
+                    stands_in=stands_in,
                 )
-                for kind, key, tile, sensing_at, cancelled, packed in jobs
+                for kind, key, tile, sensing_at, cancelled, stands_in in jobs
             ),
             rejected=tuple((row[0], row[1], row[2]) for row in kept),
             ingredients=parts,

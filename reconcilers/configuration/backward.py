@@ -18,7 +18,7 @@ from reconcilers.configuration.series import are_close
 CONTEXT = "reprocessing_context"
 """The field of an input that says why a job does another one's work again, as operators know it."""
 
-_OF_THE_FORMER = ("campaign",)
+_OF_THE_FORMER = ("campaign", "stands_in")
 """What of the input of a job is not of the one that does its work again."""
 
 

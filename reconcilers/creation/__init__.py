@@ -4,11 +4,14 @@ One look at a feed makes at most one action: all its new jobs, in the order of p
 entries that nobody understood, and the cursor. A product is known by its name, which is the key of
 its job; meeting it again, in whatever order, adds nothing. An image that is published again under
 another name gets another job while it is young (`late_after`); later it is left to reprocessing,
-unless nobody ever saw it.
+unless nobody ever saw it. In the end an image has as many jobs as it has young versions, and one at
+least, in whatever order they are met: the job of a packing, or of a late version, that was made
+when nothing else was known *stands in* for one young version that is met later.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -47,12 +50,13 @@ def decide(
     if world.sweeps is None or world.area is None:
         return _blind(world)
     found = of_due(world, composition, now)
+    there = _There.by_the_store(world.sweeps)
     for sweep in world.sweeps:
         if sweep.unknown:
             found.append(_unread(sweep))
         if sweep.products or sweep.rejected or not sweep.unknown:
             kept = kept_of(sweep, world.area, composition)
-            found += _of_look(sweep, _judged(sweep, world.area, settings), kept, settings)
+            found += _of_look(sweep, _judged(sweep, world.area, there, settings), kept, settings)
     return [*found, *go_on(world.campaigns)]
 
 
@@ -82,28 +86,45 @@ def _subject(sweep: Sweep) -> Subject:
     return Subject(SubjectKind.SOURCE, str(sweep.feed))
 
 
-@dataclass(kw_only=True, slots=True)
-class _Found:
-    """What one look has made so far: jobs by type and key, and the acquisitions that they are
-    about, each with whether it is known in its cloud-optimised packing alone.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _There:
+    """What has its job, by the store or by this pass: products by type of job and name, and for
+    each acquisition with a job how many of them stand in for a version that was not met yet.
     """
 
-    keys: set[tuple[str, str]]
-    acquisitions: dict[Acquisition, bool]
+    names: set[tuple[str, str]]
+    stand_ins: dict[Acquisition, int]
+
+    @classmethod
+    def by_the_store(cls, sweeps: Iterable[Sweep]) -> _There:
+        """What the store has of all that was met in a pass."""
+        known = {(job.acquisition.job_type, job.key): job for s in sweeps for job in s.known.jobs}
+        there = cls(names=set(known), stand_ins={})
+        for job in known.values():
+            there.has(job.acquisition, stands_in=job.stands_in)
+        return there
+
+    def has(self, acquisition: Acquisition, *, stands_in: bool) -> None:
+        """There is one more job about it."""
+        self.stand_ins[acquisition] = self.stand_ins.get(acquisition, 0) + stands_in
+
+
+@dataclass(kw_only=True, slots=True)
+class _Found:
+    """What one look has made so far."""
+
+    there: _There
     jobs: list[NewJob] = field(default_factory=list)
     cancelled: list[NewJob] = field(default_factory=list)
 
-    def take(self, rule: Rule, product: CatalogueProduct, tiles: tuple[str, ...]) -> None:
+    def take(
+        self, rule: Rule, product: CatalogueProduct, tiles: tuple[str, ...], *, stands_in: bool
+    ) -> None:
         """Add the job of a product."""
-        job = rule.job(product, tiles)
-        self.keys.add((job.type, job.key))
-        self.seen(acquisition_of(product, rule.job_type), packed=product.is_cog)
+        job = rule.job(product, tiles, stands_in=stands_in)
+        self.there.has(acquisition_of(product, rule.job_type), stands_in=stands_in)
         late = product.sensing.start < rule.begins
         (self.cancelled if late else self.jobs).append(job)
-
-    def seen(self, acquisition: Acquisition, *, packed: bool) -> None:
-        """There is a job about it."""
-        self.acquisitions[acquisition] = packed and self.acquisitions.get(acquisition, True)
 
 
 def _of_look(sweep: Sweep, found: _Found, kept: Kept, settings: CreationSettings) -> list[Decision]:
@@ -140,17 +161,14 @@ def _of_look(sweep: Sweep, found: _Found, kept: Kept, settings: CreationSettings
     ]
 
 
-def _judged(sweep: Sweep, area: Area, settings: CreationSettings) -> _Found:
+def _judged(sweep: Sweep, area: Area, there: _There, settings: CreationSettings) -> _Found:
     """Every product by every rule for its type, in the order of publication."""
-    found = _Found(
-        keys={(known.acquisition.job_type, known.key) for known in sweep.known.jobs},
-        acquisitions={},
-    )
-    for known in sweep.known.jobs:
-        found.seen(known.acquisition, packed=known.packed)
+    found = _Found(there=there)
     for product in sorted(sweep.products, key=lambda each: (each.published_at, each.id)):
         for job_type in JOB_TYPES_OF.get(product.type, ()):
-            _judge(RULES[job_type], product, found, area, settings)
+            if (job_type, product.name) not in there.names:
+                there.names.add((job_type, product.name))
+                _judge(RULES[job_type], product, found, area, settings)
     return found
 
 
@@ -161,16 +179,18 @@ def _judge(
     area: Area,
     settings: CreationSettings,
 ) -> None:
-    if (rule.job_type, product.name) in found.keys:
-        return
-    packed = found.acquisitions.get(acquisition_of(product, rule.job_type))
+    acquisition = acquisition_of(product, rule.job_type)
     late = product.published_at - product.sensing.start > settings.late_after
-    # Whichever of an image and its packing is met first has the job of both.
-    if packed is not None and (late or packed or product.is_cog):
+    stands_in = late or product.is_cog
+    stand_ins = found.there.stand_ins.get(acquisition)
+    if stand_ins and not stands_in:
+        found.there.stand_ins[acquisition] = stand_ins - 1
+        return
+    if stands_in and stand_ins is not None:
         return
     tiles = rule.tiles(product, area)
     if tiles:
-        found.take(rule, product, tiles)
+        found.take(rule, product, tiles, stands_in=stands_in)
 
 
 def _cursor(sweep: Sweep) -> Cursor:

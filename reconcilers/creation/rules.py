@@ -34,8 +34,13 @@ class Rule:
     begins: datetime
     tiles: Callable[[CatalogueProduct, Area], tuple[str, ...]]
 
-    def job(self, product: CatalogueProduct, tiles: tuple[str, ...]) -> NewJob:
-        """The job of a product that is about these tiles. Its key is the product's name."""
+    def job(
+        self, product: CatalogueProduct, tiles: tuple[str, ...], *, stands_in: bool = False
+    ) -> NewJob:
+        """The job of a product that is about these tiles. Its key is the product's name.
+
+        `stands_in`: it is also the job of the next version of the image that is met.
+        """
         seen = acquisition_of(product, self.job_type)
         return NewJob(
             type=self.job_type,
@@ -45,7 +50,7 @@ class Rule:
             priority=priority_of(product),
             deadline=product.published_at + TURNAROUND,
             sensing_at=seen.sensing_at,
-            input=_input(product, tiles),
+            input={**_input(product, tiles), **({"stands_in": True} if stands_in else {})},
         )
 
 

@@ -26,6 +26,7 @@ class Disorder:
     `late`: published one to three days after the others. `lagging`: to be found only minutes to
     hours after the time of publication that it says. `doubled`: listed twice. `renewed`: published
     again under a new baseline, soon or weeks later. `nonsense`: an entry that nobody understands.
+    `packed`: a radar image whose cloud-optimised packing is listed as well, before it or after it.
     """
 
     late: float = 0.02
@@ -33,6 +34,7 @@ class Disorder:
     doubled: float = 0.02
     renewed: float = 0.01
     nonsense: float = 0.005
+    packed: float = 0
 
 
 ORDERLY = Disorder(late=0, lagging=0, doubled=0, renewed=0, nonsense=0)
@@ -78,6 +80,8 @@ def _entries(image: Image, seed: int, disorder: Disorder) -> Iterator[Listed]:
     if chance.random() < disorder.nonsense:
         strange = _again(entry, replace(first, id=uuid_of(chance)), chance.uniform(0.01, 0.2))
         yield replace(strange, title=f"{image.seen.unit}_OPER_{chance.randrange(10**6):06}.EOF")
+    if first.type is ProductType.GRDH and chance.random() < disorder.packed:
+        yield _packed(entry, chance)
 
 
 def _first(image: Image, chance: Random, *, late: bool) -> CatalogueProduct:
@@ -161,6 +165,15 @@ def _renewed(product: CatalogueProduct, chance: Random) -> CatalogueProduct:
         baseline=NEXT_BASELINE,
         made_at=_whole(made),
     )
+
+
+def _packed(entry: Listed, chance: Random) -> Listed:
+    """The same image in its cloud-optimised packing."""
+    product = entry.product
+    name = f"{product.name[:-4]}{chance.randrange(0x10000):04X}"
+    packing = replace(product, id=uuid_of(chance), name=name, is_cog=True)
+    listed = _again(entry, packing, chance.uniform(-0.05, 0.05))
+    return replace(listed, title=f"{name}_COG.SAFE")
 
 
 def _again(entry: Listed, product: CatalogueProduct, days: float) -> Listed:

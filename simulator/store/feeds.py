@@ -160,8 +160,8 @@ def _as_known(tables: Tables, known: KnownJob) -> KnownJob:
     job = tables.jobs_by_key.one((known.acquisition.job_type, known.key))
     if job is None:
         return known
-    packed = tables.inputs[job.id].get("is_cog") is True
-    return replace(known, cancelled=job.status is Status.CANCELLED, packed=packed)
+    stands_in = tables.inputs[job.id].get("stands_in") is True
+    return replace(known, cancelled=job.status is Status.CANCELLED, stands_in=stands_in)
 
 
 def rejects(tables: Tables, source: str | None, limit: int) -> tuple[Reject, ...]:

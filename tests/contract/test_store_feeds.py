@@ -155,7 +155,7 @@ def test_the_store_says_what_it_knows_of_what_was_met(desk: Desk) -> None:
     assert desk.doors.feeds.known(Met()) == Known()
     submitted = a_job("by-hand", hours=5)
     desk.doors.operations.submit([submitted], ASKED)
-    packed = a_job("s1", type="rlies1", tile=None, input={"is_cog": True})
+    packed = a_job("s1", type="rlies1", tile=None, input={"stands_in": True})
     found = (a_job("a"), a_job("a2"), packed, a_job("b", hours=1))
     desk.do(a_find(jobs=found, rejected=(ODD,)))
 
@@ -169,7 +169,7 @@ def test_the_store_says_what_it_knows_of_what_was_met(desk: Desk) -> None:
     )
     known = desk.doors.feeds.known(met)
     assert known.jobs == tuple(
-        KnownJob(key=job.key, acquisition=seen(job), packed=job is packed)
+        KnownJob(key=job.key, acquisition=seen(job), stands_in=job is packed)
         for job in (found[0], found[1], submitted, found[2])
     )
     assert known.rejected == (("creodias", "SENTINEL-2", "S2C_ODD"),)

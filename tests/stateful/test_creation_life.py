@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from random import Random
 
@@ -21,7 +22,7 @@ from simulator.timeline import EPOCH
 from tests.plugins.creation_lives import a_life
 
 DAYS = timedelta(days=1)
-WRONG = Disorder(late=0.15, lagging=0.2, doubled=0.2, renewed=0.2, nonsense=0.1)
+WRONG = Disorder(late=0.15, lagging=0.2, doubled=0.2, renewed=0.2, nonsense=0.1, packed=0.5)
 PEOPLES = frozenset({"store.set_parameter", "store.begin_campaign"})
 """What the test does itself: nothing of it goes wrong."""
 
@@ -54,15 +55,18 @@ def test_every_accepted_product_has_its_job_once_and_every_image_one(seed: int) 
     assert sim.systems.catalogue is not None
     listed = [e.product for e in sim.systems.catalogue.entries() if strangeness(e) is None]
     late_after = CreationSettings().late_after
-    prompt = {p.name for p in listed if p.published_at - p.sensing.start <= late_after}
+    images = {acquisition_of(product, JOB_TYPE[product.type]) for product in listed}
+    young = (p for p in listed if p.published_at - p.sensing.start <= late_after)
+    prompt = {p.name: p for p in young if not p.is_cog}
+    versions = Counter(acquisition_of(p, JOB_TYPE[p.type]) for p in prompt.values())
     tables = sim.systems.store.tables
     # What is made of several products is judged in `test_composition_life`.
     keys = [job.key for job in tables.jobs.values() if job.type in JOB_TYPE.values()]
     assert len(keys) == len(set(keys))
-    assert prompt <= set(keys) <= {product.name for product in listed}
-    seen = {known.acquisition for known in tables.acquired.values()}
-    seen = {acquisition for acquisition in seen if acquisition.job_type in JOB_TYPE.values()}
-    assert seen == {acquisition_of(product, JOB_TYPE[product.type]) for product in listed}
+    assert set(keys) <= {product.name for product in listed}
+    seen = (known.acquisition for known in tables.acquired.values())
+    jobs = Counter(image for image in seen if image.job_type in JOB_TYPE.values())
+    assert jobs == {image: max(1, versions[image]) for image in images}
     strange = {e.title for e in sim.systems.catalogue.entries() if strangeness(e) is not None}
     assert {reject.entry.entry for reject in tables.rejects.values()} == strange
     assert not sim.truth.violations

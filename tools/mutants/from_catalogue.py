@@ -74,8 +74,15 @@ FROM_CATALOGUE = (
     Mutant(
         name="creation: an old image that comes again is made again",
         file="reconcilers/creation/__init__.py",
-        before="    if packed is not None and (late or packed or product.is_cog):\n",
+        before="    if stands_in and stand_ins is not None:\n",
         after="    if False:\n",
+        tests=(f"{RECONCILERS}/test_creation.py",),
+    ),
+    Mutant(
+        name="creation: a packing stands in for every version",
+        file="reconcilers/creation/__init__.py",
+        before="        found.there.stand_ins[acquisition] = stand_ins - 1\n",
+        after="",
         tests=(f"{RECONCILERS}/test_creation.py",),
     ),
     Mutant(

@@ -89,14 +89,28 @@ def again(product: CatalogueProduct, later: timedelta, **changes: Any) -> Catalo
 
 
 PACKED = replace(RADAR, id="packed", name=f"{RADAR.name[:-4]}0F0F", is_cog=True)
-WRAPPED = replace(OPTICAL, id="wrapped", name=f"{OPTICAL.name[:-1]}9", is_cog=True)
-"""Images in their cloud-optimised packing."""
+"""An image in its cloud-optimised packing."""
+ANEW = replace(
+    RADAR,
+    id="anew",
+    name=f"{RADAR.name[:-4]}0A0A",
+    published_at=RADAR.published_at + HOUR,
+)
+LATE = replace(
+    ANEW, id="late", name=f"{RADAR.name[:-4]}0B0B", published_at=RADAR.published_at + 30 * HOUR
+)
+"""The same, published again, while it is young and later."""
+
+
+def is_late(product: CatalogueProduct) -> bool:
+    """Published too late to be done once more."""
+    return product.published_at - product.sensing.start > SETTINGS.late_after
 
 
 def known(*products: CatalogueProduct) -> Known:
     """The store has their jobs."""
     jobs = {
-        KnownJob(key=p.name, acquisition=acquisition_of(p, kind), packed=p.is_cog)
+        KnownJob(key=p.name, acquisition=acquisition_of(p, kind), stands_in=p.is_cog or is_late(p))
         for p in products
         for kind, rule in RULES.items()
         if (kind == "fsc_rlie") is (p.type is ProductType.L1C)
@@ -188,7 +202,7 @@ def test_what_was_measured_before_the_operation_began_is_cancelled_and_says_so()
         ),
         pytest.param(replace(RADAR, is_cog=True), [], True, id="a-packing-alone"),
         pytest.param(RADAR, [PACKED], False, id="the-image-of-a-packing-that-has-a-job"),
-        pytest.param(again(OPTICAL, HOUR), [OPTICAL, WRAPPED], True, id="anew-though-packed-too"),
+        pytest.param(RADAR, [LATE], False, id="young-and-listed-after-its-late-version"),
     ],
 )
 def test_an_image_that_comes_again_gets_another_job_only_while_it_is_young(
@@ -280,15 +294,39 @@ def test_any_order_and_any_pages_give_the_same_jobs(
     assert set(created) == {product.name for product in PROMPT}
 
 
-@given(st.permutations([RADAR, PACKED, RADAR, PACKED]), st.integers(0, 4))
-def test_of_an_image_and_its_packing_one_has_a_job_whichever_is_met_first(
-    order: list[CatalogueProduct], cut: int
+@given(st.data())
+def test_an_image_has_as_many_jobs_as_young_versions_and_one_at_least_in_any_order(
+    data: st.DataObject,
 ) -> None:
+    """However its versions and packings come: in looks of a few, then in one look far back."""
+    versions = st.sampled_from((RADAR, ANEW, LATE, PACKED))
+    listed = data.draw(st.lists(versions, min_size=1, unique_by=lambda each: each.id))
+    left = data.draw(st.permutations([*listed, *listed]))
     created: list[str] = []
-    for page in (order[:cut], order[cut:]):
-        mine = [product for product in (RADAR, PACKED) if product.name in created]
-        created += [job.key for job in jobs_of(a_sweep(page, known=known(*mine)))]
-    assert len(created) == 1
+
+    def look(products: Sequence[CatalogueProduct]) -> None:
+        mine = [product for product in listed if product.name in created]
+        created.extend(job.key for job in jobs_of(a_sweep(products, known=known(*mine))))
+
+    while left:
+        size = data.draw(st.integers(1, len(left)))
+        look(left[:size])
+        left = left[size:]
+    look(listed)
+    young = [p for p in listed if not p.is_cog and not is_late(p)]
+    assert len(created) == len(set(created)) == max(1, len(young))
+
+
+@given(st.permutations([(RADAR,), (PACKED,), (ANEW, PACKED)]))
+def test_looks_of_one_pass_at_several_catalogues_know_of_one_another(
+    looks: list[tuple[CatalogueProduct, ...]],
+) -> None:
+    sweeps = (
+        replace(a_sweep(page), feed=replace(FEEDS[ProductType.GRDH], source=f"catalogue-{number}"))
+        for number, page in enumerate(looks)
+    )
+    found = [d for d in decide(seen(*sweeps)) if isinstance(d, AddJobs)]
+    assert len([job.key for action in found for job in action.jobs]) == 2
 
 
 @given(st.permutations([product for product in LISTED if product.type is ProductType.L1C]))
