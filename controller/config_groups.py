@@ -235,7 +235,8 @@ class RabbitConfig:
 
     urls: Secret = _setting(values.secret, Secret(""), env="AMQP_URL")
     """`amqp://user:password@host:port/vhost`, special characters percent-encoded; several ways to
-    the same broker with blanks in between. Empty: messages go to files (`publication.spool`)."""
+    the same broker, each with what opens it, with blanks or semicolons in between. Empty: messages
+    go to files (`publication.spool`)."""
 
     exchange: str = _setting(values.text, "product_publication")
     """Direct. The system that we replace called it product_publicationdirect by mistake: name it so

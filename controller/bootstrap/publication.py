@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -60,8 +61,11 @@ def press(
 
 
 def rabbit_urls(config: Config) -> tuple[str, ...]:
-    """The ways to the broker, in their order; none: there is no broker."""
-    return tuple(config.rabbitmq.urls.reveal().split())
+    """The ways to the broker, in their order; none: there is no broker.
+
+    The list of the system before this one had semicolons in it; in an address one is encoded.
+    """
+    return tuple(filter(None, re.split(r"[;\s]+", config.rabbitmq.urls.reveal())))
 
 
 def rabbit(config: Config, call_deadline: Callable[[], timedelta]) -> Broker:

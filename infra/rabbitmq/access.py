@@ -78,7 +78,8 @@ class RabbitAccess:
         if not re.match(r"amqps?://", url):
             raise ConfigurationError(
                 f"AMQP_URL: address {number} does not begin with amqp:// or amqps://; write "
-                "amqp://USER:PASSWORD@HOST:PORT/VHOST, special characters percent-encoded"
+                "amqp://USER:PASSWORD@HOST:PORT/VHOST, special characters percent-encoded (a ; "
+                "is %3B: as it is, it ends an address)"
             )
         try:
             parameters = URLParameters(url)

@@ -20,7 +20,7 @@ from infra.rabbitmq.access import RabbitAccess, place_of
 from infra.rabbitmq.batch import Batch
 from infra.rabbitmq.confirms import Confirms
 from infra.rabbitmq.failures import Failures
-from infra.rabbitmq.translation import translated
+from infra.rabbitmq.translation import together, translated
 from models.broker import RefusedMessage
 from models.errors import PortError, Unavailable
 
@@ -33,6 +33,7 @@ class Line:
         """Done once messages may leave, or when it is known why they cannot."""
         self._access = access
         self._ways = list(access.parameters())
+        self._misled: list[PortError] = []
         self._place = place_of(self._ways[0])
         self._lock = threading.Lock()
         self._over: PortError | None = None
@@ -120,10 +121,11 @@ class Line:
 
     def _not_connected(self, _connection: Connection, error: BaseException | str) -> None:
         cause = error if isinstance(error, BaseException) else None
+        self._misled.append(translated(cause, f"connect to {self._place}"))
         if self._ways and not self._closing:
             self._connect()
             return
-        self._end(translated(cause, f"connect to {self._place}"))
+        self._end(together(self._misled))
 
     def _connected(self, connection: Connection) -> None:
         if self._closing:

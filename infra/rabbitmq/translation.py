@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pika import exceptions
 
@@ -18,6 +18,14 @@ def translated(error: BaseException | None, attempt: str) -> PortError:
         if found is not None:
             return found
     return Unavailable(f"{attempt}: {words(error)}")
+
+
+def together(errors: Sequence[PortError]) -> PortError:
+    """Why none of several ways leads there: of each, what it said. A refusal among them is not over
+    by itself.
+    """
+    kind = next((type(each) for each in errors if isinstance(each, Refused)), type(errors[-1]))
+    return kind("; ".join(str(each) for each in errors))
 
 
 def _known(cause: BaseException, attempt: str) -> PortError | None:

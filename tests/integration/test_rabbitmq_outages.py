@@ -2,14 +2,17 @@
 
 import socket
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from controller.bootstrap.publication import rabbit as rabbit_of
+from controller.config import load
 from infra.rabbitmq import RabbitAccess, RabbitBroker
 from models.broker import Broker, Fate, Told
-from models.errors import ConfigurationError, Unavailable
+from models.errors import ConfigurationError, Refused, Unavailable
 from tests.plugins.brokers import OnRabbit, eventually_confirmed, ids, message
 from tests.plugins.rabbitmq import Rabbit
 from tests.plugins.wires import wire_to
@@ -104,18 +107,56 @@ def test_many_threads_share_one_connection(real_broker: OnRabbit) -> None:
     assert len({*ids(real_broker.announced())}) == 321
 
 
-def test_the_next_address_is_tried_when_one_does_not_answer(real_broker: OnRabbit) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    access = RabbitAccess(
-        urls=(real_broker.rabbit.url_of("hrsi", port=port), real_broker.rabbit.url),
-        topology=real_broker.names,
-        call_deadline=lambda: real_broker.deadline,
+@pytest.fixture
+def nobody() -> int:
+    """A port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param(";", id="semicolons"),
+        pytest.param(" ; ", id="both"),
+        pytest.param("  ", id="blanks"),
+    ],
+)
+def test_a_list_in_the_environment_is_tried_in_its_order(
+    real_broker: OnRabbit, nobody: int, between: str
+) -> None:
+    rabbit, names = real_broker.rabbit, real_broker.names
+    ways = (
+        rabbit.url_of("hrsi", port=nobody),
+        rabbit.url_of("hrsi", password="outdated"),
+        rabbit.url_of("hrsi"),
     )
-    client = RabbitBroker(access)
-    real_broker.opened.callback(client.close)
-    (told,) = client.publish([message(1)])
+    environment = {
+        "AMQP_URL": between.join(ways),
+        "HRSI_RABBITMQ_EXCHANGE": names.exchange,
+        "HRSI_RABBITMQ_QUEUE": names.queue,
+    }
+    client = rabbit_of(load(None, environment), lambda: real_broker.deadline)
+    with closing(client):
+        (told,) = client.publish([message(1)])
     assert told.fate is Fate.CONFIRMED
+    assert ids(real_broker.announced()) == ids([message(1)])
+
+
+def test_when_no_address_leads_there_each_says_why_and_the_refusal_counts(
+    real_broker: OnRabbit, nobody: int
+) -> None:
+    rabbit = real_broker.rabbit
+    ways = (rabbit.url_of("hrsi", password="outdated"), rabbit.url_of("hrsi", port=nobody))
+    environment = {"AMQP_URL": ";".join(ways)}
+    client = rabbit_of(load(None, environment), lambda: real_broker.deadline)
+    with closing(client), pytest.raises(Refused) as told:
+        client.publish([message(1)])
+    said = str(told.value)
+    assert f"127.0.0.1:{rabbit.port}, vhost hrsi/tests: access refused" in said
+    assert "check user, password and vhost in AMQP_URL" in said
+    assert f"127.0.0.1:{nobody}, vhost hrsi/tests: " in said
+    assert "outdated" not in said
 
 
 def test_an_address_that_never_answers_costs_the_deadline_and_no_more(
