@@ -219,6 +219,15 @@ class PublicationConfig:
     """The product bucket; nothing but publication writes there. Without one nothing is published:
     jobs rest once they are processed."""
 
+    endpoint: str | None = _setting(values.web_address)
+    """The service that has the product bucket, where that is another than `s3.endpoint`. Files then
+    pass through the controller."""
+
+    access_key: str = _setting(values.text, "")
+    secret_key: Secret = _setting(values.secret, Secret(""))
+    """What opens the product bucket, where that is not what opens the others. Files are copied
+    within the service if these keys may read the results bucket, else they pass through."""
+
     host: str = _setting(values.text, "s3.waw2-1.cloudferro.com")
     """`host_base` of every message: the service as users reach it."""
 

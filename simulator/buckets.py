@@ -7,10 +7,10 @@ whoever signs, with any keys.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import (
@@ -25,7 +25,13 @@ ACCESS_KEY, SECRET_KEY = "simulated-access-key", "simulated-secret-key"
 REGION = "us-east-1"
 """The one region in which moto wants no location of a bucket."""
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 _LOOK_AGAIN = 0.05
+
+Gate: TypeAlias = "Callable[[WSGIApplication], WSGIApplication]"
+"""What stands before the server: it may watch requests, and answer them itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,9 +77,11 @@ class _Handler(MotoRequestHandler):
 
 
 @contextmanager
-def serving(*buckets: str) -> Iterator[ServedBuckets]:
-    """A server on a free port of this machine, with these buckets, for the length of a block."""
-    application = DomainDispatcherApplication(create_backend_app)
+def serving(*buckets: str, gate: Gate = lambda inside: inside) -> Iterator[ServedBuckets]:
+    """A server on a free port of this machine, with these buckets, for the length of a block. Every
+    request comes through the `gate`.
+    """
+    application = gate(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Handler)
     serve: Any = server.serve_forever
     thread = threading.Thread(target=serve, args=(_LOOK_AGAIN,), name="s3", daemon=True)

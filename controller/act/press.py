@@ -2,8 +2,8 @@
 sends their messages. Nothing else writes into the product bucket.
 
 Bringing a file twice is no harm: what is there already, and is the file of the manifest, stays. A
-file is copied within the service where one pair of keys opens both buckets, else it passes through
-here; either way it is looked at afterwards.
+file is copied within the service where the product bucket's keys may read the results bucket, else
+it passes through here; either way it is looked at afterwards.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ class Press:
         if self.one_service and stored.sha256 is not None:
             try:
                 return self.products.copy(stored, target)
-            except Refused:
-                pass  # these keys may not read the results bucket: the file passes through here
+            except (Refused, NotFound):
+                pass  # these keys may not read, or see, the results bucket: it passes through here
         return self._carried(stored, file, target)
 
     def _carried(self, stored: Stored, file: ProductFile, target: Place) -> Stored:

@@ -1,9 +1,10 @@
-"""The results bucket, for commands that read in it and for the loop that keeps it small."""
+"""What opens the buckets, and the results bucket for whoever reads in it or keeps it small."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 from controller.config import Config
 from infra import s3
@@ -29,6 +30,30 @@ def access(config: Config) -> tuple[s3.S3Access, str]:
         verify=settings.ca_cert or True,
     )
     return found, settings.results
+
+
+def shop_access(config: Config, opens: s3.S3Access) -> s3.S3Access:
+    """What opens the product bucket: what opens the others, unless the settings name something
+    else. Raises `ConfigurationError` for half a pair of keys, or for another service without one.
+    """
+    wanted, secret = config.publication, config.publication.secret_key.reveal()
+    if bool(wanted.access_key) != bool(secret):
+        raise ConfigurationError(
+            "HRSI_PUBLICATION_ACCESS_KEY and HRSI_PUBLICATION_SECRET_KEY: only one of them is set; "
+            "set both, or none where the keys of s3 open the product bucket"
+        )
+    if wanted.endpoint not in {None, opens.endpoint} and not secret:
+        raise ConfigurationError(
+            f"publication.endpoint is {wanted.endpoint}, and no keys open it; set "
+            "HRSI_PUBLICATION_ACCESS_KEY and HRSI_PUBLICATION_SECRET_KEY: those of s3 are shown to "
+            "no other service"
+        )
+    return replace(
+        opens,
+        endpoint=wanted.endpoint or opens.endpoint,
+        access_key=wanted.access_key or opens.access_key,
+        secret_key=secret or opens.secret_key,
+    )
 
 
 @contextmanager

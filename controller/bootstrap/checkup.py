@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from controller.bootstrap.access import nomad_access, openstack_environment, site
-from controller.bootstrap.buckets import access
+from controller.bootstrap.buckets import access, shop_access
 from controller.bootstrap.publication import rabbit, rabbit_urls
 from controller.clock import SystemClock
 from controller.config import Config, require_for_controller
 from controller.doctor.patients import (
+    BucketPatient,
     CloudPatient,
     NomadPatient,
     Patients,
@@ -107,19 +108,27 @@ def _press_patient(config: Config, opened: ExitStack) -> PressPatient | None:
     if config.s3.results is None and not products:
         return None
     opens, results = access(config)
-    buckets = s3.connect(opens)
-    opened.callback(buckets.close)
+    buckets = _opened(opens, opened)
+    patients = [BucketPatient(name="results bucket", bucket=results, probe=buckets)]
+    if products:
+        opens_shop = shop_access(config, opens)
+        shop = buckets if opens_shop == opens else _opened(opens_shop, opened)
+        patients.append(BucketPatient(name="product bucket", bucket=products, probe=shop))
     broker = None
     if products and rabbit_urls(config):
         # It looks and makes nothing, whatever a controller would.
         looking = replace(config, rabbitmq=replace(config.rabbitmq, declare=False))
         broker = rabbit(looking, lambda: CHECKUP_DEADLINE)
         opened.callback(broker.close)
-    named = (("results bucket", results), ("product bucket", products or ""))
     return PressPatient(
-        probe=buckets,
-        buckets=tuple((name, bucket) for name, bucket in named if bucket),
+        buckets=tuple(patients),
         publishes=bool(products),
         broker=broker,
         declares=config.rabbitmq.declare,
     )
+
+
+def _opened(opens: s3.S3Access, opened: ExitStack) -> s3.Buckets:
+    buckets = s3.connect(opens)
+    opened.callback(buckets.close)
+    return buckets

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from controller.act.press import Press
-from controller.bootstrap.buckets import access
+from controller.bootstrap.buckets import access, shop_access
 from controller.clock import SystemClock
 from controller.config import Config
 from controller.observe import Parameters
@@ -41,8 +41,13 @@ def press(
     if not wanted.bucket:
         return None
     opens, results_bucket = access(config)
+    opens_shop = shop_access(config, opens)
     buckets = s3.connect(opens)
     opening.callback(buckets.close)
+    products = buckets
+    if opens_shop != opens:
+        products = s3.connect(opens_shop)
+        opening.callback(products.close)
 
     def call_deadline() -> timedelta:
         return parameters.settings.passes.call_deadline
@@ -52,10 +57,11 @@ def press(
     return Press(
         results=buckets,
         results_bucket=results_bucket,
-        products=buckets,
+        products=products,
         shop=Shop(bucket=wanted.bucket, host=wanted.host),
         broker=broker,
         outbox=outbox,
+        one_service=opens_shop.endpoint == opens.endpoint,
         at_once=FILES_AT_ONCE,
     )
 

@@ -41,14 +41,21 @@ class CloudPatient:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BucketPatient:
+    """A bucket, as it is called here and there, by the keys that a controller opens it with."""
+
+    name: str
+    bucket: str
+    probe: BucketProbe
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PressPatient:
-    """The buckets, by what they are for, and the broker, if one is set. `declares`: a controller
-    makes the exchanges and queues that are missing; this `broker` makes none. `publishes`: there is
-    a product bucket.
+    """The buckets, and the broker, if one is set. `declares`: a controller makes the exchanges and
+    queues that are missing; this `broker` makes none. `publishes`: there is a product bucket.
     """
 
-    probe: BucketProbe
-    buckets: tuple[tuple[str, str], ...]
+    buckets: tuple[BucketPatient, ...]
     publishes: bool
     broker: Broker | None
     declares: bool

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from controller.doctor.findings import Found, checked, failed, warning
-from controller.doctor.patients import PressPatient
+from controller.doctor.patients import BucketPatient, PressPatient
 from models.broker import UNBOUND
 from models.checkup import Check, Health
 from models.errors import NotFound, System
@@ -17,7 +17,10 @@ from models.wording import counted
 _TAKEN = PublicationState.CONFIRMED
 OBJECTS, BROKER = System.OBJECTS.value, System.BROKER.value
 
-_REACH = "check S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's name"
+_REACH = (
+    "check S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's name; of the "
+    "product bucket also HRSI_PUBLICATION_ACCESS_KEY and its kin, where they are set"
+)
 _WRITE = "give these keys the right to write objects there (s3:PutObject, s3:DeleteObject)"
 MOST_JOBS = 1000
 LATELY = timedelta(days=1)
@@ -30,15 +33,17 @@ def press_checks(patient: PressPatient, outbox: Outbox | None, now: datetime) ->
     """All checks of the buckets and of the broker; a bucket is written to only if it is there. What
     is told of bindings is told by the outbox: without one nothing is.
     """
-    for name, bucket in patient.buckets:
-        yield from _bucket_checks(patient, name, bucket)
+    for each in patient.buckets:
+        yield from _bucket_checks(each)
     if patient.publishes:
         yield checked(BROKER, "access", lambda: _broker(patient), _MEND)
     if patient.publishes and patient.broker is not None and outbox is not None:
         yield checked(BROKER, "bindings", lambda: _bindings(patient, outbox, now), _MEND)
 
 
-def _bucket_checks(patient: PressPatient, name: str, bucket: str) -> Iterator[Check]:
+def _bucket_checks(patient: BucketPatient) -> Iterator[Check]:
+    name, bucket = patient.name, patient.bucket
+
     def look(ask: Callable[[str], None], what: str) -> Callable[[], Found]:
         def found() -> Found:
             ask(bucket)

@@ -17,9 +17,8 @@ from controller.spooling import Sent, send_spool
 from infra.postgres import Postgres
 from infra.s3 import Buckets
 from infra.spool import Spool
-from models.announcement import folder_of, thumbnail_of
 from models.broker import Fate, Message
-from models.errors import Malformed, Refused
+from models.errors import Malformed
 from models.lifecycle import Status
 from models.objects import Place
 from models.publication import (
@@ -30,11 +29,8 @@ from models.publication import (
     PublicationState,
 )
 from simulator.broker import MemoryBroker
-from simulator.buckets import ServedBuckets
 from simulator.examples import NOW
-from simulator.press import content_of
 from tests.plugins.brokers import OnRabbit
-from tests.plugins.buckets import access_to
 from tests.plugins.pressroom import ForReal, InMemory, for_real, names, written
 from tests.plugins.publishing import processed
 from tests.plugins.stores import ASKED, Desk, postgres_doors
@@ -175,33 +171,6 @@ def test_access_refused_says_what_to_mend_and_products_are_copied() -> None:
     assert "check user and password" in held[0].because
     world.broker.admits = True
     world.room.until_done(job)
-
-
-class OtherKeys(Buckets):
-    """Keys that open the product bucket and may not read the results bucket."""
-
-    def copy(self, stored: Any, target: Place) -> Any:
-        raise Refused("copy: access denied")
-
-
-def test_where_no_pair_of_keys_opens_both_buckets_files_pass_through(
-    buckets: Buckets, s3_server: ServedBuckets, new_bucket: Callable[[str], str]
-) -> None:
-    world = InMemory()
-    results, products = new_bucket("results"), new_bucket("products")
-    parts = world.room.parts
-    parts.results, parts.results_bucket = buckets, results
-    parts.products = OtherKeys(buckets._client, access_to(s3_server.url))
-    parts.shop = replace(parts.shop, bucket=products)
-    world.room.begin()
-    job = world.room.made(*names(0))
-    world.room.until_done(job)
-    (product, _) = world.room.manifest(job).products
-    found = buckets.head(Place(bucket=products, key=thumbnail_of(product)))
-    assert found.sha256 is not None
-    file = product.files[0].key
-    there = Place(bucket=products, key=f"{folder_of(product)}/{file.split('/')[-1]}")
-    assert buckets.read(there) == content_of(file)
 
 
 # ---- without a broker ----------------------------------------------------------------------------

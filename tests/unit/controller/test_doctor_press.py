@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controller.doctor.patients import PressPatient
+from controller.doctor.patients import BucketPatient, PressPatient
 from controller.doctor.press import press_checks
 from models.checkup import Check, Health
 from models.errors import Refused
@@ -41,10 +41,16 @@ def said(patient: PressPatient) -> dict[str, Check]:
     return {f"{check.about} {check.name}": check for check in checks}
 
 
+def a_bucket(name: str, bucket: str, probe: Buckets | None = None) -> BucketPatient:
+    return BucketPatient(name=name, bucket=bucket, probe=probe or Buckets())
+
+
 def a_patient(probe: Buckets | None = None, **changes: Any) -> PressPatient:
     default: dict[str, Any] = {
-        "probe": probe or Buckets(),
-        "buckets": (("results bucket", "results"), ("product bucket", "HRSI")),
+        "buckets": (
+            a_bucket("results bucket", "results", probe),
+            a_bucket("product bucket", "HRSI", probe),
+        ),
         "publishes": True,
         "broker": MemoryBroker(SimulatedBroker()),
         "declares": True,
@@ -111,7 +117,8 @@ def test_without_a_broker_nobody_hears_of_products() -> None:
 
 
 def test_who_publishes_nothing_needs_no_broker() -> None:
-    patient = a_patient(buckets=(("results bucket", "results"),), publishes=False, broker=None)
+    bucket = a_bucket("results bucket", "results")
+    patient = a_patient(buckets=(bucket,), publishes=False, broker=None)
     assert list(said(patient)) == ["s3 results bucket", "s3 results bucket written"]
 
 
