@@ -31,7 +31,7 @@ from models.fleet import (
     UNIQUE_ID_META,
 )
 from models.images import FINISHED_METADATA
-from models.job_types import Parent
+from models.job_types import Parent, TaskCommand
 from models.world import CloudSnapshot, NomadJob, NomadSnapshot, World
 
 FORMAT = 1
@@ -111,10 +111,14 @@ def without_secrets(world: World) -> World:
 
 
 def _bare_parent(parent: Parent) -> Parent:
-    command = parent.command
+    shipper = parent.log_shipper and _bare_command(parent.log_shipper)
+    return replace(parent, command=_bare_command(parent.command), log_shipper=shipper)
+
+
+def _bare_command(command: TaskCommand) -> TaskCommand:
     environment = tuple((name, struck_out(name, value)) for name, value in command.environment)
     args = tuple(struck_out("", argument) for argument in command.args)
-    return replace(parent, command=replace(command, environment=environment, args=args))
+    return replace(command, environment=environment, args=args)
 
 
 def _renamed(before: Iterable[Parent], after: Iterable[Parent]) -> dict[str, str]:

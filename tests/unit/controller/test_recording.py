@@ -109,7 +109,8 @@ def a_world_with_secrets() -> World:
         args=("--token", f"--password={SECRET}"),
         environment=(("S3_SECRET_KEY", SECRET), ("URL", f"https://ada:{SECRET}@host/")),
     )
-    site = a_site(parents=DEFAULT_REGISTRY.parents(DEPLOYMENT, command))
+    parents = DEFAULT_REGISTRY.parents(DEPLOYMENT, command, log_shipper=command)
+    site = a_site(parents=parents)
     backoff = Backoff(
         subject="flavor:hm.medium",
         failure=FailureClass.AUTHORISATION,
