@@ -100,11 +100,12 @@ class Cost:
     def __init__(self, database: Postgres, filler: Filler) -> None:
         self.buffers: dict[str, int] = {}
         self.wall: dict[str, float] = {}
-        # The writes first: what they leave behind would count among what the queries touch.
-        self._write(database)
+        # The queries first: to which pages the writes move a row depends on where there is room.
         filler.settle()
+        database.store.view(limits())  # its connection is told how long a statement may take
         for number, asked in enumerate(queries(database), start=1):
             self._read(database, f"query {number} of a view", asked)
+        self._write(database)
 
     def _read(self, database: Postgres, name: str, asked: Statement) -> None:
         explain = f"explain (analyze, buffers, format json) {asked.sql}"
