@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from models.lifecycle import Status
 from models.publication import Publication, PublicationState
 from models.records import Job
+from models.wording import counted
 
 
 def standing_of(job: Job, publications: Iterable[Publication], sends: int) -> Iterator[str]:
@@ -42,8 +43,8 @@ def _stands(found: Publication, sends: int) -> str:
             )
         case PublicationState.FAILED:
             return (
-                f"was refused {found.refusals} times and given up; once the endpoint is mended, "
-                f"`hrsi job relaunch {found.job_id}` announces it again{told}"
+                f"was refused {counted(found.refusals, 'time')} and given up; once the endpoint is "
+                f"mended, `hrsi job relaunch {found.job_id}` announces it again{told}"
             )
         case PublicationState.CONFIRMED:
             return f"is confirmed {since}"

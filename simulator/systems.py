@@ -17,6 +17,7 @@ from simulator.behaviour import Behaviour, ScriptedTasks
 from simulator.broker import MemoryBroker
 from simulator.catalogues.memory import MemoryCatalogue
 from simulator.catalogues.options import CatalogueOptions, catalogue_of, products_of
+from simulator.catalogues.products import Accepted, made_by
 from simulator.catalogues.state import SimulatedCatalogue
 from simulator.cloud.options import CloudOptions
 from simulator.cloud.state import SimulatedCloud
@@ -93,7 +94,7 @@ class Systems:
     lens: Lens = field(default_factory=Lens)
     catalogue: SimulatedCatalogue | None = None
     products: SimulatedCatalogue | None = None
-    """Where what jobs made is listed."""
+    """Where what jobs made is listed, once it is announced if anything is."""
     press: SimulatedPress | None = None
 
     @property
@@ -156,7 +157,10 @@ def in_memory(scenario: Scenario, make_faults: Callable[[], Faults] = Faults) ->
         ids=ids,
         catalogue=catalogue_of(scenario.catalogue, timeline, scenario.seed),
         products=products_of(
-            scenario.catalogue, timeline, scenario.seed, Processed(store.tables, timeline)
+            scenario.catalogue,
+            timeline,
+            scenario.seed,
+            Accepted(press.endpoint) if press else made_by(Processed(store.tables, timeline)),
         ),
         store_clock=store_clock,
         press=press,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from controller.bootstrap.checkup import patients
     from controller.bootstrap.entrance import office
     from controller.bootstrap.looking import look_now, previewed
-    from controller.bootstrap.publication import post
+    from controller.bootstrap.publication import post, spool
     from controller.bootstrap.remote import at_api
     from controller.bootstrap.store import People, at_store, migrate, people
     from controller.bootstrap.whole import Ports, connect, controller, observer, reconcilers
@@ -46,6 +46,7 @@ __all__ = [
     "reconcilers",
     "results",
     "site",
+    "spool",
 ]
 
 _PARTS = {
@@ -56,7 +57,7 @@ _PARTS = {
     "checkup": ("patients",),
     "entrance": ("office",),
     "looking": ("look_now", "previewed"),
-    "publication": ("post",),
+    "publication": ("post", "spool"),
     "remote": ("at_api",),
     "store": ("People", "at_store", "migrate", "people"),
     "whole": ("Ports", "connect", "controller", "observer", "reconcilers"),

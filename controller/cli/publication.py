@@ -31,7 +31,7 @@ from controller.spooling import send_spool
 from models.manifest import ProductKind
 from models.parameter_text import standings
 from models.publication import ANNOUNCED
-from models.reckoning import MENDS, SAYS, Made, missing_at, reckon, span_of
+from models.reckoning import MENDS, SAYS, Made, Reckoning, missing_at, reckon, span_of
 from models.settings import Settings, settings_kept
 from models.wording import are, counted
 
@@ -79,6 +79,8 @@ def audit(context: typer.Context, day: Day, kind: Kind = None, as_json: AsJson =
             for step, products in each.missing:
                 which = f"{each.day} {each.kind}: {are(len(products), 'product')} {SAYS[step]}"
                 say(f"{which}: {', '.join(products)}; {MENDS[step]}")
+        if reckoned:
+            say(_in_all(reckoned))
     if any(each.missing for each in reckoned):
         raise typer.Exit(EXIT_FAILED)
 
@@ -135,10 +137,11 @@ def send_spooled(context: typer.Context, reason: Why = "", dry_run: DryRun = Fal
     Each goes under the id that it had; a file is taken away once its message is confirmed. Exit
     status 1 when one was not.
     """
+    if dry_run:
+        waiting = bootstrap.spool(settings(context), SystemClock()).files()
+        say(f"{counted(len(waiting), 'message')} would be sent")
+        return
     with people(context) as desk, bootstrap.post(settings(context)) as post:
-        if dry_run:
-            say(f"{counted(len(post.spool.files()), 'message')} would be sent")
-            return
         sent = send_spool(post.spool, post.broker, desk.outbox, asked(reason))
     say(f"{counted(sent.confirmed, 'message')} sent and confirmed")
     for line in sent.kept:
@@ -219,6 +222,16 @@ def _found(config: Config, made: Collection[Made]) -> frozenset[str] | None:
     name = config.creation.products[0][0]
     with bootstrap.catalogue(config, name) as catalogue:
         return found_in(catalogue, made, SystemClock().now() + timedelta(minutes=1))
+
+
+def _in_all(reckoned: Collection[Reckoning]) -> str:
+    """How many are where they should be, on their way, and missing."""
+    made = sum(each.made for each in reckoned)
+    there = sum(each.confirmed if each.found is None else each.found for each in reckoned)
+    late = sum(len(products) for each in reckoned for _, products in each.missing)
+    where = "in our catalogue" if all(each.found is not None for each in reckoned) else "confirmed"
+    counts = f"{there} {where}, {made - there - late} on the way, {late} missing"
+    return f"{counted(made, 'product')} made: {counts}"
 
 
 def _or_unknown(found: int | None) -> str:

@@ -21,8 +21,10 @@ JOBS_PER_TILE = 2.4
 AWAY_EVERY = timedelta(days=2)
 """How often a faulty catalogue is away for hours: a month of production in two days."""
 
-PARAMETERS: Mapping[str, float] = {"creation.period": 60}
-"""A minute of virtual time instead of five seconds: a day has fewer looks that see nothing."""
+PARAMETERS: Mapping[str, float] = {"creation.period": 60, "readback.every": 3600}
+"""A minute of virtual time instead of five seconds, an hour instead of a quarter of one: a day has
+fewer looks that see nothing.
+"""
 
 
 def catalogue_options(jobs_per_day: int, lasts: timedelta, *, faulty: bool) -> CatalogueOptions:

@@ -22,11 +22,13 @@ from controller.crew import Inline
 from controller.loop import Shell, loop_of
 from controller.metrics import Metrics
 from controller.observe import Observer, Sources
+from controller.readback import Products, Reader
 from controller.reconcilers import RECONCILERS, working
 from controller.sweeps import INPUTS, OWN, Subscriptions, Sweeper, feeds_of
 from models.errors import System
 from models.job_types import DEFAULT_REGISTRY, TaskCommand
 from models.plan import Decision
+from models.ports import Clock
 from models.records import Lease
 from models.settings import PoolSettings
 from models.world import Site, Source, World
@@ -93,6 +95,7 @@ class SimulatedProcess:
                 campaigner=_campaigner(systems),
                 outbox=store if self._press else None,
                 broker=self._press.broker if self._press else None,
+                reader=_reader(systems, self._press, clock),
             ),
             site=site(systems.scenario),
             registry=DEFAULT_REGISTRY,
@@ -133,6 +136,15 @@ def _press(systems: Systems) -> Press | None:
         broker=broker,
         outbox=systems.store,
     )
+
+
+def _reader(systems: Systems, press: Press | None, clock: Clock) -> Reader | None:
+    """What reads back, in a world in which what is published is listed."""
+    _, listed = systems.catalogue_ports()
+    if press is None or listed is None:
+        return None
+    products = Products(store=press.products, shop=press.shop)
+    return Reader(outbox=systems.store, catalogue=listed, products=products, clock=clock)
 
 
 def _sweeper(systems: Systems, metrics: Metrics) -> Sweeper | None:

@@ -145,8 +145,8 @@ def _paused(each: Publishing, open_: Sequence[Publication], now: datetime) -> De
     return Held(
         subject=job_subject(each.job),
         reason=Reason.REFUSAL_PAUSE,
-        because=f"{first.product} was refused by the endpoint {first.refusals} times; it is sent "
-        f"again at {first.not_before or now:%H:%M:%S} UTC",
+        because=f"{first.product} was refused by the endpoint {counted(first.refusals, 'time')}; "
+        f"it is sent again at {first.not_before or now:%H:%M:%S} UTC",
         facts=(("refusals", first.refusals),),
     )
 

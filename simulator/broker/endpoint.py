@@ -28,8 +28,12 @@ class Endpoint:
     share: float = 0.0
     chance: Random = field(default_factory=Random)
     opens_at: datetime | None = None
+    loses: set[str] = field(default_factory=set)
+    """Products whose announcements it takes and forgets."""
     accepted: dict[str, Message] = field(default_factory=dict)
     """The newest message of every product, by its name."""
+    accepted_at: dict[str, datetime] = field(default_factory=dict)
+    """When it first accepted each, in that order."""
 
     refused: int = 0
     _met: set[str] = field(default_factory=set)
@@ -41,9 +45,9 @@ class Endpoint:
         while self.broker.announced:
             message = self.broker.announced.pop(0)
             self.broker.taken.append(message)
-            self._take(message)
+            self._take(message, now)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message, now: datetime) -> None:
         product = product_of(message.id)
         new = product not in self._met
         self._met.add(product)
@@ -51,7 +55,9 @@ class Endpoint:
             self.refused += 1
             self.broker.refuse(message.body, message.id)
             return
-        self.accepted[product] = message
+        if product not in self.loses:
+            self.accepted[product] = message
+            self.accepted_at.setdefault(product, now)
 
     def _refuses(self, *, new: bool) -> bool:
         if new and self.refuse_every and len(self._met) % self.refuse_every == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -16,7 +16,7 @@ from models.creation import Area
 from models.ports import Clock
 from models.tiles import tile_polygon, tiles_in
 from simulator.catalogues.listing import ORDERLY, Disorder, Listed, listing
-from simulator.catalogues.products import Habits, ProcessedJob, entries_of
+from simulator.catalogues.products import Habits, News
 from simulator.catalogues.state import Outage, SimulatedCatalogue, outages
 from simulator.timeline import EPOCH
 
@@ -80,13 +80,13 @@ def products_of(
     options: CatalogueOptions | None,
     clock: Clock,
     seed: int,
-    processed: Callable[[], Iterable[ProcessedJob]],
+    news: News,
 ) -> SimulatedCatalogue | None:
-    """The catalogue of what the jobs made that `processed` tells of, each once."""
+    """The catalogue of the products that `news` tells of, each once."""
     if options is None or not options.with_products:
         return None
     habits = Habits(seed=seed, disorder=options.disorder)
-    return listing_products(clock, processed, habits, _outages(options, seed + 1))
+    return listing_products(clock, news, habits, _outages(options, seed + 1))
 
 
 def _outages(options: CatalogueOptions, seed: int) -> tuple[Outage, ...]:
@@ -98,19 +98,16 @@ def _outages(options: CatalogueOptions, seed: int) -> tuple[Outage, ...]:
 
 def listing_products(
     clock: Clock,
-    processed: Callable[[], Iterable[ProcessedJob]],
+    news: News,
     habits: Habits,
     away: Sequence[Outage] = (),
     provide: Callable[[CatalogueProduct], None] = lambda _: None,
 ) -> SimulatedCatalogue:
-    """A catalogue that lists what the jobs made that `processed` tells of; `provide` hears of each
-    product before.
-    """
+    """A catalogue that lists the products that `news` tells of; `provide` hears of each before."""
 
-    def news() -> Iterator[Listed]:
-        for job in processed():
-            for entry in entries_of(job, habits):
-                provide(entry.product)
-                yield entry
+    def entries() -> Iterator[Listed]:
+        for entry in news(habits):
+            provide(entry.product)
+            yield entry
 
-    return SimulatedCatalogue(PRODUCTS, clock, outages=away, news=news, ordered=False)
+    return SimulatedCatalogue(PRODUCTS, clock, outages=away, news=entries, ordered=False)

@@ -1,21 +1,23 @@
-"""What jobs made, as the HR-S&I catalogue comes to list it: a while after each was processed.
+"""What jobs made, as the HR-S&I catalogue comes to list it: a while after each was announced.
 
-`ProductsOf` is where such a catalogue gets its entries from: whoever knows of jobs that came to
-their end tells it, in memory a table that is watched, over HTTP whatever reads the real store.
+`News` is where such a catalogue gets its entries from: in a world that publishes, what the endpoint
+has accepted; in one that does not, and over HTTP, what jobs made that came to their end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 from models.catalogue import CatalogueProduct, Collection, Sensing
 from models.expected_products import expected_products
-from models.product_names import SnowProduct
+from models.product_names import SnowProduct, parse_snow_name
 from models.tiles import tile_polygon
+from simulator.broker.endpoint import Endpoint
 from simulator.catalogues.listing import ORDERLY, Disorder, Listed, uuid_of
 
 
@@ -40,12 +42,48 @@ class Habits:
     within: timedelta = timedelta(minutes=2)
 
 
+News: TypeAlias = Callable[[Habits], Iterable[Listed]]
+"""The entries that are new since it was last asked."""
+
+
 def entries_of(job: ProcessedJob, habits: Habits) -> Iterator[Listed]:
     """The entries of what a job made. The same job gives the same, whatever else is listed."""
     for named in expected_products(job.type, job.input):
-        chance = Random(f"{habits.seed}:{job.key}:{named.name}")
-        published = job.at + habits.within * chance.random()
-        yield from _listed(named, published, chance, habits.disorder)
+        yield from entries_of_product(named, job.at, f"{job.key}:{named.name}", habits)
+
+
+def entries_of_product(
+    named: SnowProduct, at: datetime, key: str, habits: Habits
+) -> Iterator[Listed]:
+    """The entries of a product that is there since `at`; the same of the same `key`."""
+    chance = Random(f"{habits.seed}:{key}")
+    published = at + habits.within * chance.random()
+    yield from _listed(named, published, chance, habits.disorder)
+
+
+def made_by(processed: Callable[[], Iterable[ProcessedJob]]) -> News:
+    """What these jobs made, each told of once."""
+
+    def news(habits: Habits) -> Iterator[Listed]:
+        for job in processed():
+            yield from entries_of(job, habits)
+
+    return news
+
+
+class Accepted:
+    """What an endpoint has accepted since it was last asked; each product once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._told = 0
+
+    def __call__(self, habits: Habits) -> Iterator[Listed]:
+        """Their entries."""
+        new = [*islice(self._endpoint.accepted_at.items(), self._told, None)]
+        self._told += len(new)
+        for name, at in new:
+            yield from entries_of_product(parse_snow_name(name), at, name, habits)
 
 
 def _listed(

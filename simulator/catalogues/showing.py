@@ -12,7 +12,7 @@ from models.catalogue import CatalogueProduct
 from models.ports import Clock, Reader
 from simulator.catalogues.listing import Listed, listing
 from simulator.catalogues.options import NAME, listing_products, nearest_tiles
-from simulator.catalogues.products import Habits
+from simulator.catalogues.products import Habits, made_by
 from simulator.catalogues.state import SimulatedCatalogue
 from simulator.catalogues.stored import StoredJobs
 from simulator.catalogues.web import serve_catalogue
@@ -62,7 +62,7 @@ def showing_products(
     each product where runs will look for it, before it is listed.
     """
     habits = Habits(seed=seed, within=LISTED_WITHIN)
-    catalogue = listing_products(clock, StoredJobs(reader), habits, provide=provide)
+    catalogue = listing_products(clock, made_by(StoredJobs(reader)), habits, provide=provide)
     with serve_catalogue(catalogue) as server:
         yield server.url
 

@@ -251,7 +251,7 @@ def test_people_send_what_waits_in_files_to_a_real_broker(
     without = CliRunner().invoke(app, words, env={**environment, "AMQP_URL": ""})
     assert "AMQP_URL is not set" in str(without.exception)
     environment["AMQP_URL"] = real_broker.rabbit.url
-    before = CliRunner().invoke(app, [*words, "--dry-run"], env=environment)
+    before = CliRunner().invoke(app, [*words, "--dry-run"], env={**environment, "AMQP_URL": ""})
     assert before.stdout == "3 messages would be sent\n"
     done = CliRunner().invoke(app, words, env=environment)
     assert done.exit_code == 0, done.exception

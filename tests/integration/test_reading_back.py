@@ -210,6 +210,7 @@ def test_a_product_that_our_catalogue_lacks_is_told_of_found_and_announced_again
     status, said = work.audit()
     assert status == 1
     assert f"1 product is confirmed by the broker and not in our catalogue: {LOST}; ask" in said
+    assert "3 products made: 2 in our catalogue, 0 on the way, 1 missing" in said
 
     wish = ["publication", "republish", "--day", work.day, "--missing"]
     tried = work.place.type(*wish, "--dry-run")

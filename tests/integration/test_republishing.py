@@ -48,6 +48,7 @@ def test_an_audit_counts_and_a_republish_announces_again_once(
     assert found["fsc"]["found"] is None
     table = say(own_database_url, "audit", "--day", today(desk), "--type", "fsc")
     assert "not asked: creation.products names none" in table.stdout
+    assert "1 product made: 1 confirmed, 0 on the way, 0 missing" in table.stdout
 
     wish = ["republish", "--day", today(desk), "--type", "fsc"]
     tried = say(own_database_url, *wish, "--dry-run")

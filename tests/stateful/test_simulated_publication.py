@@ -10,9 +10,12 @@ import pytest
 from controller.simulate.report import products_made, products_published
 from controller.simulation import Plan, Simulation
 from models.lifecycle import Status
+from models.overview import overview
+from models.plan import Reason
 from models.ports import Asked
 from models.records import NewJob
 from simulator.behaviour import Behaviour, Spread
+from simulator.catalogues.options import CatalogueOptions
 from simulator.faults import Fault, Faults
 from simulator.mishaps import calm
 from simulator.press import PressOptions, SimulatedPress
@@ -31,11 +34,18 @@ QUICK = Behaviour(
 )
 
 
-def world(seed: int, *, refused: float = 0.0, faults: Faults | None = None) -> Simulation:
+def world(
+    seed: int,
+    *,
+    refused: float = 0.0,
+    faults: Faults | None = None,
+    catalogue: CatalogueOptions | None = None,
+) -> Simulation:
     """A farm that has four jobs to do."""
     scenario = Scenario(
         seed=seed,
         behaviours={"fsc_rlie": QUICK, "gfsc": QUICK},
+        catalogue=catalogue,
         press=PressOptions(refused=refused),
     )
     sim = Simulation(
@@ -110,6 +120,47 @@ def test_with_refusals_crashes_and_failing_calls_all_is_announced_in_the_end(see
     assert sim.run_until(sim.is_quiet, 24 * HOUR), sim.story()
     all_is_announced(sim)
     assert {"broker", "objects"} & {operation.partition(".")[0] for operation, _ in taken(sim)}
+
+
+def listed(sim: Simulation) -> set[str]:
+    """The products that our catalogue lists."""
+    assert sim.systems.products is not None
+    now = sim.systems.timeline.now()
+    return {e.product.name for e in sim.systems.products.entries() if e.visible_at <= now}
+
+
+def missing(sim: Simulation) -> dict[str, str]:
+    """What `hrsi status` says of products that are missing, by what it is about."""
+    found = overview(sim.systems.store, (), sim.systems.timeline.now()).held
+    return {h.about: h.because for h in found if h.reason == Reason.PRODUCTS_MISSING}
+
+
+def test_a_product_that_the_endpoint_loses_is_told_of_until_it_is_announced_again() -> None:
+    nothing = CatalogueOptions(tiles=("32TLR",), lasts=timedelta(0), with_products=True)
+    sim = world(4, catalogue=nothing)
+    endpoint, tables = press_of(sim).endpoint, sim.systems.store.tables
+    assert sim.run_until(lambda: bool(tables.manifests), HOUR), sim.story()
+    (made, *_) = tables.manifests.values()
+    lost = made.products[0]
+    endpoint.loses.add(lost.name)
+    assert sim.run_until(lambda: bool(missing(sim)), 3 * HOUR), sim.story()
+    ((about, because),) = missing(sim).items()
+    assert about == f"products:{lost.kind}/{sim.systems.timeline.now():%Y-%m-%d}/found"
+    assert "1 product is confirmed by the broker and not in our catalogue for more than" in because
+    assert f": {lost.name}; ask the endpoint" in because
+    assert listed(sim) == products_of(sim) - {lost.name}
+
+    endpoint.loses.clear()
+    (verdict,) = sim.systems.store.republish([lost.name], ASKED)
+    assert verdict.done
+    assert sim.run_until(lambda: not missing(sim), 2 * HOUR), sim.story()
+    assert listed(sim) == products_of(sim)
+
+
+def products_of(sim: Simulation) -> set[str]:
+    """What runs made."""
+    manifests = sim.systems.store.tables.manifests.values()
+    return {product.name for made in manifests for product in made.products}
 
 
 def taken(sim: Simulation) -> list[tuple[str, Fault]]:

@@ -10,6 +10,7 @@ from controller.config_groups import (
     DatabaseConfig,
     NomadConfig,
     OpenStackConfig,
+    PublicationConfig,
     RunConfig,
     S3Config,
     WebConfig,
@@ -44,6 +45,7 @@ DEMO = Config(
         region="us-east-1",
         results="demo-results",
     ),
+    publication=PublicationConfig(bucket="demo-products"),
     web=WebConfig(url="http://127.0.0.1:82"),
 )
 
