@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.live import Live
 
 from controller.cli.output import EXIT_FAILED, complain, print_json, print_table
+from controller.cli.pictures import require_room, save
 from controller.cli.session import examples
 from controller.cli.signals import Signals
-from controller.demo.picture import save_picture
+from controller.demo.picture import draw
 from controller.demo.run import End, Ending, watch
 from controller.demo.scene import Scene, progress_line
 from controller.demo.stage import Play, stage
@@ -68,6 +69,7 @@ def demo(
     Needs no setting and no network. Everything that it starts ends with it. Waits are shortened
     through ordinary parameters, set with the reason "demo".
     """
+    require_room("--picture", picture)
     screen = Console(stderr=as_json)
     with Signals() as signals:
         screen.print("Starting PostgreSQL, a simulated cloud and Nomad, and the controller…")
@@ -82,9 +84,9 @@ def demo(
             if signals.stop.is_set():
                 raise typer.Exit(signals.exit_status) from None
             raise
-    if picture is not None:
-        save_picture(ending.busiest, picture)
     _tell(ending, as_json=as_json)
+    if picture is not None:
+        save("--picture", picture, draw(ending.busiest))
     if ending.end is End.STOPPED:
         raise typer.Exit(signals.exit_status)
     if ending.end is End.TOO_LATE:

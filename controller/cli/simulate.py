@@ -16,13 +16,13 @@ from controller.cli.output import (
     print_table,
     say,
 )
+from controller.cli.pictures import require_room, save
 from controller.cli.session import examples
 from controller.cli.simulate_course import shown
 from controller.log import silence
 from controller.simulate.plot import draw
 from controller.simulate.run import Outcome, Run, replay
 from controller.simulate.scenario import FaultLevel, Options
-from models.errors import ConfigurationError
 
 app = typer.Typer()
 
@@ -74,6 +74,10 @@ def simulate(
     same report, except for its `wall_s`. With --lives everything is drawn from the seed, and as
     much as can go wrong does, between the first step of a worker's deletion and the last above all.
     """
+    if plot is not None and (lives is not None or replay_at is not None):
+        raise typer.BadParameter(
+            "--plot draws whole days: it goes with neither --lives nor --replay"
+        )
     if lives is not None:
         with silence():
             through_lives(lives, replay_at, as_json=as_json)
@@ -86,8 +90,7 @@ def simulate(
         faults=faults,
         from_catalogue=from_catalogue,
     )
-    if plot is not None and not plot.absolute().parent.is_dir():
-        raise ConfigurationError(f"--plot {plot}: there is no directory {plot.parent}")
+    require_room("--plot", plot)
     # Hundreds of thousands of passes would each log a line.
     with silence():
         if replay_at is not None:
@@ -95,11 +98,10 @@ def simulate(
             return
         with shown(options) as watch:
             outcome = Run(options).until_quiet(watch)
-    if plot is not None:
-        plot.write_text(draw(options, outcome), encoding="utf-8")
     _tell(outcome, as_json=as_json)
+    if plot is not None:
+        save("--plot", plot, draw(options, outcome))
     if outcome.broken is not None:
-        complain_at_length(outcome.broken)
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -121,3 +123,5 @@ def _tell(outcome: Outcome, *, as_json: bool) -> None:
         print_table("Report", ("what", "how much"), report.items())
     if not outcome.report.jobs_created:
         complain("No job arrived, so this says nothing: give more --days or --jobs-per-day.")
+    if outcome.broken is not None:
+        complain_at_length(outcome.broken)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 
@@ -18,11 +17,10 @@ WIDTH, HEIGHT = 100, 30
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
-def save_picture(scene: Scene, file: Path) -> None:
-    """Draw the moment; without its notes, which name addresses of one run."""
+def draw(scene: Scene) -> str:
+    """The moment as SVG; without its notes, which name addresses of one run."""
     console = Console(
         record=True, width=WIDTH, height=HEIGHT, file=io.StringIO(), force_terminal=True
     )
     console.print(view(replace(scene, notes=()), WIDTH, HEIGHT - 4))
-    drawn = _FONT_FACE.sub("", console.export_svg(title="hrsi demo"))
-    file.write_text(drawn, encoding="utf-8")
+    return _FONT_FACE.sub("", console.export_svg(title="hrsi demo"))

@@ -216,7 +216,7 @@ def _head(options: Options, report: Report) -> list[str]:
     judged = "every invariant held" if not broken else f"{broken} invariants broken"
     busy = report.vm_hours_busy / report.vm_hours if report.vm_hours else 0
     facts = [
-        f"{report.jobs_done:,} processed, {report.quarantined:,} quarantined",
+        f"{report.jobs_done:,} done, {report.quarantined:,} quarantined",
         f"half within {_span(report.turnaround_p50_s)}",
         f"95 % within {_span(report.turnaround_p95_s)}",
         f"{_percent(report.share_within_3h)} in 3 h",

@@ -318,7 +318,7 @@ def test_a_replay_tells_how_far_it_is() -> None:
     ("words", "told"),
     [
         pytest.param(["--replay", "seven"], "SEED@STEP", id="a-place-that-is-none"),
-        pytest.param(["--plot", "nowhere/day.svg"], "no directory nowhere", id="a-file-nowhere"),
+        pytest.param(["--plot", "nowhere/day.svg"], "No such file", id="a-file-nowhere"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_simulated(
