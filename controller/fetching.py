@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from uuid import UUID
 
-from models.errors import Conflict, NotFound, Temporary, Unknown
+from models.errors import ConfigurationError, Conflict, NotFound, Temporary, Unknown
 from models.manifest import folder_of
 from models.objects import ObjectStore, Shelf, Stored
 
@@ -110,3 +110,16 @@ def _fetch(store: ObjectStore, stored: Stored, target: Path) -> None:
 def is_free(folder: Path) -> bool:
     """Whether a folder may be filled: there is none yet, or nothing is in it."""
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
+def make_room(folder: Path) -> None:
+    """Make the folder: else every file by itself would say that there is none.
+
+    Raises `ConfigurationError` when it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{folder}: it cannot be made: {error.strerror}; nothing was fetched"
+        ) from error

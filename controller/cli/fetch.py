@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from controller import bootstrap
 from controller.cli.output import EXIT_FAILED, complain, say
 from controller.cli.session import office, settings
-from controller.fetching import PRODUCTS, Found, fetch, is_free, look
+from controller.fetching import PRODUCTS, Found, fetch, is_free, look, make_room
 from models.errors import ConfigurationError
 from models.objects import ObjectStore
 from models.wording import counted
@@ -37,6 +37,7 @@ def fetch_job(
     unique_id = _unique_id(context, job)
     with bootstrap.results(settings(context)) as shelf:
         found = look(shelf, unique_id, products=products)
+        make_room(folder)
         told = _fetched(shelf.store, found, folder)
     for key in found.refused:
         complain(f"left out: no file may be called so: {key}")

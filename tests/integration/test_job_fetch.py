@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.fetching import fetch, is_free, look, path_of
+from controller.fetching import fetch, is_free, look, make_room, path_of
 from infra.s3 import Buckets
-from models.errors import NotFound
+from models.errors import ConfigurationError, NotFound
 from models.manifest import folder_of
 from models.objects import Shelf
 from simulator.buckets import ServedBuckets
@@ -67,6 +67,12 @@ def test_what_runs_delivered_comes_when_it_is_asked_for(
 def test_a_job_that_left_nothing_is_told(shelf: Shelf) -> None:
     with pytest.raises(NotFound, match="is empty"):
         look(shelf, uuid4(), products=False)
+
+
+def test_a_folder_that_cannot_be_made_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="it cannot be made: Not a directory; nothing was"):
+        make_room(tmp_path / "file" / "job")
 
 
 def test_more_than_a_page_of_objects_comes_whole(
