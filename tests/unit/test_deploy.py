@@ -16,6 +16,7 @@ import pytest
 
 from controller.bootstrap.access import site
 from controller.config import load, require_for_controller
+from controller.reconcilers import RECONCILERS, loops_of
 from models.images import FINISHED_TEXT
 from models.job_types import DEFAULT_REGISTRY, JOB_TYPES
 from models.logs import TASK
@@ -66,9 +67,15 @@ def test_the_example_is_enough_for_a_controller() -> None:
     require_for_controller(config)
 
 
+def test_the_example_runs_every_loop() -> None:
+    config = load(DEPLOY / "hrsi.toml", variables(DEPLOY / "secrets.env.example"))
+    assert loops_of(config) == tuple(each.name for each in RECONCILERS)
+
+
 def test_the_example_keeps_no_secret() -> None:
     config = load(DEPLOY / "hrsi.toml", {})
-    assert not any([config.database.url, config.nomad.token, config.runs.token_key])
+    secrets = [config.database.url, config.nomad.token, config.runs.token_key, config.rabbitmq.urls]
+    assert not any(secrets)
 
 
 # ---- Nomad ---------------------------------------------------------------------------------------
