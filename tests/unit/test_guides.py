@@ -12,17 +12,34 @@ from controller.config import load, require_for_controller
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/guide.md")
+LINKED = tuple(
+    sorted(
+        page.relative_to(ROOT).as_posix()
+        for page in (ROOT / "README.md", ROOT / "tests/README.md", *(ROOT / "docs").rglob("*.md"))
+    )
+)
 
 
 def text_of(page: str) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_links_lead_to_files_that_are_there(page: str) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", text_of(page))
-    assert links
-    assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def places_in(page: Path) -> set[str]:
+    """What a link may name behind `#`: the headings, as they are shown on the web."""
+    prose = FENCED.sub("", page.read_text(encoding="utf-8"))
+    heads = re.findall(r"^#+ (.*)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_links_lead_to_places_that_are_there(page: str) -> None:
+    for link, place in re.findall(r"\]\(([^)#:]*)#?([^):]*)\)", text_of(page)):
+        there = (ROOT / page).parent / link if link else ROOT / page
+        assert there.exists(), link
+        assert not place or place in places_in(there), f"{link}#{place}"
 
 
 def test_the_settings_in_the_readme_start_a_controller(tmp_path: Path) -> None:

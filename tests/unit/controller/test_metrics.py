@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from controller.act import HANDLERS
 from controller.metric_list import COUNTERS, GAUGES, HISTOGRAMS, Metric
 from controller.metrics import ACTION_KINDS, Metrics, kind_of
+from controller.reconcilers import RECONCILERS
 from models.actions import AddJobs, CommitDelete
 from models.catalogue import Collection, RejectedEntry, RejectReason
 from models.creation import Cursor, Feed
@@ -37,6 +38,11 @@ def test_the_page_describes_every_metric_as_the_code_does() -> None:
     }
 
     assert set(ROW.findall(PAGE.read_text(encoding="utf-8"))) == known
+
+
+def test_the_page_names_every_loop() -> None:
+    (told,) = re.findall(r"^- `loop` is a reconciler: (.*?)\.", PAGE.read_text(), re.MULTILINE)
+    assert re.findall(r"`([\w-]+)`", told) == [reconciler.name for reconciler in RECONCILERS]
 
 
 def test_the_registry_holds_what_the_tables_say() -> None:
