@@ -139,7 +139,7 @@ def who_leads(
     when = (
         "there was never a pass"
         if last is None
-        else f"the last pass was at {last:%Y-%m-%d %H:%M:%S}"
+        else f"the last pass was at {last:%Y-%m-%d %H:%M:%S} UTC"
     )
     lease = next((found for found in leases if found.name == loop), None)
     if lease is None or lease.expires_at <= now:

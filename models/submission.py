@@ -153,4 +153,6 @@ def _in_words(error: str) -> str:
     """Name the field first: msgspec says `… - at `$.tile``."""
     what, _, where = error.partition(" - at ")
     path = where.strip("`").removeprefix("$.")
+    if path == "priority":
+        what = f"{what}; there are: {', '.join(Priority)}"
     return f"field {path}: {what}" if path and path != "$" else what

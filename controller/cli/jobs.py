@@ -98,13 +98,17 @@ def _tell_submission(submission: Submission, made: Submitted, *, dry_run: bool) 
     total = len(submission.jobs)
     new = total - len(made.existing) if dry_run else len(made.added)
     say(
-        f"{counted(new, 'job')} {would}added, {len(made.existing)} were there already, "
+        f"{counted(new, 'job')} {would}added, {_were(len(made.existing))} there already, "
         f"{counted(len(submission.refused), 'line')} refused"
     )
     if made.added:
         first, last = min(made.added), max(made.added)
         ids = f"It is job {first}" if first == last else f"They are jobs {first} to {last}"
         say(f"{ids}; see where one stands: hrsi why job {first}")
+
+
+def _were(number: int) -> str:
+    return f"{number} {'was' if number == 1 else 'were'}"
 
 
 @app.command(

@@ -57,11 +57,11 @@ def _tell(found: Overview) -> None:
         )
     print_table("Workers", ("flavor", *STATES, "all"), _workers(found))
     for pause in found.pauses:
-        until = f"until {pause.until:%Y-%m-%d %H:%M:%S}" if pause.until else "for good"
+        until = f"until {pause.until:%Y-%m-%d %H:%M:%S} UTC" if pause.until else "for good"
         say(f"{pause.target} is paused by {pause.by} {until}: {pause.reason}")
     for breaker in found.breakers:
         say(
-            f"Breaker {breaker.name} is open since {breaker.opened_at:%Y-%m-%d %H:%M:%S}: "
+            f"Breaker {breaker.name} is open since {breaker.opened_at:%Y-%m-%d %H:%M:%S} UTC: "
             f"{breaker.because}. See hrsi breaker list"
         )
     print_table(

@@ -129,7 +129,7 @@ def _standing(story: JobStory) -> str:
     rests = ", quarantined until a person relaunches it" if found.quarantined else ""
     return (
         f"Job {found.id} ({found.type}, {found.name}) is {found.status} since "
-        f"{found.status_at:%Y-%m-%d %H:%M:%S}, attempt {found.attempt}{rests}"
+        f"{found.status_at:%Y-%m-%d %H:%M:%S} UTC, attempt {found.attempt}{rests}"
         + (f". {told}" if told else "")
         + waits
     )
@@ -145,8 +145,9 @@ def _of_products(desk: Office, job: Job) -> list[str]:
 def _waits(wait: Wait) -> str:
     """What a configured job waits for."""
     return (
-        f"Since {wait.since:%Y-%m-%d %H:%M:%S} {wait.why}; at {wait.until:%Y-%m-%d %H:%M:%S} it "
-        f"goes on all the same. What holds that one up: hrsi why job {wait.for_job}"
+        f"Since {wait.since:%Y-%m-%d %H:%M:%S} UTC {wait.why}; at "
+        f"{wait.until:%Y-%m-%d %H:%M:%S} UTC it goes on all the same. What holds that one "
+        f"up: hrsi why job {wait.for_job}"
     )
 
 

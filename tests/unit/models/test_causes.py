@@ -171,13 +171,14 @@ def beat(at: datetime) -> Heartbeat:
         pytest.param(
             -HOUR,
             [beat(NOW - HOUR), beat(NOW - 2 * HOUR)],
-            f"no controller leads execution; the last pass was at {NOW - HOUR:%Y-%m-%d %H:%M:%S}",
+            "no controller leads execution; the last pass was at "
+            f"{NOW - HOUR:%Y-%m-%d %H:%M:%S} UTC",
             id="its-lease-is-over",
         ),
         pytest.param(
             HOUR,
             [beat(NOW)],
-            f"a leads execution; the last pass was at {NOW:%Y-%m-%d %H:%M:%S}",
+            f"a leads execution; the last pass was at {NOW:%Y-%m-%d %H:%M:%S} UTC",
             id="alive",
         ),
     ],

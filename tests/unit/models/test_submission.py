@@ -47,7 +47,9 @@ def test_a_product_name_gives_key_name_tile_and_sensing_time() -> None:
         pytest.param(line(type="test", name="a", tile="T28WEU"), "field tile", id="bad-tile"),
         pytest.param(line(type="test", name="a b"), "field name", id="blank-in-name"),
         pytest.param(
-            line(type="test", name="a", priority="soon"), "field priority", id="bad-priority"
+            line(type="test", name="a", priority="soon"),
+            "field priority: Invalid enum value 'soon'; there are: nrt, delayed, reprocessing",
+            id="bad-priority",
         ),
         pytest.param(
             line(type="test", name="a", deadline="2026-01-01T00:00:00"),
