@@ -61,7 +61,9 @@ class Interrupts:
             self._listening = False
 
     def _ended(self, number: int, _frame: FrameType | None) -> None:
-        if self._asked_at is None and number != signal.SIGALRM:
+        if number != signal.SIGALRM:
+            if self._asked_at is not None:
+                return  # no news: its time runs already, and what it saves in it is not cut short
             self._asked_at = time.monotonic()
         self._news.append(Ended())
         self._raise()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import pytest
@@ -223,13 +223,22 @@ def test_buckets_that_break_connections_for_a_while_are_asked_again(
     assert worker.status(run) is Status.PROCESSED
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param([signal.SIGTERM], id="once"),
+        # The other one waits while the first is heard: of one kind only one can wait.
+        pytest.param([signal.SIGTERM, signal.SIGINT], id="twice"),
+    ],
+)
 def test_who_is_asked_to_end_saves_what_there_is_and_leaves_the_job_to_the_monitor(
-    worker: Worker,
+    worker: Worker, asked: Sequence[signal.Signals]
 ) -> None:
     run = worker.queued()
     process = worker.start(run, HRSI_STANDIN_SECONDS="600")
     wait_until(lambda: "stand-in" in worker.science_log(), "the science to be at work", PATIENCE)
-    process.send_signal(signal.SIGTERM)
+    for each in asked:
+        process.send_signal(each)
     said, _ = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 2, said
