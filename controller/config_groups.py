@@ -179,8 +179,12 @@ class S3Config:
     """Who signed the service's certificate, when the system does not know."""
 
     results: str | None = _setting(values.text, env="HRSI_RESULTS_BUCKET")
-    """The results bucket: working directories, logs and manifests of runs. Retention deletes in it,
-    and in no other."""
+    """The results bucket: working directories, logs and manifests of runs. Retention deletes in it
+    and in `data`, and in no other."""
+
+    data: str | None = _setting(values.text, env="HRSI_DATA_BUCKET")
+    """The data bucket, where runs keep the L2A that later images begin with. Without it none of
+    them is ever deleted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

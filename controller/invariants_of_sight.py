@@ -74,6 +74,7 @@ RELIES_ON: Mapping[type[Action], frozenset[Source]] = MappingProxyType(
         actions.ParkRefusal: frozenset({Source.BROKER}),
         # Whose results are there only the bucket shows.
         actions.RemoveResults: frozenset({Source.RESULTS}),
+        actions.RemoveL2a: frozenset({Source.RESULTS}),
     }
 )
 """The systems that a pass must have seen to decide so, for every action there is."""

@@ -1,4 +1,4 @@
-"""The results bucket, looked through round after round: a bounded part of it at every look.
+"""The results bucket, and the L2A, looked through round after round: a bounded part at every look.
 
 Where a round stands is in memory alone; a controller that starts begins a new one, and so does the
 look after one that failed.
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
-from models.actions import RemoveResults
-from models.manifest import folder_of
+from models.l2a import L2a, L2as
 from models.objects import Shelf
 from models.ports import Clock, Reader
 from models.records import Job
@@ -26,26 +26,49 @@ AT_ONCE = 1000
 """So many objects S3 deletes in one request."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Left:
+    """What jobs have left, as far as one look goes; no `jobs` at all where nobody looked."""
+
+    jobs: tuple[Job, ...] | None = ()
+    l2as: tuple[L2a, ...] = ()
+
+
 @dataclass(kw_only=True)
 class Rounds:
-    """Looks into the results bucket, a part of it at a time. For one thread at a time."""
+    """Looks into the results bucket, a part of it at a time, and at the L2A where `l2as` lists
+    them. For one thread at a time.
+    """
 
     shelf: Shelf
     reader: Reader
     clock: Clock
+    l2as: L2as | None = None
+    _last: int = field(default=0, init=False)
     _round: Iterator[str] | None = field(default=None, init=False)
     _again: float = field(default=float("-inf"), init=False)
 
-    def look(self, settings: RetentionSettings) -> tuple[Job, ...]:
-        """The jobs that have the next folders of the round; none while it is too early to look.
+    def look(self, settings: RetentionSettings) -> Left:
+        """The jobs that have the next folders of the round, and the next L2A; none while it is too
+        early to look.
 
         Raises `PortError`; the next look is then made at once, and begins a new round.
         """
         now = self.clock.monotonic()
         if now < self._again:
-            return ()
-        found = self.reader.of_unique_ids(self._next(settings.folders))
+            return Left()
+        found = Left(
+            jobs=self.reader.of_unique_ids(self._next(settings.folders)),
+            l2as=self._next_l2as(settings.folders),
+        )
         self._again = now + settings.every.total_seconds()
+        return found
+
+    def _next_l2as(self, count: int) -> tuple[L2a, ...]:
+        after, self._last = self._last, 0  # should it break off
+        found = self.l2as.l2as(after, count) if self.l2as is not None else ()
+        if len(found) == count:
+            self._last = found[-1].job.id
         return found
 
     def _next(self, count: int) -> tuple[UUID, ...]:
@@ -66,15 +89,29 @@ def _ids(names: Sequence[str]) -> Iterator[UUID]:
                 yield unique_id
 
 
-def remove(shelf: Shelf, action: RemoveResults, most: int, late: Callable[[], bool]) -> int:
-    """Delete what is due of a job, at most so many objects and until it gets late; how many went.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Due:
+    """What is to be deleted: what was put below `folder` of a bucket at or before `before`, at most
+    so many objects of it, and until it gets `late`.
+    """
+
+    shelf: Shelf
+    folder: str
+    before: datetime
+    most: int
+    late: Callable[[], bool]
+
+
+def remove(due: Due) -> int:
+    """Delete what is due; how many objects went.
 
     Raises `PortError`. What is left then, or by then, goes in another round.
     """
-    listed = shelf.store.objects(shelf.bucket, folder_of(action.unique_id))
-    old = (each.place.key for each in listed if each.modified_at <= action.before)
-    due, removed = islice(old, most), 0
-    while not late() and (keys := list(islice(due, AT_ONCE))):
-        shelf.store.delete(shelf.bucket, keys)
+    store, bucket = due.shelf.store, due.shelf.bucket
+    listed = store.objects(bucket, due.folder)
+    old = islice((each.place.key for each in listed if each.modified_at <= due.before), due.most)
+    removed = 0
+    while not due.late() and (keys := list(islice(old, AT_ONCE))):
+        store.delete(bucket, keys)
         removed += len(keys)
     return removed

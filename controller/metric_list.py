@@ -172,6 +172,7 @@ COUNTERS = (
         "Messages that the endpoint refused: counted against a product, or parked.",
     ),
     Metric("hrsi_results_removed", (), "Objects that retention deleted in the results bucket."),
+    Metric("hrsi_l2a_removed", (), "Objects of L2A that retention deleted in the data bucket."),
     Metric(
         "hrsi_invariant_violations",
         ("invariant",),

@@ -174,6 +174,10 @@ class Metrics:
         """Count what was deleted in the results bucket."""
         self._counters["hrsi_results_removed"].inc(objects)
 
+    def l2a_removed(self, objects: int) -> None:
+        """Count what was deleted of L2A."""
+        self._counters["hrsi_l2a_removed"].inc(objects)
+
     def jobs_created(self, action: AddJobs, created: int, at: datetime) -> None:
         """Count what a look at a feed came to; a job that was there already is no new one."""
         feed = action.cursor.feed

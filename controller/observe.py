@@ -18,7 +18,7 @@ from controller.campaigning import Campaigner
 from controller.crew import Crew
 from controller.feed import Feed, Reading, Snapshot
 from controller.gate import Trust, judge, mark_of
-from controller.keeping import Rounds
+from controller.keeping import Left, Rounds
 from controller.known import Knowledge
 from controller.metrics import Metrics
 from controller.readback import Reader
@@ -33,7 +33,6 @@ from models.outbox import Outbox
 from models.ports import Clock, Cloud, JobStore, Orchestrator, ViewLimits
 from models.publication import OutboxFigures, Publishing
 from models.reckoning import ReadBack
-from models.records import Job
 from models.settings import DEFAULT_SETTINGS, Settings, settings_kept
 from models.world import CloudSnapshot, NomadSnapshot, Site, Source, StoreView, World
 
@@ -119,6 +118,7 @@ class Pending:
 
 
 _UNREAD = Gathered(harvest=Harvest())
+_UNKEPT = Left(jobs=None)
 _UNSEEN = Pending(publishing=None, figures=None)
 
 
@@ -183,6 +183,7 @@ class Observer:
             for source, feed in self._feeds.items()
         }
         view: Reading[StoreView] = read[Source.STORE]
+        left: Left = read[Source.RESULTS].given(_UNKEPT)
         press: Pending = read[Source.OUTBOX].given(_UNSEEN)
         gathered: Gathered = read[Source.CATALOGUES].given(_UNREAD)
         for source in sorted(wanted):
@@ -211,7 +212,8 @@ class Observer:
             outbox=press.figures,
             readback=read[Source.READBACK].snapshot,
             refusals=read[Source.BROKER].snapshot,
-            results=read[Source.RESULTS].snapshot,
+            results=left.jobs,
+            l2as=left.l2as,
             registry=self._registry,
             busy=busy,
         )
@@ -295,10 +297,10 @@ class Observer:
 
         return self._usable(Source.READBACK, number, read, lambda _: None)
 
-    def _read_results(self, number: int) -> Reading[tuple[Job, ...]]:
+    def _read_results(self, number: int) -> Reading[Left]:
         rounds = self._sources.rounds
         if rounds is None:
-            return Reading(snapshot=(), number=number)
+            return Reading(snapshot=Left(), number=number)
         settings = self.parameters.settings.retention
         return self._usable(Source.RESULTS, number, lambda: rounds.look(settings), lambda _: None)
 

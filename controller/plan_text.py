@@ -77,6 +77,7 @@ PHRASES: Mapping[type[Action], Phrase] = MappingProxyType(
         actions.CountRefusal: _phrase(CHANGES, "count a refusal of {a.product}"),
         actions.ParkRefusal: _phrase(CHANGES, "park refused message {a.message.receipt}"),
         actions.RemoveResults: _phrase(ENDS, "delete what {a.subject} left: {a.unique_id}"),
+        actions.RemoveL2a: _phrase(ENDS, "delete the L2A of {a.subject}: {a.path}"),
     }
 )
 

@@ -347,6 +347,7 @@ ParkRefusal: TypeAlias = actions_publication.ParkRefusal
 # ---- retention -----------------------------------------------------------------------------------
 
 RemoveResults: TypeAlias = actions_retention.RemoveResults
+RemoveL2a: TypeAlias = actions_retention.RemoveL2a
 
 # ---- breakers ------------------------------------------------------------------------------------
 

@@ -20,3 +20,15 @@ class RemoveResults(Action):
     system: ClassVar[System] = System.OBJECTS
     unique_id: UUID
     before: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoveL2a(Action):
+    """Delete an L2A that no image begins with any more: what lies at `path` of the data bucket and
+    was written there at or before `before`.
+    """
+
+    system: ClassVar[System] = System.OBJECTS
+    job_id: int
+    path: str
+    before: datetime

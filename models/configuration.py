@@ -42,6 +42,9 @@ NOTHING_MADE = range(200, 208)
 """Exit codes of the snow program that end a job well and without an L2A: too cloudy, for instance.
 """
 
+REFERENCE = "reference_job"
+"""The field of a configuration that names the job with whose L2A another begins."""
+
 AGAIN = "@backward"
 """What the key of a job that does another one's work again has behind that one's."""
 
@@ -97,7 +100,7 @@ class Unready:
     """A job that is to be looked at, with what it was handed in with.
 
     Of its series: `before` is the nearest open one before it, `reference` the nearest one not older
-    than `REFERENCE_AGE` that made an L2A, `between` how many ran since that one and made none, and
+    than `REFERENCE_AGE` whose L2A is kept, `between` how many ran since that one and made none, and
     `after` those that follow it and made one, the nearest first. `chain` are the jobs that made the
     first L2A of the chain that it goes on with, the first first, `BACKWARD_IMAGES` at most: looked
     for once the chain has made so many, and while the first of them was not done again. Of an image
@@ -158,10 +161,11 @@ class ConfigureJobs(Change):
     `unfit` ones, whose input makes no sense, rest in internal_error, quarantined; `futile` ones, of
     which nothing would come, are cancelled; both with their reason. A job whose seq is another by
     now is left as it is, and so is one that is to be ready though an earlier job of its series
-    holds it up by now and it does not `overtake`: it is looked at again. The receipt says how many
-    were not left. A job whose wait is for one that is settled by now is looked at again. One that
-    is ready resumes as ready after an error, until then as initialized. `again` are jobs that do
-    something once more: they are added as in `CreateJobs`, `flavors` having that of their type.
+    holds it up by now and it does not `overtake`, or one whose `reference_job` has no L2A any more:
+    it is looked at again. The receipt says how many were not left. A job whose wait is for one that
+    is settled by now is looked at again. One that is ready resumes as ready after an error, until
+    then as initialized. `again` are jobs that do something once more: they are added as in
+    `CreateJobs`, `flavors` having that of their type.
     Every `config` fits the schema of its type (`models.job_configs`), else `Malformed`.
     """
 

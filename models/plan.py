@@ -162,6 +162,7 @@ class Reason(StrEnum):
     PRODUCTS_MISSING = "PRODUCTS_MISSING"
     # retention
     RESULTS_OLD = "RESULTS_OLD"
+    L2A_OLD = "L2A_OLD"
     # everywhere
     SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
     INTENT_OPEN = "INTENT_OPEN"

@@ -16,6 +16,7 @@ from uuid import UUID
 from models.breakers import Breaker
 from models.changes import Change
 from models.configuration import Backlogs, Wait
+from models.l2a import L2as
 from models.listing import JobFilter, JobKey, JobSort, Span
 from models.manifest import Manifest
 from models.outside import Cloud, Dispatch, ImageOrder, Orchestrator, ServerOrder, StopSignal
@@ -114,7 +115,7 @@ class Receipt:
     created: int = 0
 
 
-class JobStore(Backlogs, Protocol):
+class JobStore(Backlogs, L2as, Protocol):
     """The job table and all that the controller keeps. PostgreSQL, or memory in the simulator."""
 
     def acquire(self, name: str, holder: str, ttl: timedelta) -> Lease | None:

@@ -285,6 +285,7 @@ class IntentKind(StrEnum):
     MAKE_IMAGE = "make_image"
     DELETE_IMAGE = "delete_image"
     REMOVE_RESULTS = "remove_results"
+    REMOVE_L2A = "remove_l2a"
 
 
 class IntentState(StrEnum):

@@ -19,6 +19,7 @@ from models.composing import Due
 from models.configuration import Backlog
 from models.creation import Area, Arrivals, FeedDay, Sweep
 from models.job_types import DEFAULT_REGISTRY, Parent, Registry
+from models.l2a import L2a
 from models.lifecycle import Status
 from models.publication import OutboxFigures, Publishing
 from models.reckoning import ReadBack
@@ -375,3 +376,6 @@ class World:
     results: tuple[Job, ...] | None = None
     """Jobs that left something in the results bucket, as far as it is their turn to be judged;
     None: they were not to be read, or are unknown."""
+
+    l2as: tuple[L2a, ...] = ()
+    """L2A in the data bucket whose turn it is, read with the results."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from models.errors import Malformed
+from models.l2a import place_of
 from models.ports import Claim
 from worker.failures import SOFTWARE_GAVE_UP, internal
 from worker.patience import side_by_side
@@ -37,11 +38,6 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     folder: str
     files: tuple[KeptFile, ...]
-
-
-def place_of(path: str) -> str:
-    """What all keys of an L2A begin with that lies at a path of a job's configuration."""
-    return f"{path.strip('/')}/"
 
 
 def decode(text: bytes) -> Kept:

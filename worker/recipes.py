@@ -12,10 +12,11 @@ from enum import StrEnum, auto
 from types import MappingProxyType
 from typing import Any
 
+from models.l2a import place_of
 from models.product_names import ProductType, parse_product_name
 from worker.exits import FSC, PLAIN, SWS, ExitTable
 from worker.failures import internal
-from worker.l2a import FOLDER, place_of
+from worker.l2a import FOLDER
 
 S1_WRONG = "S1 inputs inconsistency"
 L1C_WRONG = "L1C inputs inconsistency"

@@ -71,5 +71,6 @@ HANDLERS: Mapping[type[Action], Handler] = MappingProxyType(
         actions.CountRefusal: publication.count_refusal,
         actions.ParkRefusal: publication.park_refusal,
         actions.RemoveResults: retention.remove_results,
+        actions.RemoveL2a: retention.remove_l2a,
     }
 )

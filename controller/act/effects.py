@@ -53,8 +53,8 @@ class Effect:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
     """What handlers use in every pass. `token_key` is the key of the run tokens; `press` is what
-    publishes, where there is anything to publish with, `results` the results bucket, where there is
-    one.
+    publishes, where there is anything to publish with, `results` and `data` are the buckets of what
+    jobs left, where there are such.
     """
 
     store: JobStore
@@ -67,6 +67,7 @@ class Tools:
     token_key: bytes = field(repr=False)
     press: Press | None = None
     results: Shelf | None = None
+    data: Shelf | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,6 +27,7 @@ _REPEATED = frozenset(
         IntentKind.PURGE_NODE,
         IntentKind.DELETE_IMAGE,
         IntentKind.REMOVE_RESULTS,
+        IntentKind.REMOVE_L2A,
     }
 )
 

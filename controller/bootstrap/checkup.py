@@ -110,6 +110,8 @@ def _press_patient(config: Config, opened: ExitStack) -> PressPatient | None:
     opens, results = access(config)
     buckets = _opened(opens, opened)
     patients = [BucketPatient(name="results bucket", bucket=results, probe=buckets)]
+    if data := config.s3.data:
+        patients.append(BucketPatient(name="data bucket", bucket=data, probe=buckets))
     if products:
         opens_shop = shop_access(config, opens)
         shop = buckets if opens_shop == opens else _opened(opens_shop, opened)

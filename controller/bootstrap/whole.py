@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -74,6 +74,7 @@ class Ports:
     subscriptions: Subscriptions | None
     press: Press | None
     results: Shelf | None
+    data: Shelf | None
     hints: Callable[[], Hints]
     orchestrator: Orchestrator
     cloud: GuardedCloud
@@ -114,13 +115,15 @@ def connect(
         calls = openstack.CloudCalls(call_deadline=lambda: parameters.settings.passes.call_deadline)
         cloud = openstack.OpenStackCloud(access, clock, calls)
         opening.callback(cloud.close)
+        kept = opening.enter_context(results(config)) if keeps_results(config) else None
         return Ports(
             store=database.store,
             reports=database.reports,
             people=people_of(database),
             subscriptions=subscriptions(config, metrics, parameters, clock, opening),
             press=press(config, database.outbox, parameters, clock, opening),
-            results=opening.enter_context(results(config)) if keeps_results(config) else None,
+            results=kept,
+            data=replace(kept, bucket=config.s3.data) if kept and config.s3.data else None,
             hints=database.hints,
             orchestrator=orchestrator,
             cloud=GuardedCloud(cloud, lambda: cloud.check_project(config.openstack.project or "")),
@@ -146,7 +149,12 @@ def observer(config: Config, ports: Ports) -> Observer:
         )
     rounds = None
     if ports.results is not None:
-        rounds = Rounds(shelf=ports.results, reader=ports.people.reader, clock=ports.clock)
+        rounds = Rounds(
+            shelf=ports.results,
+            reader=ports.people.reader,
+            clock=ports.clock,
+            l2as=ports.store if ports.data is not None else None,
+        )
     return Observer(
         Sources(
             store=ports.store,
@@ -205,6 +213,7 @@ def controller(config: Config, ports: Ports, only: Sequence[str] = ()) -> Proces
         token_key=token_key(config),
         press=ports.press,
         results=ports.results,
+        data=ports.data,
     )
     hands = Hands(_executor(config, ports.clock), ports.metrics)
     shell = Shell(tools=tools, observer=observer(config, ports), hands=hands, told=ports.told)

@@ -44,6 +44,7 @@ class DemoBuckets:
             secret_key=Secret(SECRET_KEY),
             region=REGION,
             results=_name("results"),
+            data=_name("data"),
         )
 
     def provide(self, jobs: Iterable[NewJob]) -> None:

@@ -50,6 +50,7 @@ def way_in(config: Config) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": config.s3.secret_key.reveal(),
         "AWS_REGION": config.s3.region,
         "HRSI_RESULTS_BUCKET": config.s3.results or "",
+        "HRSI_DATA_BUCKET": config.s3.data or "",
         "HRSI_PUBLICATION_BUCKET": config.publication.bucket or "",
     }
 

@@ -22,6 +22,7 @@ from models.configuration import (
     MASTER,
     MOST_AT_ONCE,
     NOTHING_MADE,
+    REFERENCE,
     REFERENCE_AGE,
     UNFIT,
     Backlog,
@@ -33,6 +34,7 @@ from models.configuration import (
     finished_beginning,
 )
 from models.job_configs import checked
+from models.l2a import L2aState
 from models.lifecycle import UNREADY, Status
 from models.ports import Receipt
 from models.records import Lease
@@ -45,17 +47,17 @@ jsonb_build_object('id', p.id, 'key', p.key, 'status', p.status, 'quarantined', 
   'config', coalesce(p.config, '{}'))
 """
 
-_MADE_L2A = f"""
+MADE_L2A = f"""
 p.status in ({", ".join(f"'{status}'" for status in MADE)}) and p.config ? 'l2a_path_out'
   and (r.exit_code is null
        or r.exit_code not between {NOTHING_MADE.start} and {NOTHING_MADE.stop - 1})
 """
 
-_RUN = "left join runs r on r.job_id = p.id and r.attempt = p.attempt"
+RUN_OF = "left join runs r on r.job_id = p.id and r.attempt = p.attempt"
 
 
 def _filled(template: str) -> TextClause:
-    return statement(template, NEIGHBOUR=_NEIGHBOUR, MADE_L2A=_MADE_L2A, RUN_OF=_RUN)
+    return statement(template, NEIGHBOUR=_NEIGHBOUR, MADE_L2A=MADE_L2A, RUN_OF=RUN_OF)
 
 
 def _of_ids(template: str) -> TextClause:
@@ -96,7 +98,7 @@ from jobs j cross join lateral (
   select $NEIGHBOUR as found, s.sensing_at
   from series s join jobs p on p.id = s.job_id $RUN_OF
   where s.type = j.type and s.tile = j.tile and s.sensing_at < j.sensing_at
-    and s.sensing_at >= j.sensing_at - cast(:age as interval) and $MADE_L2A
+    and s.sensing_at >= j.sensing_at - cast(:age as interval) and s.l2a = 'kept' and $MADE_L2A
   order by s.sensing_at desc, s.job_id desc limit 1) b
 where j.id = any(:ids)
 """)
@@ -140,6 +142,11 @@ select s.job_id from series s where s.job_id = any(:ids) and s.type = any(:types
   select 1 from series e where e.type = s.type and e.tile = s.tile and e.is_open
     and e.sensing_at < s.sensing_at and (s.reprocessing or not e.reprocessing))
 """).bindparams(bindparam("ids", type_=ARRAY(BigInteger)), bindparam("types", type_=ARRAY(Text)))
+
+# Under lock: whoever gives an L2A up holds the same one, and looks behind it who begins with it.
+_GONE = text("""
+select job_id, l2a from series where job_id = any(:ids) order by job_id for share
+""").bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
 
 _FILL = text("""
 update jobs j set priority = given.priority, deadline = given.deadline, config = given.config
@@ -301,8 +308,12 @@ def _chosen(
         if _stands(locked, each.job_id, each.expected_seq)
         and (each.wait is None or each.wait.for_job in locked)
     ]
-    held_up = _held_up(connection, standing)
-    return [each for each in standing if each.job_id not in held_up]
+    held_up, gone = _held_up(connection, standing), _gone(connection, standing)
+    return [
+        each
+        for each in standing
+        if each.job_id not in held_up and each.config.get(REFERENCE) not in gone
+    ]
 
 
 def _lock(connection: Connection, change: ConfigureJobs) -> dict[int, _Locked]:
@@ -326,6 +337,13 @@ def _held_up(connection: Connection, chosen: Sequence[Configured]) -> set[int]:
     ids = [each.job_id for each in chosen if each.wait is None and not each.overtakes]
     found = connection.execute(_HELD_UP, {"ids": ids, "types": sorted(IN_SERIES)})
     return set(found.scalars())
+
+
+def _gone(connection: Connection, chosen: Sequence[Configured]) -> set[int]:
+    """Jobs that these were to begin with and whose L2A was given up meanwhile."""
+    ids = {each.config[REFERENCE] for each in chosen if REFERENCE in each.config}
+    found = connection.execute(_GONE, {"ids": sorted(ids)}) if ids else ()
+    return {job_id for job_id, state in found if state != L2aState.KEPT}
 
 
 def _rows(chosen: Sequence[Configured], locked: dict[int, _Locked]) -> Jsonb:

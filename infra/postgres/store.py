@@ -15,6 +15,7 @@ from infra.postgres import (
     configuration,
     feeds,
     intents,
+    l2a,
     ledger,
     outbox,
     pool,
@@ -29,6 +30,7 @@ from models.changes import Change
 from models.composing import ComposeJobs
 from models.configuration import Backlog, ConfigureJobs
 from models.errors import Superseded
+from models.l2a import ForgetL2a, GiveUpL2a, L2a
 from models.plan import Decision
 from models.ports import Receipt, ViewLimits
 from models.records import Heartbeat, Lease
@@ -80,6 +82,8 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         ComposeJobs: feeds.compose_jobs,
         campaign_changes.AdvanceCampaign: campaigns.advance_campaign,
         ConfigureJobs: configuration.configure_jobs,
+        GiveUpL2a: l2a.give_up_l2a,
+        ForgetL2a: l2a.forget_l2a,
     }
 )
 """Which function carries out which change; tests compare it with all the changes there are."""
@@ -160,6 +164,11 @@ class PostgresStore:
         """See `models.configuration.Backlogs.backlog`."""
         with self._sessions.read("read what is to be configured") as connection:
             return configuration.backlog(connection, types)
+
+    def l2as(self, after: int, most: int) -> tuple[L2a, ...]:
+        """See `models.l2a.L2as.l2as`."""
+        with self._sessions.read("read which L2A there are") as connection:
+            return l2a.l2as(connection, after, most)
 
     def commit(self, fence: Lease, change: Change) -> Receipt:
         """See `models.ports.JobStore.commit`."""

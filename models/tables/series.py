@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Table
+from sqlalchemy import BigInteger, Column, DateTime, Integer, Table
 
 from models.tables.columns import big, flag, keys, metadata, texts, times
 
@@ -23,6 +23,8 @@ series = Table(
     *times("sensing_at"),
     flag("is_open"),
     flag("reprocessing"),
+    *texts("l2a", nullable=True),
+    Column("l2a_of", Integer),
 )
 
 waits = Table(

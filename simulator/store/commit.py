@@ -14,6 +14,7 @@ from models.changes import Change
 from models.composing import ComposeJobs
 from models.configuration import ConfigureJobs
 from models.errors import Superseded
+from models.l2a import ForgetL2a, GiveUpL2a
 from models.ports import Receipt
 from models.records import Lease
 from simulator.store import (
@@ -22,6 +23,7 @@ from simulator.store import (
     configuration,
     feeds,
     intents,
+    l2a,
     outbox,
     pool,
     retirement,
@@ -77,6 +79,8 @@ HANDLERS: Mapping[type[Change], Handler] = MappingProxyType(
         ComposeJobs: feeds.compose_jobs,
         campaign_changes.AdvanceCampaign: campaigns.advance_campaign,
         ConfigureJobs: configuration.configure_jobs,
+        GiveUpL2a: l2a.give_up_l2a,
+        ForgetL2a: l2a.forget_l2a,
     }
 )
 

@@ -13,6 +13,7 @@ from models.configuration import (
     MASTER,
     MOST_AT_ONCE,
     NOTHING_MADE,
+    REFERENCE,
     REFERENCE_AGE,
     UNFIT,
     Backlog,
@@ -23,6 +24,7 @@ from models.configuration import (
     finished_beginning,
 )
 from models.job_configs import checked
+from models.l2a import L2aState
 from models.lifecycle import UNREADY, Status
 from models.ports import Receipt
 from models.records import Job, Lease
@@ -60,7 +62,7 @@ def _unready(tables: Tables, job: Job) -> Unready:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Member:
+class Member:
     """One of a series, with its job."""
 
     place: Place
@@ -68,9 +70,9 @@ class _Member:
 
 
 def _in_series(tables: Tables, found: Unready, place: Place) -> Unready:
-    members = _members(tables, place)
-    earlier = [each for each in members if each.place.sensing_at < place.sensing_at]
-    later = [each for each in members if each.place.sensing_at > place.sensing_at]
+    mates = members(tables, place)
+    earlier = [each for each in mates if each.place.sensing_at < place.sensing_at]
+    later = [each for each in mates if each.place.sensing_at > place.sensing_at]
     reference = _reference(earlier, place.sensing_at - REFERENCE_AGE)
     reference_made = reference.made if reference else None
     return replace(
@@ -83,18 +85,18 @@ def _in_series(tables: Tables, found: Unready, place: Place) -> Unready:
     )
 
 
-def _members(tables: Tables, place: Place) -> list[_Member]:
+def members(tables: Tables, place: Place) -> list[Member]:
     """All of a series, in its order."""
-    members = [
-        _Member(place=each, made=_neighbour(tables, tables.jobs[each.job_id]))
+    mates = [
+        Member(place=each, made=_neighbour(tables, tables.jobs[each.job_id]))
         for each in tables.series_of.of((place.type, place.tile))
     ]
-    return sorted(members, key=lambda each: (each.place.sensing_at, each.place.job_id))
+    return sorted(mates, key=lambda each: (each.place.sensing_at, each.place.job_id))
 
 
-def _newest_l2a(members: Sequence[_Member]) -> tuple[Neighbour, ...]:
+def _newest_l2a(mates: Sequence[Member]) -> tuple[Neighbour, ...]:
     """Those that made an L2A; of each image the newest job."""
-    made = {each.place.sensing_at: each.made for each in members if _made_l2a(each.made)}
+    made = {each.place.sensing_at: each.made for each in mates if made_l2a(each.made)}
     return tuple(made.values())
 
 
@@ -107,26 +109,28 @@ def _chain(tables: Tables, reference: Neighbour | None) -> tuple[Neighbour, ...]
     job = tables.jobs[place.job_id]
     if tables.jobs_by_key.one((job.type, job.key + AGAIN)) is not None:
         return ()
-    since = [each for each in _members(tables, place) if each.place.sensing_at >= place.sensing_at]
+    since = [each for each in members(tables, place) if each.place.sensing_at >= place.sensing_at]
     return _newest_l2a(since)[:BACKWARD_IMAGES]
 
 
-def _reference(earlier: Sequence[_Member], since: datetime) -> _Member | None:
+def _reference(earlier: Sequence[Member], since: datetime) -> Member | None:
     young = (each for each in reversed(earlier) if each.place.sensing_at >= since)
-    return next((each for each in young if _made_l2a(each.made)), None)
+    kept = (each for each in young if each.place.l2a is L2aState.KEPT)
+    return next((each for each in kept if made_l2a(each.made)), None)
 
 
 def _last(found: Sequence[Neighbour]) -> Neighbour | None:
     return found[-1] if found else None
 
 
-def _between(earlier: Sequence[_Member], reference: _Member) -> Iterator[Neighbour]:
+def _between(earlier: Sequence[Member], reference: Member) -> Iterator[Neighbour]:
     for each in earlier:
         if each.place.sensing_at > reference.place.sensing_at and each.made.is_made:
             yield each.made
 
 
-def _made_l2a(one: Neighbour) -> bool:
+def made_l2a(one: Neighbour) -> bool:
+    """It ended well and made an L2A, whether that is kept or not."""
     return one.is_made and "l2a_path_out" in one.config and one.exit_code not in NOTHING_MADE
 
 
@@ -156,6 +160,7 @@ def configure_jobs(tables: Tables, fence: Lease, change: ConfigureJobs) -> Recei
         for each in change.jobs
         if _stands(tables, each.job_id, each.expected_seq)
         and not _held_up(tables, each)
+        and not _is_gone(tables, each.config.get(REFERENCE))
         and (each.wait is None or each.wait.for_job in tables.jobs)
     ]
     for each in chosen:
@@ -191,6 +196,12 @@ def _held_up(tables: Tables, each: Configured) -> bool:
     if each.wait is not None or each.overtakes or place is None or place.type not in IN_SERIES:
         return False
     return any(map(place.is_held_up_by, tables.series_of.of((place.type, place.tile))))
+
+
+def _is_gone(tables: Tables, reference: int | None) -> bool:
+    """The L2A of the job that another is to begin with was given up meanwhile."""
+    place = tables.series.get(reference) if reference is not None else None
+    return place is not None and place.l2a is not L2aState.KEPT
 
 
 def _configure(tables: Tables, each: Configured, note: Note) -> None:

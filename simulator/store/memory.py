@@ -19,6 +19,7 @@ from models.configuration import Backlog
 from models.creation import Arrivals, Cursor, Feed, Known, Met, Reject
 from models.errors import Throttled, Unavailable, Unknown
 from models.job_types import DEFAULT_REGISTRY, Registry
+from models.l2a import L2a
 from models.lifecycle import Status
 from models.plan import Decision
 from models.ports import (
@@ -56,6 +57,7 @@ from simulator.store import (
     composing,
     configuration,
     feeds,
+    l2a,
     ledger,
     people,
     reports,
@@ -114,6 +116,10 @@ class MemoryStore(MemoryOutbox):
         """See `models.configuration.Backlogs.backlog`."""
         look = configuration.backlog
         return self._read("backlog", lambda: look(self.tables, types, self._clock.now()))
+
+    def l2as(self, after: int, most: int) -> tuple[L2a, ...]:
+        """See `models.l2a.L2as.l2as`."""
+        return self._read("l2as", lambda: l2a.l2as(self.tables, after, most))
 
     def commit(self, fence: Lease, change: Change) -> Receipt:
         """See `models.ports.JobStore.commit`."""

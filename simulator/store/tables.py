@@ -90,9 +90,10 @@ class Tables:
         self.runs_by_job = Index(self.runs, lambda r: r.job_id, lambda r: r.id)
         self.series: Rows[int, Place] = Rows(self.journal)
         self.series_of = Index(self.series, lambda p: (p.type, p.tile), lambda p: p.job_id)
+        self.l2as = Index(self.series, lambda p: p.l2a is not None or None, lambda p: p.job_id)
         self.waits: Rows[int, Waiting] = Rows(self.journal)
         self.waits_over = Index(self.waits, lambda w: w.is_over or None, lambda w: w.job_id)
-        self._followers = Followers(self.series, self.waits)
+        self._followers = Followers(self.series, self.waits, self.configs)
         self.acquired: Rows[tuple[str, str], KnownJob] = Rows(self.journal)
         self.jobs_by_acquisition = Index(
             self.acquired,

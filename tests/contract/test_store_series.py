@@ -9,42 +9,14 @@ from typing import Any
 
 import pytest
 
-from models.configuration import MADE, UNFIT, Aside, Configured, ConfigureJobs, Unready, Wait
+from models.configuration import MADE, UNFIT, Aside, ConfigureJobs, Wait
 from models.errors import Malformed
-from models.job_types import DEFAULT_REGISTRY
 from models.lifecycle import Status
 from models.records import NewJob, Priority
 from simulator.examples import NOW
 from tests.plugins.readiness import a_config, configured
+from tests.plugins.series import DAY, TYPES, become, handed_in, processed, ready, seen
 from tests.plugins.stores import ASKED, HOUR, Desk
-
-TYPES = DEFAULT_REGISTRY.types
-DAY = timedelta(days=1)
-
-
-def handed_in(desk: Desk, *days: float, job_type: str = "fsc_rlie", **given: Any) -> list[int]:
-    """Jobs of one tile, measured on these days."""
-    jobs = [
-        NewJob(
-            type=job_type,
-            key=f"image-{next(desk.numbers)}",
-            name="32TLR",
-            tile="32TLR",
-            sensing_at=NOW + day * DAY,
-            input={"path": f"/eodata/{day}", **given},
-        )
-        for day in days
-    ]
-    return list(desk.doors.operations.submit(jobs, ASKED).added)
-
-
-def seen(desk: Desk) -> dict[int, Unready]:
-    return {each.job.id: each for each in desk.doors.jobs.backlog(TYPES).jobs}
-
-
-def become(desk: Desk, *jobs: Configured, unfit: Sequence[Aside] = ()) -> int:
-    change = ConfigureJobs(at=desk.now(), jobs=jobs, unfit=tuple(unfit))
-    return desk.do(change).created
 
 
 def a_wait(desk: Desk, for_job: int, lasts: timedelta = 2 * DAY) -> Wait:
@@ -52,19 +24,8 @@ def a_wait(desk: Desk, for_job: int, lasts: timedelta = 2 * DAY) -> Wait:
     return Wait(for_job=for_job, since=now, until=now + lasts, why=f"it waits for job {for_job}")
 
 
-def ready(desk: Desk, job_id: int, **config: Any) -> None:
-    job = desk.job(job_id)
-    assert become(desk, configured(job, config=a_config(job.type, **config), overtakes=True)) == 1
-
-
 def waits(desk: Desk, job_id: int, for_job: int, lasts: timedelta = 2 * DAY) -> None:
     assert become(desk, configured(desk.job(job_id), wait=a_wait(desk, for_job, lasts))) == 1
-
-
-def processed(desk: Desk, job_id: int, exit_code: int = 0) -> None:
-    run = desk.claimed(job_id)
-    desk.advanced(run, Status.POST_PROCESSING)
-    desk.end(run, Status.PROCESSED, exit_code=exit_code)
 
 
 def test_a_job_sees_the_nearest_open_one_before_it(desk: Desk) -> None:

@@ -20,6 +20,7 @@ from controller.metrics import Metrics
 from controller.observe import Observer, Sources
 from controller.reconcilers import RECONCILERS
 from infra.s3 import Buckets
+from models.configuration import ConfigureJobs
 from models.errors import System
 from models.job_types import DEFAULT_REGISTRY
 from models.manifest import folder_of
@@ -30,6 +31,7 @@ from models.records import IntentKind, IntentState, Job, NewJob
 from simulator.buckets import ServedBuckets
 from simulator.examples import a_site
 from simulator.systems import Scenario, in_memory
+from tests.plugins.readiness import a_config, configured
 
 pytestmark = pytest.mark.integration
 
@@ -42,8 +44,8 @@ EVERY = timedelta(minutes=2)
 class House:
     """A bucket, jobs, and the loop that keeps the one by the other; its clock is a month ahead."""
 
-    def __init__(self, bucket: str, buckets: Buckets, server: ServedBuckets) -> None:
-        self.bucket, self.buckets, self._server = bucket, buckets, server
+    def __init__(self, bucket: str, data: str, buckets: Buckets, server: ServedBuckets) -> None:
+        self.bucket, self.data, self.buckets, self._server = bucket, data, buckets, server
         self._systems = in_memory(Scenario())
         self.store = self._systems.store
         self.ahead = LATER
@@ -63,13 +65,14 @@ class House:
             ending=threading.Event(),
             token_key=b"a key that nobody asks for in here",
             results=shelf,
+            data=Shelf(store=self.buckets, bucket=self.data),
         )
         observer = Observer(
             Sources(
                 store=self.store,
                 orchestrator=tools.orchestrator,
                 cloud=tools.cloud,
-                rounds=Rounds(shelf=shelf, reader=self.store, clock=self),
+                rounds=Rounds(shelf=shelf, reader=self.store, clock=self, l2as=self.store),
             ),
             site=a_site(),
             registry=DEFAULT_REGISTRY,
@@ -103,6 +106,22 @@ class House:
         if cancelled:
             self.store.cancel([job.id], ASKED)
         return job.unique_id
+
+    def with_l2a(self, tile: str) -> str:
+        """A cancelled job of a tile that has left an L2A; where that is."""
+        new = NewJob(type="fsc_rlie", key=tile, name=tile, tile=tile, sensing_at=datetime.now(UTC))
+        [job_id] = self.store.submit([new], ASKED).added
+        place = f"{tile}/L2A/reference/x/init"
+        config = a_config("fsc_rlie", l2a_path_out=place)
+        lease = self.store.acquire("configuration", "a test", timedelta(hours=1))
+        assert lease is not None
+        job = next(j for j in self.store.jobs(JobFilter(limit=1000)) if j.id == job_id)
+        ready = configured(job, config=config, overtakes=True)
+        self.store.commit(lease, ConfigureJobs(at=datetime.now(UTC), jobs=(ready,)))
+        self.store.release(lease)
+        self.store.cancel([job_id], ASKED)
+        self.put([f"{place}/l2a.json", f"{place}/run-1/a/b"], self.data)
+        return place
 
     def row(self, unique_id: UUID) -> Job:
         """The job of a folder."""
@@ -141,8 +160,8 @@ class House:
 
 
 @pytest.fixture
-def house(bucket: str, buckets: Buckets, s3_server: ServedBuckets) -> House:
-    return House(bucket, buckets, s3_server)
+def house(new_bucket: Callable[[str], str], buckets: Buckets, s3_server: ServedBuckets) -> House:
+    return House(new_bucket("bucket"), new_bucket("data"), buckets, s3_server)
 
 
 def test_what_a_job_left_goes_and_that_of_an_open_one_stays(house: House) -> None:
@@ -262,3 +281,54 @@ def test_between_two_looks_the_bucket_is_left_alone(house: House) -> None:
     assert house.look() == 0
     house.ahead += timedelta(hours=1)
     assert house.look() == 2
+
+
+# ---- L2A -----------------------------------------------------------------------------------------
+
+
+def kept_of(house: House) -> list[int]:
+    return [each.job.id for each in house.store.l2as(0, 100)]
+
+
+def test_an_l2a_that_nobody_begins_with_goes_from_the_data_bucket_and_says_why(
+    house: House,
+) -> None:
+    place = house.with_l2a("32TLR")
+    house.put([f"{place}-2/l2a.json", f"{folder_of(uuid4())}a"], house.data)
+    house.step()
+    assert len(house.left(house.data)) == 2, "what only begins alike stays"
+    [row] = house.store.ledger(["job:1"])
+    assert (row.loop, row.reason) == ("retention", Reason.L2A_OLD)
+    assert "did not come to a good end" in row.because
+    [intent] = house.store.tables.intents.values()
+    assert (intent.kind, intent.state) == (IntentKind.REMOVE_L2A, IntentState.DONE)
+    assert house.metrics.registry.get_sample_value("hrsi_l2a_removed_total") == 2
+    assert kept_of(house) == []
+
+
+def test_an_l2a_too_large_for_one_look_goes_in_several_and_is_forgotten_with_its_last_file(
+    house: House,
+) -> None:
+    house.set(objects=1, every=1)
+    house.with_l2a("32TLR")
+    assert [len(house.left(house.data)) for _ in range(2) if house.step()] == [1, 0]
+    assert kept_of(house) == []
+
+
+def test_what_stopped_behind_the_first_step_goes_on_in_another_process(house: House) -> None:
+    house.with_l2a("32TLR")
+    data, house.data = house.data, "no-such-bucket"
+    house.begin(house.bucket)
+    house.step()
+    assert kept_of(house) == [1], "nothing is deleted yet, and it is not forgotten"
+    house.data = data
+    house.begin(house.bucket)
+    house.step()
+    assert (house.left(house.data), kept_of(house)) == ([], [])
+
+
+def test_every_l2a_has_its_turn(house: House) -> None:
+    house.set(folders=2)
+    for number in range(5):
+        house.with_l2a(f"32TL{number}")
+    assert [len(house.left(house.data)) for _ in range(3) if house.step()] == [6, 2, 0]

@@ -8,7 +8,7 @@ import pytest
 from models.plan import Reason
 
 PAGE = Path(__file__).parents[3] / "docs" / "reasons.md"
-ROW = re.compile(r"^\| `([A-Z_]+)` \| (acts|waits|both) \| (.+) \| (.+) \|$")
+ROW = re.compile(r"^\| `([A-Z0-9_]+)` \| (acts|waits|both) \| (.+) \| (.+) \|$")
 
 
 def _rows() -> list[tuple[str, ...]]:
