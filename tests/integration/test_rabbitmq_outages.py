@@ -12,7 +12,7 @@ from controller.bootstrap.publication import rabbit as rabbit_of
 from controller.config import load
 from infra.rabbitmq import RabbitAccess, RabbitBroker
 from models.broker import Broker, Fate, Told
-from models.errors import ConfigurationError, Refused, Unavailable
+from models.errors import ConfigurationError, Malformed, NotFound, Refused, Unavailable
 from tests.plugins.brokers import OnRabbit, eventually_confirmed, ids, message
 from tests.plugins.rabbitmq import Rabbit
 from tests.plugins.wires import wire_to
@@ -214,6 +214,44 @@ def test_an_endpoint_that_is_bound_to_the_misspelt_exchange_is_served(
     finally:
         with real_broker.channel() as channel:
             channel.exchange_delete(misspelt)
+
+
+@pytest.mark.parametrize("missing", ["exchange", "queue"])
+def test_what_is_looked_for_and_missing_is_named_and_used_once_it_is_made(
+    real_broker: OnRabbit, missing: str
+) -> None:
+    names = real_broker.names
+    client = real_broker.opening(real_broker.rabbit.url, replace(names, declare=False))
+    with real_broker.channel() as channel:
+        if missing == "queue":
+            channel.exchange_declare(names.exchange, "direct", durable=True)
+        else:
+            channel.queue_declare(names.queue, durable=True)
+    with pytest.raises(NotFound, match=f"no {missing} '{getattr(names, missing)}'"):
+        client.publish([message(1)])
+    with real_broker.channel() as channel:
+        channel.exchange_declare(names.exchange, "direct", durable=True)
+        channel.queue_declare(names.queue, durable=True)
+    # It is there, and nothing leads to it: that is a person's to mend as well.
+    (told,) = client.publish([message(1)])
+    assert told.fate is Fate.RETURNED
+    real_broker.bind(bound=True)
+    (told,) = client.publish([message(1)])
+    assert told.fate is Fate.CONFIRMED
+
+
+def test_what_is_there_with_other_properties_is_told_and_may_be_used_as_it_is(
+    real_broker: OnRabbit,
+) -> None:
+    names, url = real_broker.names, real_broker.rabbit.url
+    with real_broker.channel() as channel:
+        channel.exchange_declare(names.exchange, "topic", durable=True)
+        channel.queue_declare(names.queue, durable=True)
+        channel.queue_bind(names.queue, names.exchange, names.routing_key)
+    with pytest.raises(Malformed, match=r"set rabbitmq\.declare to false"):
+        real_broker.opening(url, names).publish([message(1)])
+    (told,) = real_broker.opening(url, replace(names, declare=False)).publish([message(1)])
+    assert told.fate is Fate.CONFIRMED
 
 
 def test_a_missing_queue_of_failures_stops_no_announcement(real_broker: OnRabbit) -> None:
