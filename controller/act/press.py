@@ -78,22 +78,23 @@ class Press:
                 target=Place(bucket=self.shop.bucket, key=key),
             )
 
-    def bring(self, errands: Errands) -> None:
-        """Let these files lie at their targets, verified.
+    def bring(self, errands: Errands, *, anew: bool = False) -> None:
+        """Let these files lie at their targets, verified. `anew`: none of them was brought before,
+        and nobody looks whether it is there, which takes two of six requests.
 
         Raises `Differs` when a source is not the file of the manifest, and like `ObjectStore`; by
         then nothing is under way any more.
         """
         if len(errands) == 1:
-            self._bring(errands[0])
+            self._bring(errands[0], anew=anew)
             return
         with ThreadPoolExecutor(len(errands)) as hands:
-            for brought in [hands.submit(self._bring, errand) for errand in errands]:
+            for brought in [hands.submit(self._bring, errand, anew=anew) for errand in errands]:
                 brought.result()
 
-    def _bring(self, errand: Errand) -> None:
+    def _bring(self, errand: Errand, *, anew: bool) -> None:
         file = errand.file
-        if self._is_there(file, errand.target):
+        if not anew and self._is_there(file, errand.target):
             return
         stored = self._source(file, errand.source)
         copied = self._copied(stored, file, errand.target)

@@ -180,7 +180,8 @@ class _Work:
         names = {row.product for row in waiting}
         wanted = (product for product in manifest.products if product.name in names)
         for errands in self.press.errands(manifest, wanted):
-            self.acting.call(System.OBJECTS, "copy", partial(self.press.bring, errands))
+            bring = partial(self.press.bring, errands, anew=self.action.begin)
+            self.acting.call(System.OBJECTS, "copy", bring)
         ids = tuple(row.id for row in waiting)
         return (
             NoteCopied(

@@ -12,7 +12,7 @@ from models.lifecycle import Status
 from models.ports import Asked
 from simulator.broker import MemoryBroker
 from simulator.examples.products import FSC, RLIE
-from tests.plugins.pressroom import InMemory, written
+from tests.plugins.pressroom import InMemory, names, written
 from tests.plugins.publishing import ended
 
 
@@ -56,6 +56,18 @@ def test_a_confirmed_message_is_counted_with_its_delay() -> None:
         delay = {"type": kind, "since": "sensing"}
         assert value(world, "hrsi_product_delay_seconds_count", **delay) == 1
     assert value(world, "hrsi_confirm_seconds_count") == 2
+
+
+def test_products_within_three_hours_are_told_from_later_ones() -> None:
+    world = InMemory()
+    within = {"type": "fsc", "since": "sensing", "le": "10800.0"}
+    for name, hours, in_time in ((FSC, 2, 1), (names(0)[0], 2, 1)):
+        # Both were sensed when the world began: the second is announced after four hours.
+        world.time.advance(timedelta(hours=hours))
+        world.room.until_done(world.room.made(name))
+        assert value(world, "hrsi_product_delay_seconds_bucket", **within) == in_time
+    count = value(world, "hrsi_product_delay_seconds_count", type="fsc", since="sensing")
+    assert count == 2
 
 
 def test_the_steps_of_a_products_way_make_up_the_whole() -> None:
