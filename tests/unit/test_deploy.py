@@ -6,6 +6,7 @@ import configparser
 import importlib.util
 import json
 import re
+import shlex
 import subprocess
 from base64 import b64decode
 from dataclasses import replace
@@ -35,6 +36,7 @@ TEMPLATE = Template(
     packages=Download(url="https://s3.example.org/infra/packages.tar.gz", sha256=SHA256),
     worker_env=(DEPLOY / "worker" / "worker.env.example").read_text(),
 )
+NODE = "/opt/hrsi/bin/python -m worker.node"
 UNITS = [*sorted(DEPLOY.rglob("*.service"))]
 
 
@@ -170,8 +172,19 @@ def test_a_client_starts_once_it_knows_who_it_is() -> None:
     assert nomad["Service"]["ExecStart"] == f"{Machine().nomad} agent -config={agent.parent}"
     assert "hrsi-node.service" in nomad["Unit"]["Requires"].split()
     assert "hrsi-node.service" in nomad["Unit"]["After"].split()
-    started = unit(DEPLOY / "worker" / "hrsi-node.service")["Service"]["ExecStart"]
-    assert importlib.util.find_spec(started.rpartition(" ")[2]) is not None
+    assert importlib.util.find_spec(NODE.rpartition(" ")[2]) is not None
+
+
+def test_one_start_of_a_node_asks_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    """Whoever waits for a start that fails is given up by systemd, whatever is restarted then."""
+    shell, option, loop = shlex.split(
+        unit(DEPLOY / "worker" / "hrsi-node.service")["Service"]["ExecStart"]
+    )
+    third = "echo >> asked; test $(wc -l < asked) -ge 3"
+    quick = loop.replace(NODE, f"sh -c {shlex.quote(third)}").replace("sleep 5", "sleep 0")
+    assert "worker.node" not in quick
+    done = subprocess.run([shell, option, quick], cwd=tmp_path, check=False, timeout=60)
+    assert (done.returncode, (tmp_path / "asked").read_text()) == (0, "\n\n\n")
 
 
 @pytest.mark.parametrize("file", UNITS, ids=lambda file: file.name)
