@@ -30,10 +30,22 @@ class Place:
     def load(self, name: str) -> AnyCommand:
         """The command itself, of this name."""
         group = get_group(getattr(import_module(f"controller.cli.{self.module}"), self.app))
+        _unwrap(group)
         if not self.is_group:
             return group.commands[name]
         group.name = name
         return group
+
+
+def _unwrap(command: AnyCommand) -> None:
+    """Make whole lines of the paragraphs of a help: docstrings are as wide as the code, and broken
+    once more by a narrower terminal they are hard to read.
+    """
+    if command.help:
+        paragraphs = command.help.split("\n\n")
+        command.help = "\n\n".join(" ".join(lines.split("\n")) for lines in paragraphs)
+    for inner in getattr(command, "commands", {}).values():
+        _unwrap(inner)
 
 
 def _group(module: str, says: str, app: str = "app") -> Place:

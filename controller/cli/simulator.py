@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import click
 import typer
@@ -27,6 +27,10 @@ NOMAD_PORT = 4646
 
 CLOUD_PORT = 5001
 
+NOMAD, CLOUD = NomadOffer(port=NOMAD_PORT), CloudOffer(port=CLOUD_PORT)
+FOLLOWED = FollowedCloud(name="")
+BOOT = Offer(cloud=CLOUD).boot_time
+
 
 def _wait(text: str | timedelta) -> timedelta:
     """A wait as people write it; a default comes as it is."""
@@ -38,18 +42,20 @@ def _wait(text: str | timedelta) -> timedelta:
         raise click.BadParameter(str(error)) from error
 
 
+def _waiting(about: str, default: timedelta) -> Any:
+    """An option that is a wait, whose default is shown as people write one."""
+    shown = wait_in_words(default.total_seconds())
+    return typer.Option(parser=_wait, metavar="WAIT", help=about, show_default=shown)
+
+
 Follow = Annotated[
     str, typer.Option("--follow-cloud", metavar="CLOUD", help="An entry of clouds.yaml.")
 ]
 LookEvery = Annotated[
-    timedelta,
-    typer.Option(parser=_wait, metavar="WAIT", help="How often the cloud's list is read."),
+    timedelta, _waiting("How often the cloud's list is read.", FOLLOWED.look_every)
 ]
 BootTime = Annotated[
-    timedelta,
-    typer.Option(
-        parser=_wait, metavar="WAIT", help="From ACTIVE to the machine's Nomad client or process."
-    ),
+    timedelta, _waiting("From ACTIVE to the machine's Nomad client or process.", BOOT)
 ]
 OnBoot = Annotated[
     str | None,
@@ -63,9 +69,7 @@ TheRuns = Annotated[
     Runs,
     typer.Option(help="simulated: after a time they are done; processes: the job's own command."),
 ]
-RunTime = Annotated[
-    timedelta, typer.Option(parser=_wait, metavar="WAIT", help="Longest simulated run.")
-]
+RunTime = Annotated[timedelta, _waiting("Longest simulated run.", NOMAD.run_time)]
 TheFaults = Annotated[
     FaultLevel, typer.Option("--faults", help="How much goes wrong with calls and runs.")
 ]
@@ -76,13 +80,7 @@ NomadPort = Annotated[int, typer.Option(min=0, max=65535, help="Where Nomad list
 CloudPort = Annotated[
     int, typer.Option(min=0, max=65535, help="Where the cloud listens; 0: anywhere.")
 ]
-ActiveAfter = Annotated[
-    timedelta, typer.Option(parser=_wait, metavar="WAIT", help="From a create to ACTIVE.")
-]
-
-NOMAD, CLOUD = NomadOffer(port=NOMAD_PORT), CloudOffer(port=CLOUD_PORT)
-FOLLOWED = FollowedCloud(name="")
-BOOT = Offer(cloud=CLOUD).boot_time
+ActiveAfter = Annotated[timedelta, _waiting("From a create to ACTIVE.", CLOUD.active_after)]
 
 
 @app.command(
