@@ -111,7 +111,11 @@ GAUGES = (
         ("type",),
         "How long the oldest of them has been waiting to be announced.",
     ),
-    Metric("hrsi_parked_messages", (), "Refused messages that nobody could match, all kept."),
+    Metric(
+        "hrsi_parked_messages",
+        (),
+        "Refused messages that nobody could match, kept until a person replays or forgets them.",
+    ),
     Metric("hrsi_requests_under_way", ("system",), "Calls that were sent and not answered yet."),
     Metric("hrsi_build_info", ("version", "python"), "Always 1; the labels say what runs."),
 )

@@ -58,8 +58,21 @@ class Outbox(Protocol):
         order, about `parked:<id>`.
         """
 
+    def forget_parked(self, ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
+        """Keep parked messages no longer: a person has read them, and nothing is to follow. One
+        that comes again is parked again. Verdicts as of `replay_parked`.
+        """
+
     def confirm_spooled(self, message_ids: Sequence[str], asked: Asked) -> int:
         """SPOOLED → CONFIRMED for these messages: they were sent from their files. How many were
         SPOOLED; the others stay as they are. Counted for `OutboxFigures.from_files`, and written
         into the audit trail, about `product:<name>`.
         """
+
+
+def forgotten(key: int, why: str | None) -> Verdict:
+    """What both stores say of a parked message that is to be kept no longer; None: there is none of
+    this id.
+    """
+    because = "there is no such parked message" if why is None else f"it was parked because: {why}"
+    return Verdict(subject=f"parked:{key}", done=why is not None, because=because)

@@ -166,7 +166,8 @@ def parked(
     print_table("Parked, newest first", ("id", "last met", "times", "bytes", "why"), rows)
     if rows:
         say(
-            "Once their cause is mended, `hrsi publication replay ID…` takes them in hand once more"
+            "Once their cause is mended, `hrsi publication replay ID…` takes them in hand once "
+            "more; what you have read and nothing is to follow from, `hrsi publication forget ID…`"
         )
 
 
@@ -189,6 +190,29 @@ def replay(
         sends = _live(desk).publication.sends
         verdicts = desk.outbox.replay_parked(ids, sends, asking)
     tell_verdicts("replayed", verdicts, as_json=as_json, dry_run=dry_run)
+
+
+@app.command(
+    epilog=examples(
+        'hrsi publication forget 7 8 --reason "sent by a test of the endpoint"',
+        "hrsi publication forget 7 --dry-run",
+    )
+)
+def forget(
+    context: typer.Context,
+    ids: Annotated[list[int], typer.Argument(metavar="ID…", help="As `parked` lists them.")],
+    reason: Because = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Keep parked messages no longer: once read they are no alarm any more.
+
+    Save what you need of them before: `hrsi publication parked --json` has their bodies.
+    """
+    asking = asked_why(reason, dry_run=dry_run)
+    with people(context) as desk:
+        verdicts = desk.outbox.forget_parked(ids, asking)
+    tell_verdicts("forgotten", verdicts, as_json=as_json, dry_run=dry_run)
 
 
 def _unlisted(config: Config, made: Collection[Made]) -> list[Made]:

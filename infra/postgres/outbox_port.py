@@ -179,6 +179,13 @@ class PostgresOutbox:
             trail.note(connection, "replay-parked", asked, trail.done(verdicts))
             return verdicts
 
+    def forget_parked(self, ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.outbox.Outbox.forget_parked`."""
+        with self._sessions.write(f"forget {len(ids)} parked messages") as connection:
+            verdicts = republishing.forget_parked(connection, ids, asked)
+            trail.note(connection, "forget-parked", asked, trail.done(verdicts))
+            return verdicts
+
     def confirm_spooled(self, message_ids: Sequence[str], asked: Asked) -> int:
         """See `models.outbox.Outbox.confirm_spooled`."""
         columns = publications.c

@@ -11,6 +11,7 @@ from infra.postgres.outbox import of_jobs, refused, write
 from infra.postgres.people import note_of
 from models.errors import Malformed, Superseded
 from models.lifecycle import Status
+from models.outbox import forgotten
 from models.ports import Asked, Verdict
 from models.publication import Parked, announced_again, replayed, why_not_again
 from models.tables import parked_messages, publications
@@ -84,3 +85,14 @@ def _replayed(connection: Connection, key: int, most_refusals: int, asked: Asked
     else:
         trial.commit()
     return Verdict(subject=subject, done=True, because=f"a refusal of {change.product}")
+
+
+def forget_parked(connection: Connection, ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
+    """See `models.outbox.Outbox.forget_parked`."""
+    columns = parked_messages.c
+    wanted = select(columns.id, columns.why).where(columns.id == func.any([*ids]))
+    ordered = wanted.order_by(columns.id).with_for_update()
+    there = {row.id: row.why for row in connection.execute(ordered)}
+    if not asked.dry_run:
+        connection.execute(delete(parked_messages).where(columns.id == func.any([*there])))
+    return tuple(forgotten(key, there.get(key)) for key in ids)

@@ -74,6 +74,12 @@ class MemoryOutbox(ABC):
             lambda: republishing.replay_parked(self._asking(asked), ids, most_refusals),
         )
 
+    def forget_parked(self, ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
+        """See `models.outbox.Outbox.forget_parked`."""
+        return self._write(
+            "forget_parked", lambda: republishing.forget_parked(self._asking(asked), ids)
+        )
+
     def confirm_spooled(self, message_ids: Sequence[str], asked: Asked) -> int:
         """See `models.outbox.Outbox.confirm_spooled`."""
         return self._write(

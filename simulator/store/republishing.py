@@ -7,6 +7,7 @@ from datetime import datetime
 
 from models.errors import Malformed
 from models.lifecycle import Status
+from models.outbox import forgotten
 from models.ports import Verdict
 from models.publication import announced_again, replayed, why_not_again
 from models.reckoning import Made
@@ -93,3 +94,14 @@ def _replayed(asking: Asking, key: int, most_refusals: int) -> Verdict:
         tables.parked.drop(parked.body)
 
     return asking.decided(subject, f"a refusal of {change.product}", do)
+
+
+def forget_parked(asking: Asking, ids: Sequence[int]) -> tuple[Verdict, ...]:
+    """See `models.outbox.Outbox.forget_parked`."""
+    rows = {each.id: each for each in asking.tables.parked.values() if each.id in set(ids)}
+    if not asking.asked.dry_run:
+        for row in rows.values():
+            asking.tables.parked.drop(row.body)
+    verdicts = tuple(forgotten(key, rows[key].why if key in rows else None) for key in ids)
+    asking.audit("forget-parked", [each.subject for each in verdicts if each.done])
+    return verdicts

@@ -144,3 +144,22 @@ def test_a_parked_message_that_names_nothing_stays(desk: Desk) -> None:
     assert [verdict.done for verdict in verdicts] == [False, False]
     assert "no JSON" in verdicts[0].because
     assert "no such parked message" in verdicts[1].because
+
+
+def test_a_parked_message_that_was_read_is_kept_no_longer(desk: Desk) -> None:
+    outbox = desk.doors.outbox
+    read, other = park(desk, b"nonsense"), park(desk, b"more of it")
+    with desk.nothing_written():
+        tried = outbox.forget_parked([read, read + 100], TRIED)
+        assert outbox.forget_parked([read + 100], ASKED)[0].done is False
+    told = outbox.forget_parked([read, read + 100], ASKED)
+    assert told == tried
+    assert [verdict.done for verdict in told] == [True, False]
+    assert "it was parked because" in told[0].because
+    assert "no such parked message" in told[1].because
+    assert [each.id for each in outbox.parked()] == [other]
+    assert desk.audit()[-1:] == [(ASKED.actor, f"parked:{read}")]
+    assert outbox.figures().parked == 1
+    # The same again is news.
+    park(desk, b"nonsense")
+    assert [each.count for each in outbox.parked()] == [1, 1]

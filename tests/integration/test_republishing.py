@@ -112,3 +112,10 @@ def test_parked_messages_are_listed_with_their_ids_and_replayed(
     assert f"replayed: a refusal of {FSC}" in done.stdout
     assert "it is no JSON" in done.stdout
     assert [each.body for each in desk.doors.outbox.parked()] == [b"nonsense"]
+    (left,) = (str(each.id) for each in desk.doors.outbox.parked())
+    assert say(own_database_url, "forget", left).exit_code != 0  # it wants a reason
+    forgotten = say(own_database_url, "forget", left, "--reason", "a test")
+    assert (
+        forgotten.stdout == f"parked:{left}: forgotten: it was parked because: it named nothing\n"
+    )
+    assert desk.doors.outbox.parked() == ()
