@@ -42,6 +42,24 @@ def test_links_lead_to_places_that_are_there(page: str) -> None:
         assert not place or place in places_in(there), f"{link}#{place}"
 
 
+def test_every_decision_record_is_listed_with_its_title() -> None:
+    records = sorted((ROOT / "docs/adr").glob("0*.md"))
+    titles = [record.read_text(encoding="utf-8").splitlines()[0] for record in records]
+    listed = re.findall(
+        r"^\| \[(\d+)\]\((.+?)\) \| (.*) \|$", text_of("docs/adr/README.md"), re.MULTILINE
+    )
+    told = [(f"# {number}. {title}", file) for number, file, title in listed]
+    assert told == list(zip(titles, [record.name for record in records], strict=True))
+
+
+def test_every_place_that_the_readme_sends_a_change_to_is_there() -> None:
+    _, _, rows = text_of("README.md").partition("| You want to | Go to |")
+    table, _, _ = rows.partition("\n\n")
+    places = [place for place in re.findall(r"`([^`]+)`", table) if "/" in place]
+    assert len(places) > 10
+    assert [place for place in places if not (ROOT / place).exists()] == []
+
+
 def test_the_settings_in_the_readme_start_a_controller(tmp_path: Path) -> None:
     example = re.findall(r"```toml\n(.*?)```", text_of("README.md"), re.DOTALL)
     (tmp_path / "hrsi.toml").write_text(example[0])
