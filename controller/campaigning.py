@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from controller.campaign_reading import Library, PartReader, feeds_of_order
-from controller.sweeps import rest_after
+from controller.looks import rest_after
 from models.campaigning import Campaigns
 from models.campaigns import Campaign, CampaignLook, CampaignState, Tally
 from models.creation import Met

@@ -1,26 +1,37 @@
 """Reading the feeds: whose turn it is, from where, how far in one pass, and rest after failures.
 
-One thread reads one feed after another, so that a catalogue has one question at a time. What it
-remembers makes it only quicker and more polite: the stored cursors are the truth, and a process
-that begins anew reads a little more.
+Feeds of one collection are asked for together. One thread puts one question after another, so that
+a catalogue has one at a time. What it remembers makes it only quicker and more polite: the stored
+cursors are the truth, and a process that begins anew reads a little more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.config_groups import CreationConfig
+from controller.looks import (
+    DAY,
+    Haul,
+    Look,
+    Memory,
+    began,
+    begin_of,
+    far_back,
+    has_yielded,
+    is_overdue,
+    looks_of,
+    next_width,
+    rest_after,
+)
 from controller.metrics import Metrics
 from models.catalogue import (
     Catalogue,
-    CataloguePage,
-    CatalogueProduct,
     CatalogueQuery,
     Collection,
     PageMark,
-    RejectedEntry,
 )
 from models.composing import Due
 from models.creation import (
@@ -29,7 +40,6 @@ from models.creation import (
     Arrivals,
     Cursor,
     Feed,
-    FeedDay,
     Harvest,
     Met,
     Sweep,
@@ -67,16 +77,11 @@ def feeds_wanted(wanted: CreationConfig) -> tuple[Feed, ...]:
     return tuple(feed for feeds in (*images, *own) for feed in feeds)
 
 
-NARROWEST = timedelta(seconds=10)
-"""The least that is asked for at once of a catalogue without an order."""
-
-
 def feeds_of(source: str, wanted: Iterable[tuple[Collection, ProductType]]) -> tuple[Feed, ...]:
     """The feeds of a catalogue of that name."""
     return tuple(Feed(source=source, collection=c, type=t) for c, t in wanted)
 
 
-DAY = timedelta(days=1)
 ARRIVALS_SECONDS = 60.0
 """How long what arrived is not asked for again."""
 
@@ -90,51 +95,6 @@ class Subscriptions:
     area: Area
 
 
-@dataclass(kw_only=True, slots=True)
-class _Memory:
-    """What one process remembers of a feed. `again` is when it is its turn (monotonic seconds),
-    `unknown` why its last look ended early, if it did, `behind` whether that left something over,
-    `width` how much is asked for at once, where all that there was up to now was too much, `day`
-    what it listed of a day when it was last looked through.
-    """
-
-    again: float = float("-inf")
-    failures: int = 0
-    unknown: str = ""
-    behind: bool = False
-    width: timedelta | None = None
-    day: FeedDay | None = None
-
-
-@dataclass(kw_only=True, slots=True)
-class _Haul:
-    """What the pages of one pass gave. `complete`: the last question was answered to its end."""
-
-    products: list[CatalogueProduct] = field(default_factory=list)
-    rejected: list[RejectedEntry] = field(default_factory=list)
-    reached: datetime | None = None
-    complete: bool = False
-    unknown: str = ""
-    retry_after: timedelta | None = None
-
-    def add(self, page: CataloguePage) -> None:
-        """One more page."""
-        self.products += page.products
-        self.rejected += page.rejected
-        self.reached = page.reached
-        self.complete = page.complete
-
-    def moved_on(self, since: datetime) -> bool:
-        """Something is known to have been given for good."""
-        return self.reached is not None and self.reached > since
-
-    def fail(self, error: PortError) -> None:
-        """The next page did not come."""
-        self.complete = False
-        self.unknown = str(error) or type(error).__name__
-        self.retry_after = error.retry_after
-
-
 class Sweeper:
     """Looks at the feeds whose turn it is. Not to be used by two threads at once."""
 
@@ -146,8 +106,10 @@ class Sweeper:
         self._store = store
         self._clock = clock
         self._metrics = metrics
-        self._memories = {feed: _Memory() for feed in subscriptions.feeds}
+        self._looks = looks_of(subscriptions.feeds)
+        self._memories = {look: Memory() for look in self._looks}
         self._next = 0
+        self._far_again: dict[str, float] = {}
         self._due_again = float("-inf")
         self._arrivals: Arrivals | None = None
         self._arrivals_again = float("-inf")
@@ -164,9 +126,10 @@ class Sweeper:
             due=self._what_is_due(settings),
             arrivals=self._what_arrived(),
             days=tuple(
-                memory.day
+                day
                 for memory in self._memories.values()
-                if memory.day is not None and not memory.unknown
+                if not memory.unknown
+                for day in memory.days.values()
             ),
         )
 
@@ -196,74 +159,115 @@ class Sweeper:
         return Due(groups=groups, material=self._store.material(needs, now))
 
     def _sweeps(self, settings: CreationSettings, within: timedelta) -> tuple[Sweep, ...]:
-        began = self._clock.monotonic()
-        ends = began + within.total_seconds()
-        feeds = self._subscriptions.feeds
-        resting = [feed for feed in feeds if self._memories[feed].again > began]
-        failed = [feed for feed in resting if self._memories[feed].unknown]
-        if len(resting) == len(feeds) and not failed:
+        moment = self._clock.monotonic()
+        ends = moment + within.total_seconds()
+        resting = [look for look in self._looks if self._memories[look].again > moment]
+        failed = [look for look in resting if self._memories[look].unknown]
+        if len(resting) == len(self._looks) and not failed:
             return ()
         cursors = {cursor.feed: cursor for cursor in self._store.cursors()}
         self._metrics.feeds(cursors.values(), self._clock.now())
-        found: list[Sweep] = []
-        for feed in self._in_turn(resting):
-            if found and self._clock.monotonic() >= ends:
-                break
-            self._next = (feeds.index(feed) + 1) % len(feeds)
-            found.append(self._look_at(feed, cursors.get(feed), settings, ends))
-        left_alone = [self._left_alone(feed, cursors.get(feed)) for feed in failed]
+        found = self._looked(self._in_turn(resting), cursors, settings, ends)
+        left_alone = (sweep for look in failed for sweep in self._left_alone(look, cursors))
         return (*self._with_known(found), *left_alone)
 
-    def _in_turn(self, resting: Sequence[Feed]) -> list[Feed]:
-        """The feeds that are not resting, from the one after the last that was looked at."""
-        feeds = self._subscriptions.feeds
+    def _looked(
+        self,
+        looks: Iterable[Look],
+        cursors: Mapping[Feed, Cursor],
+        settings: CreationSettings,
+        ends: float,
+    ) -> list[Sweep]:
+        """One look after the other, the last begun before the end."""
+        found: list[Sweep] = []
+        for look in looks:
+            if found and self._clock.monotonic() >= ends:
+                break
+            self._next = (self._looks.index(look) + 1) % len(self._looks)
+            found += self._look_at(look, cursors, settings, ends)
+        return found
+
+    def _in_turn(self, resting: Sequence[Look]) -> list[Look]:
+        """Those that are not resting, from the one after the last that there was."""
+        looks = self._looks
         return [
-            feed for feed in (*feeds[self._next :], *feeds[: self._next]) if feed not in resting
+            look for look in (*looks[self._next :], *looks[: self._next]) if look not in resting
         ]
 
     def _look_at(
-        self, feed: Feed, cursor: Cursor | None, settings: CreationSettings, ends: float
-    ) -> Sweep:
-        """From somewhat before the cursor to now; then, now and then, what lies far before it.
+        self,
+        look: Look,
+        cursors: Mapping[Feed, Cursor],
+        settings: CreationSettings,
+        ends: float,
+    ) -> list[Sweep]:
+        """From somewhat before the cursors to now; then, now and then, what lies far before them.
 
         Nothing depends on what an earlier look gave: that may never have been stored.
         """
-        memory, now = self._memories[feed], self._clock.now()
-        since = _since(cursor, settings, now, behind=memory.behind)
+        memory, now = self._memories[look], self._clock.now()
+        since = begin_of([cursors.get(feed) for feed in look], settings, now, behind=memory.behind)
         until = now if memory.width is None else min(now, since + memory.width)
-        haul = _Haul()
-        self._read(self._query(feed, since, until, settings), feed, haul, settings, ends)
-        reached, complete, deep = haul.reached or since, haul.complete and until == now, False
-        memory.width = _width(memory.width, haul, since, until, whole=until == now)
-        began = since
-        if cursor is not None and complete and _is_deep(cursor, memory, now, settings):
-            far = self._query(feed, cursor.until - settings.deep_overlap, since, settings)
-            self._read(far, feed, haul, settings, ends)
-            deep, began = haul.complete, far.since if haul.complete else since
-        if complete and began <= now - DAY:
-            memory.day = day_of(feed, haul.products, self.area, now)
+        haul = Haul()
+        self._read(self._query(look, since, until, settings), look[0].source, haul, settings, ends)
+        complete = haul.complete and until == now
+        memory.width = next_width(memory.width, haul, since, until, whole=until == now)
         memory.behind = not complete
-        self._metrics.products_seen(feed, len(haul.products))
-        self._rest(memory, haul, settings)
-        return Sweep(
-            feed=feed,
-            cursor=cursor,
+        sweep = Sweep(
+            feed=look[0],
+            cursor=None,
             since=since,
             at=now,
-            reached=reached,
-            products=tuple(haul.products),
-            rejected=tuple(haul.rejected),
+            reached=haul.reached or since,
             complete=complete,
-            deep=deep,
             unknown=haul.unknown,
         )
+        found = {feed: haul.of(feed, sweep, cursors.get(feed)) for feed in look}
+        last = haul
+        for feed in self._far_back(look, cursors, settings) if complete else ():
+            last = Haul()
+            back = cursors[feed].until - settings.deep_overlap
+            self._read(
+                self._query((feed,), back, since, settings), feed.source, last, settings, ends
+            )
+            found[feed] = last.far_back(found[feed])
+            if last.unknown:
+                break
+        self._rest(memory, last, settings)
+        self._note(memory, tuple(found.values()), settings)
+        return list(found.values())
+
+    def _far_back(
+        self, look: Look, cursors: Mapping[Feed, Cursor], settings: CreationSettings
+    ) -> Iterator[Feed]:
+        """The feeds to look at from far back now: of a catalogue one in a period, besides those
+        that are overdue.
+        """
+        source, moment, now = look[0].source, self._clock.monotonic(), self._clock.now()
+        for feed in far_back(look, cursors, self._memories[look], now, settings):
+            if moment >= self._far_again.get(source, moment) or is_overdue(
+                cursors[feed], now, settings
+            ):
+                self._far_again[source] = moment + settings.period.total_seconds()
+                yield feed
+
+    def _note(self, memory: Memory, sweeps: Sequence[Sweep], settings: CreationSettings) -> None:
+        """What each feed listed, and of a day, if that was looked through to its end."""
+        for sweep in sweeps:
+            self._metrics.products_seen(sweep.feed, len(sweep.products))
+            if sweep.complete and began(sweep, settings) <= sweep.at - DAY:
+                memory.days[sweep.feed] = day_of(
+                    sweep.feed, sweep.products, self.area, sweep.at, yielded=has_yielded(sweep)
+                )
 
     def _query(
-        self, feed: Feed, since: datetime, until: datetime, settings: CreationSettings
+        self, look: Look, since: datetime, until: datetime, settings: CreationSettings
     ) -> CatalogueQuery:
+        first, *others = look
         return CatalogueQuery(
-            collection=feed.collection,
-            type=feed.type,
+            collection=first.collection,
+            type=first.type,
+            besides=tuple(feed.type for feed in others),
             since=since,
             until=until,
             area=self.area.wkt,
@@ -273,16 +277,16 @@ class Sweeper:
     def _read(
         self,
         query: CatalogueQuery,
-        feed: Feed,
-        haul: _Haul,
+        source: str,
+        haul: Haul,
         settings: CreationSettings,
         ends: float,
     ) -> None:
         """Page after page, as many as a pass may read. A failure ends it."""
-        catalogue = self._subscriptions.catalogues[feed.source]
+        catalogue = self._subscriptions.catalogues[source]
         haul.complete = query.since >= query.until
         mark: PageMark | None = None
-        for _ in range(0 if haul.complete else settings.pages):
+        for _ in range(0 if haul.complete else settings.pages * len(query.types)):
             try:
                 page = catalogue.page(query, mark)
             except PortError as error:
@@ -293,8 +297,8 @@ class Sweeper:
             if mark is None or self._clock.monotonic() >= ends:
                 return
 
-    def _rest(self, memory: _Memory, haul: _Haul, settings: CreationSettings) -> None:
-        """When it is this feed's turn again."""
+    def _rest(self, memory: Memory, haul: Haul, settings: CreationSettings) -> None:
+        """When it is the turn of these feeds again."""
         memory.unknown = haul.unknown
         memory.failures = memory.failures + 1 if haul.unknown else 0
         pause = timedelta(0) if memory.behind else settings.period
@@ -302,17 +306,19 @@ class Sweeper:
             pause = rest_after(memory.failures, haul.retry_after, settings)
         memory.again = self._clock.monotonic() + pause.total_seconds()
 
-    def _left_alone(self, feed: Feed, cursor: Cursor | None) -> Sweep:
+    def _left_alone(self, look: Look, cursors: Mapping[Feed, Cursor]) -> Iterator[Sweep]:
         now = self._clock.now()
-        return Sweep(
-            feed=feed,
-            cursor=cursor,
-            since=now,
-            at=now,
-            reached=cursor.until if cursor else now,
-            complete=False,
-            unknown=self._memories[feed].unknown,
-        )
+        for feed in look:
+            cursor = cursors.get(feed)
+            yield Sweep(
+                feed=feed,
+                cursor=cursor,
+                since=now,
+                at=now,
+                reached=cursor.until if cursor else now,
+                complete=False,
+                unknown=self._memories[look].unknown,
+            )
 
     def _with_known(self, found: Sequence[Sweep]) -> tuple[Sweep, ...]:
         """The looks with what the store has already of what they met; one question for all."""
@@ -335,44 +341,3 @@ class Sweeper:
             return tuple(found)
         known = self._store.known(met)
         return tuple(replace(sweep, known=known) for sweep in found)
-
-
-def rest_after(
-    failures: int, retry_after: timedelta | None, settings: CreationSettings
-) -> timedelta:
-    """How long a catalogue is left alone after so many failures in a row, at least as long as it
-    asked for itself.
-    """
-    doubled: timedelta = settings.backoff * 2 ** min(failures - 1, 20)
-    return max(min(doubled, settings.backoff_max), retry_after or timedelta(0))
-
-
-def _is_deep(cursor: Cursor, memory: _Memory, now: datetime, settings: CreationSettings) -> bool:
-    """Whether it is time to look far before the cursor: also when nothing is known of a day yet."""
-    unseen = memory.day is None and settings.deep_overlap >= DAY
-    return unseen or now - cursor.deep_at >= settings.deep_every
-
-
-def _since(
-    cursor: Cursor | None, settings: CreationSettings, now: datetime, *, behind: bool
-) -> datetime:
-    """Where a look begins. One that goes on where another left off overlaps with nothing: with
-    much to read, it would read the overlap for ever.
-    """
-    if cursor is None:
-        return now - settings.first_window
-    return cursor.until if behind else cursor.until - settings.overlap
-
-
-def _width(
-    former: timedelta | None, haul: _Haul, since: datetime, until: datetime, *, whole: bool
-) -> timedelta | None:
-    """How much to ask for the next time; None: all there is.
-
-    A catalogue without an order has given nothing for good until it has given everything: where
-    that does not come to its end in one pass, half as much is asked for.
-    """
-    if haul.complete:
-        return None if whole else 2 * (until - since)
-    moves = haul.unknown or haul.moved_on(since)
-    return former if moves else max((until - since) / 2, NARROWEST)

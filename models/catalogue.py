@@ -103,7 +103,8 @@ class RejectReason(StrEnum):
 class RejectedEntry:
     """An entry that could not be understood: `why`, in words, and `text`, at most `TEXT_KEPT`
     characters of what the catalogue sent. `entry` is its name there, as far as it has one, else
-    a digest of the text: the same entry, met again, has the same.
+    a digest of the text: the same entry, met again, has the same. `type` is that of the product,
+    as far as somebody said it; it is not kept with the entry.
     """
 
     source: str
@@ -112,6 +113,7 @@ class RejectedEntry:
     why: str
     text: str
     reason: RejectReason = RejectReason.FIELD
+    type: ProductType | None = field(default=None, compare=False)
 
 
 class Times(StrEnum):
@@ -124,6 +126,8 @@ class Times(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CatalogueQuery:
     """What is asked for: products of one type whose time is in [`since`, `until`), over an area.
+    `besides` are other types of the collection that the same answer is to give; only a catalogue
+    of our own products has several in one.
 
     `by` says which time that is (of a measurement its start), and so the order of the answer.
     `area` is WKT, longitude before latitude; None: everywhere. `limit` bounds a page.
@@ -136,6 +140,12 @@ class CatalogueQuery:
     area: str | None = None
     limit: int = 200
     by: Times = Times.PUBLICATION
+    besides: tuple[ProductType, ...] = ()
+
+    @property
+    def types(self) -> tuple[ProductType, ...]:
+        """All types that are asked for."""
+        return (self.type, *self.besides)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -69,12 +69,14 @@ class Feed:
 class Cursor:
     """How far a feed has been met: all that was published before `until`, as far as it was listed.
 
-    `deep_at` is when the feed was last looked through far before its cursor, and to its end.
+    `deep_at` is when the feed was last looked through far before its cursor, and to its end;
+    `yielded` whether it ever listed anything.
     """
 
     feed: Feed
     until: datetime
     deep_at: datetime
+    yielded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,11 +173,13 @@ class Arrivals:
 class FeedDay:
     """What a feed listed as published in the 24 h before `at`, looked through to its end: of the
     area, each measurement once, by the type of job whose range says how many are ordinary.
+    `yielded`: it has listed something, then or ever before.
     """
 
     feed: Feed
     at: datetime
     counts: Mapping[str, int]
+    yielded: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

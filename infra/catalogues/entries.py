@@ -115,6 +115,7 @@ def _reject(raw: msgspec.Raw, why: str, query: CatalogueQuery, source: str) -> R
     return RejectedEntry(
         source=source,
         collection=query.collection,
+        type=query.type,
         entry=_name_of(text) or hashlib.sha256(text).hexdigest()[:16],
         why=why,
         text=text.decode("utf-8", "replace")[:TEXT_KEPT],

@@ -142,9 +142,10 @@ class ODataCatalogue(OverHttp):
 
 
 def _params(query: CatalogueQuery, mark: PageMark) -> dict[str, str]:
-    wanted = _PRODUCTS.get(query.type)
+    wanted = None if query.besides else _PRODUCTS.get(query.type)
     if wanted is None:
-        raise Malformed(f"{query.type} is no product type that can be asked for in OData")
+        kinds = ", ".join(query.types)
+        raise Malformed(f"{kinds}: no product type that can be asked for in OData by itself")
     field = _FIELDS[query.by]
     filters = [
         f"Collection/Name eq '{query.collection}'",

@@ -7,7 +7,9 @@ stays at the beginning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +17,7 @@ import msgspec
 import shapely
 from shapely.errors import ShapelyError
 
-from infra.catalogues.entries import moment, read_entries, required_moment, written
+from infra.catalogues.entries import Entries, moment, read_entries, required_moment, written
 from infra.catalogues.soundness import footprint_of
 from infra.catalogues.transport import Ask, OverHttp
 from models.catalogue import (
@@ -64,6 +66,16 @@ class _Feature(msgspec.Struct, frozen=True):
     geometry: msgspec.Raw = NOTHING
 
 
+class _TypedProperties(msgspec.Struct, rename="camel", frozen=True):
+    product_type: str | None = None
+
+
+class _Typed(msgspec.Struct, frozen=True):
+    """What an entry says of its type, whatever else is wrong with it."""
+
+    properties: _TypedProperties
+
+
 class _PageProperties(msgspec.Struct, rename="camel", frozen=True):
     items_per_page: int | None = None
 
@@ -82,8 +94,8 @@ class RestoCatalogue(OverHttp):
         number = mark.skip // query.limit + 1
         ask = Ask(
             name="search",
-            attempt=f"reading page {number} of {query.collection} {query.type} of {self.name} "
-            f"by time of {query.by} from {written(query.since)}",
+            attempt=f"reading page {number} of {query.collection} {', '.join(query.types)} of "
+            f"{self.name} by time of {query.by} from {written(query.since)}",
             path=f"/api/collections/{COLLECTIONS[query.collection]}/search.json",
             params=_params(query, number),
         )
@@ -92,18 +104,50 @@ class RestoCatalogue(OverHttp):
             page = msgspec.json.decode(body, type=_Page)
         except msgspec.DecodeError as error:
             raise Malformed(f"{ask.attempt}: the answer is no page of products: {error}") from error
-        entries = read_entries(page.features, lambda raw: _product(raw, query), query, self.name)
         if not page.features:
             return CataloguePage(products=(), rejected=(), reached=query.until)
         last = bytes(page.features[-1]).decode("utf-8", "replace")
         if last == mark.last or number >= MOST_PAGES:
             raise Malformed(f"{ask.attempt}: the catalogue goes round in circles")
+        found = [self._read(raws, kind, query) for kind, raws in _by_type(page.features, query)]
+        products = (product for entries in found for product in entries.products)
         return CataloguePage(
-            products=tuple(filter(partial(_is_within, query), entries.products)),
-            rejected=entries.rejected,
+            products=tuple(filter(partial(_is_within, query), products)),
+            rejected=tuple(entry for entries in found for entry in entries.rejected),
             reached=query.since,
             next=PageMark(since=query.since, skip=mark.skip + query.limit, last=last),
         )
+
+    def _read(
+        self, raws: Iterable[msgspec.Raw], kind: ProductType, query: CatalogueQuery
+    ) -> Entries:
+        """These entries as products of one type."""
+        asked = replace(query, type=kind, besides=())
+        return read_entries(raws, lambda raw: _product(raw, asked), asked, self.name)
+
+
+def _by_type(
+    raws: list[msgspec.Raw], query: CatalogueQuery
+) -> Iterable[tuple[ProductType, list[msgspec.Raw]]]:
+    """Entries by the type that was asked for. Where several were, an entry is of the type that it
+    says, and what is of another is not ours to read; one that says none is taken for the first's.
+    """
+    if not query.besides:
+        return ((query.type, raws),)
+    found: defaultdict[ProductType, list[msgspec.Raw]] = defaultdict(list)
+    wanted = {str(kind): kind for kind in query.types}
+    for raw in raws:
+        said = _type_said(raw)
+        if said is None or said in wanted:
+            found[wanted.get(said or "", query.type)].append(raw)
+    return found.items()
+
+
+def _type_said(raw: msgspec.Raw) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=_Typed).properties.product_type
+    except msgspec.DecodeError:
+        return None
 
 
 def _is_within(query: CatalogueQuery, product: CatalogueProduct) -> bool:
@@ -118,7 +162,7 @@ def _is_within(query: CatalogueQuery, product: CatalogueProduct) -> bool:
 def _params(query: CatalogueQuery, number: int) -> dict[str, str]:
     after, before, sort = _FIELDS[query.by]
     params = {
-        "productType": TYPES.get(query.type, query.type.value),
+        **({} if query.besides else {"productType": TYPES.get(query.type, query.type.value)}),
         after: written(query.since),
         before: written(query.until),
         "maxRecords": str(query.limit),

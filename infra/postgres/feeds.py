@@ -109,7 +109,7 @@ def _add_all(connection: Connection, change: CreateJobs | ComposeJobs, actor: st
 
 
 def _move(connection: Connection, cursor: Cursor, expected: datetime | None) -> None:
-    values = {"until": cursor.until, "deep_at": cursor.deep_at}
+    values = {"until": cursor.until, "deep_at": cursor.deep_at, "yielded": cursor.yielded}
     if expected is None:
         return _begin(connection, cursor)
     moved = update(cursors).where(_is(cursor.feed), cursors.c.until == expected)
@@ -133,6 +133,7 @@ def _begin(connection: Connection, cursor: Cursor) -> None:
             type=feed.type,
             until=cursor.until,
             deep_at=cursor.deep_at,
+            yielded=cursor.yielded,
         )
     )
 
@@ -188,7 +189,12 @@ class PostgresFeeds:
         """See `models.feeds.Feeds.cursors`."""
         columns = cursors.c
         query = select(
-            columns.source, columns.collection, columns.type, columns.until, columns.deep_at
+            columns.source,
+            columns.collection,
+            columns.type,
+            columns.until,
+            columns.deep_at,
+            columns.yielded,
         ).order_by(columns.source, columns.collection, columns.type)
         with self._sessions.read("read the cursors of feeds") as connection:
             return tuple(
@@ -198,8 +204,9 @@ class PostgresFeeds:
                     ),
                     until=until,
                     deep_at=deep_at,
+                    yielded=yielded,
                 )
-                for source, collection, kind, until, deep_at in connection.execute(query)
+                for source, collection, kind, until, deep_at, yielded in connection.execute(query)
             )
 
     def known(self, met: Met) -> Known:

@@ -346,6 +346,7 @@ catalogue_cursors = Table(
     metadata,
     *_keys("source", "collection", "type"),
     *_times("until", "deep_at"),
+    _flag("yielded", "false"),
 )
 
 _PART = (*_keys("place", "type", "name"), *_texts("unit"), *_times("sensing_at", "published_at"))

@@ -139,7 +139,7 @@ def _of_look(sweep: Sweep, found: _Found, kept: Kept, settings: CreationSettings
         AddJobs(
             subject=_subject(sweep),
             reason=Reason.PRODUCTS_NEW if news else Reason.CURSOR_BEHIND,
-            because=_because(sweep, found, len(rejected), cursor),
+            because=_because(sweep, found, kept, len(rejected), cursor),
             facts=(
                 ("products", len(sweep.products)),
                 ("jobs", len(found.jobs)),
@@ -195,11 +195,14 @@ def _judge(
 
 def _cursor(sweep: Sweep) -> Cursor:
     """Where the cursor is after this look: never before where it was."""
+    listed = bool(sweep.products)
     if sweep.cursor is None:
-        return Cursor(feed=sweep.feed, until=sweep.reached, deep_at=sweep.at)
-    until = max(sweep.cursor.until, sweep.reached)
+        return Cursor(feed=sweep.feed, until=sweep.reached, deep_at=sweep.at, yielded=listed)
     return replace(
-        sweep.cursor, until=until, deep_at=sweep.at if sweep.deep else sweep.cursor.deep_at
+        sweep.cursor,
+        until=max(sweep.cursor.until, sweep.reached),
+        deep_at=sweep.at if sweep.deep else sweep.cursor.deep_at,
+        yielded=sweep.cursor.yielded or listed,
     )
 
 
@@ -207,18 +210,21 @@ def _is_behind(sweep: Sweep, cursor: Cursor, settings: CreationSettings) -> bool
     """Whether the stored cursor has to follow. A little behind costs nothing: every look begins an
     overlap before it.
     """
-    if sweep.cursor is None or cursor.deep_at != sweep.cursor.deep_at:
+    former = sweep.cursor
+    if former is None or (former.deep_at, former.yielded) != (cursor.deep_at, cursor.yielded):
         return True
-    lag = cursor.until - sweep.cursor.until
+    lag = cursor.until - former.until
     return lag > settings.overlap or (lag.total_seconds() > 0 and not sweep.complete)
 
 
-def _because(sweep: Sweep, found: _Found, rejected: int, cursor: Cursor) -> str:
+def _because(sweep: Sweep, found: _Found, kept: Kept, rejected: int, cursor: Cursor) -> str:
     parts = [f"{counted(len(sweep.products), 'product')} listed"]
     if found.jobs:
         parts.append(f"{counted(len(found.jobs), 'job')} to create")
     if found.cancelled:
         parts.append(f"{counted(len(found.cancelled), 'job')} of before the operation began")
+    if kept.ingredients:
+        parts.append(f"{len(kept.ingredients)} kept for jobs that are made of several")
     if rejected:
         parts.append(f"{rejected} not understood and kept")
     return f"{', '.join(parts)}; met until {cursor.until:%Y-%m-%d %H:%M} UTC"

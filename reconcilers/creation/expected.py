@@ -58,6 +58,9 @@ def too_few(world: World, settings: ExpectedSettings, now: datetime) -> Iterator
 
 
 def _of_feed(day: FeedDay, arrivals: Arrivals, settings: ExpectedSettings) -> Iterator[Decision]:
+    if not day.yielded:
+        # A catalogue of one mission lists nothing of the other, and nobody misses it.
+        return
     for job_type, number in sorted(day.counts.items()):
         expected = settings.range_of(job_type, day.at)
         if job_type in arrivals.counts and expected is not None and number < expected[0]:
@@ -72,12 +75,20 @@ def _of_feed(day: FeedDay, arrivals: Arrivals, settings: ExpectedSettings) -> It
             )
 
 
-def day_of(feed: Feed, products: Iterable[CatalogueProduct], area: Area, at: datetime) -> FeedDay:
+def day_of(
+    feed: Feed,
+    products: Iterable[CatalogueProduct],
+    area: Area,
+    at: datetime,
+    *,
+    yielded: bool = True,
+) -> FeedDay:
     """What of these products is of the area and was published in the 24 h before `at`."""
     young = [each for each in products if at - DAY <= each.published_at < at]
     return FeedDay(
         feed=feed,
         at=at,
+        yielded=yielded,
         counts={
             job_type: len(
                 {

@@ -58,7 +58,7 @@ class MemoryCatalogue:
     def _page(self, query: CatalogueQuery, mark: PageMark) -> CataloguePage:
         wanted = Wanted(
             collection=query.collection,
-            type=query.type,
+            types=query.types,
             since=mark.since,
             until=query.until,
             area=query.area,
@@ -87,6 +87,7 @@ class MemoryCatalogue:
         return RejectedEntry(
             source=self.name,
             collection=query.collection,
+            type=entry.product.type,
             entry=entry.title,
             why=why,
             text=repr(entry.product),

@@ -71,7 +71,7 @@ def of_resto(collection: str, params: Mapping[str, str]) -> Wanted:
     after, before = _RESTO_TIMES[by]
     return Wanted(
         collection=_RESTO_COLLECTIONS[collection],
-        type=(_RESTO_TYPES.get(kind) or ProductType(kind)) if kind else None,
+        types=(_RESTO_TYPES.get(kind) or ProductType(kind),) if kind else (),
         by=by,
         since=_moment(params[after]) if after in params else None,
         until=_moment(params[before]) if before in params else None,
@@ -86,9 +86,9 @@ def _term(wanted: Wanted, text: str) -> tuple[Wanted, str]:
     elif match := _TIME.match(text):
         wanted = _timed(wanted, ODATA_TIMES[match[1]], match[2], _moment(match[3]))
     elif match := _TYPE.match(text):
-        wanted = replace(wanted, type=ProductType(match[1]))
+        wanted = replace(wanted, types=(ProductType(match[1]),))
     elif match := _NAMED.match(text):
-        wanted = replace(wanted, type=_NAMED_TYPES[match[1]])
+        wanted = replace(wanted, types=(_NAMED_TYPES[match[1]],))
     elif match := _AREA.match(text):
         wanted = replace(wanted, area=_area(match[1]))
     else:

@@ -24,10 +24,12 @@ MONTH = timedelta(days=30)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What is looked for; None does not narrow. Of a time in [`since`, `until`), as `by` says."""
+    """What is looked for; None does not narrow, and neither do no types. Of a time in [`since`,
+    `until`), as `by` says.
+    """
 
     collection: Collection | None = None
-    type: ProductType | None = None
+    types: tuple[ProductType, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     area: str | None = None
@@ -137,7 +139,7 @@ def _is_wanted(entry: Listed, wanted: Wanted) -> bool:
     product = entry.product
     return (
         wanted.collection in {None, product.collection}
-        and wanted.type in {None, product.type}
+        and (not wanted.types or product.type in wanted.types)
         and (wanted.area is None or _meets(product.footprint, wanted.area))
     )
 

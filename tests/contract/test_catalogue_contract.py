@@ -16,7 +16,7 @@ from models.catalogue import (
     Sensing,
     Times,
 )
-from models.errors import Throttled, Unavailable
+from models.errors import Malformed, Throttled, Unavailable
 from models.product_names import ProductType
 from simulator.catalogues.listing import Disorder, Listed
 from simulator.catalogues.memory import RETRY_AFTER, strangeness
@@ -258,3 +258,40 @@ def test_our_own_products_are_given_whole_though_in_no_order(kind: str, limit: i
     # Nothing is known of what is left out until all was given.
     assert {page.reached for page in pages[:-1]} <= {query.since}
     assert pages[-1].reached == query.until
+
+
+@pytest.mark.parametrize("kind", ["memory", "resto"])
+@pytest.mark.parametrize("limit", [1000, 3])
+def test_several_types_of_our_own_products_come_in_one_answer_and_no_others(
+    kind: str, limit: int
+) -> None:
+    job = ProcessedJob(
+        type="fsc_rlie",
+        key="1",
+        input={"tiles": ["32TLR"], "unit": "S2B", "sensing_start": "2026-01-01T10:30:17+00:00"},
+        at=BEGINNING + timedelta(days=1),
+    )
+    snow, ice = entries_of(job, Habits())
+    other = replace(snow, product=replace(snow.product, id="sws", type=ProductType.SWS))
+    odd = [
+        replace(ice, product=replace(ice.product, id="ice"), title="RLIE_ODD"),
+        replace(other, product=replace(other.product, id="odd"), title="SWS_ODD"),
+    ]
+    query = replace(
+        L1C,
+        collection=Collection.HRSI,
+        type=ProductType.FSC,
+        besides=(ProductType.RLIE,),
+        limit=limit,
+    )
+    with opened(kind, snow, ice, other, *odd, ordered=False) as catalogue:
+        pages = catalogue.read(query)
+    products = [product for page in pages for product in page.products]
+    assert {product.id for product in products} == {snow.product.id, ice.product.id}
+    (rejected,) = (entry for page in pages for entry in page.rejected)
+    assert (rejected.type, rejected.reason) == (ProductType.RLIE, RejectReason.NAME)
+
+
+def test_a_catalogue_of_images_is_asked_for_one_type_at_a_time() -> None:
+    with opened("odata", *seen(3)) as catalogue, pytest.raises(Malformed, match="by itself"):
+        catalogue.port.page(replace(L1C, besides=(ProductType.GRDH,)))

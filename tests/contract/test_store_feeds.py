@@ -51,7 +51,7 @@ def a_job(key: str, hours: float = 0, **changes: Any) -> NewJob:
 
 def a_find(until: datetime = NOW, expected: datetime | None = None, **changes: Any) -> CreateJobs:
     """What a look at the optical feed found."""
-    cursor = Cursor(feed=OPTICAL, until=until, deep_at=NOW)
+    cursor = Cursor(feed=OPTICAL, until=until, deep_at=NOW, yielded=True)
     return CreateJobs(at=NOW, cursor=cursor, expected=expected, flavors=FLAVORS, **changes)
 
 
@@ -71,7 +71,9 @@ def test_found_jobs_are_added_in_their_order_with_all_that_was_found(desk: Desk)
     assert (first.job.tile, first.job.flavor) == ("32TLR", FLAVORS["fsc_rlie"])
     assert (first.job.priority, first.job.deadline) == (Priority.NRT, NOW + 3 * HOUR)
     assert first.input == {"product": "b", "tiles": ["32TLR"]}
-    assert desk.doors.feeds.cursors() == (Cursor(feed=OPTICAL, until=NOW, deep_at=NOW),)
+    assert desk.doors.feeds.cursors() == (
+        Cursor(feed=OPTICAL, until=NOW, deep_at=NOW, yielded=True),
+    )
 
 
 def test_what_has_its_job_gets_no_second_one(desk: Desk) -> None:

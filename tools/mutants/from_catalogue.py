@@ -59,16 +59,16 @@ FROM_CATALOGUE = (
     ),
     Mutant(
         name="creation: no overlap of looks",
-        file="controller/sweeps.py",
-        before="return cursor.until if behind else cursor.until - settings.overlap",
-        after="return cursor.until",
+        file="controller/looks.py",
+        before="timedelta(0) if behind else settings.overlap",
+        after="timedelta(0)",
         tests=(f"{SHELL}/test_sweeps.py",),
     ),
     Mutant(
         name="creation: never look far back",
-        file="controller/sweeps.py",
-        before="    return unseen or now - cursor.deep_at >= settings.deep_every\n",
-        after="    return unseen\n",
+        file="controller/looks.py",
+        before="(unseen or waited(feed) >= settings.deep_every)",
+        after="unseen",
         tests=(f"{SHELL}/test_sweeps.py",),
     ),
     Mutant(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from controller.metrics import Metrics
-from controller.sweeps import INPUTS, Subscriptions, Sweeper
+from controller.sweeps import INPUTS, OWN, Subscriptions, Sweeper
 from models.areas import area_of_tiles
-from models.catalogue import CataloguePage, CatalogueQuery, PageMark
+from models.catalogue import CataloguePage, CatalogueQuery, Collection, PageMark
 from models.composing import Group
 from models.creation import CreateJobs, Cursor, Feed, FeedDay, Sweep
 from models.job_types import DEFAULT_REGISTRY
@@ -26,6 +28,7 @@ from simulator.faults import Fault, Faults
 from simulator.ids import SeededIds
 from simulator.store import MemoryStore
 from simulator.timeline import Timeline
+from tests.plugins.archive import jobs_of, products_of
 
 TILES = ("32TLR",)
 DAY = timedelta(days=1)
@@ -58,17 +61,21 @@ class Noting:
 
 
 class Rig:
-    """A sweeper over two feeds of one catalogue, on virtual time."""
+    """A sweeper over the feeds of one catalogue, on virtual time."""
 
     def __init__(
-        self, *entries: Listed, takes: timedelta = timedelta(0), ordered: bool = True
+        self,
+        *entries: Listed,
+        takes: timedelta = timedelta(0),
+        ordered: bool = True,
+        wanted: Sequence[tuple[Collection, ProductType]] = INPUTS,
     ) -> None:
         self.time = Timeline(BEGINNING + DAYS)
         self.faults = Faults()
         self.store = MemoryStore(self.time, SeededIds())
         simulated = SimulatedCatalogue("creodias", self.time, entries or LISTED, ordered=ordered)
         self.catalogue = Noting(MemoryCatalogue(simulated, self.faults), self.time, takes)
-        self.feeds = tuple(Feed(source="creodias", collection=c, type=t) for c, t in INPUTS)
+        self.feeds = tuple(Feed(source="creodias", collection=c, type=t) for c, t in wanted)
         self.metrics = Metrics(CollectorRegistry(), self.time)
         self.settings = CreationSettings(first_window=DAYS + HOUR)
         lease = self.store.acquire("creation", "rig", 100 * DAYS)
@@ -166,6 +173,55 @@ def test_a_look_far_back_never_holds_up_what_is_new() -> None:
         rig.keep(optical, max(looks[-1].reached, rig.store.cursors()[-1].until))
     assert not any(look.deep for look in looks)
     assert looks[-1].reached == rig.time.now()
+
+
+OURS = products_of(jobs_of(LISTED, area_of_tiles(TILES)))
+"""Our own products, as they are listed."""
+
+
+def test_our_own_products_are_asked_for_together_and_each_is_of_its_feed() -> None:
+    odd = replace(OURS[0], product=replace(OURS[0].product, id="odd"), title="FSC_SOMETHING")
+    rig = Rig(*OURS, odd, ordered=False, wanted=OWN)
+    sweeps = rig.sweep()
+    assert [sweep.feed for sweep in sweeps] == list(rig.feeds)
+    (query, mark), *_ = rig.catalogue.asked
+    assert (set(query.types), mark) == ({kind for _, kind in OWN}, None)
+    assert rig.names(sweeps) == {entry.product.name for entry in OURS}
+    for sweep in sweeps:
+        assert {product.type for product in sweep.products} <= {sweep.feed.type}
+        assert [each.entry for each in sweep.rejected] == (
+            ["FSC_SOMETHING"] if sweep.feed.type is odd.product.type else []
+        )
+
+
+def test_what_is_asked_for_together_begins_where_the_furthest_behind_is() -> None:
+    rig = Rig(*OURS, ordered=False, wanted=OWN)
+    for number, feed in enumerate(rig.feeds):
+        rig.keep(feed, BEGINNING + number * HOUR)
+    sweeps = rig.sweep()
+    assert {sweep.since for sweep in sweeps} == {BEGINNING - rig.settings.overlap}
+    assert [sweep.cursor.until for sweep in sweeps if sweep.cursor is not None] == [
+        BEGINNING + number * HOUR for number in range(len(rig.feeds))
+    ]
+
+
+@pytest.mark.parametrize("wanted", [pytest.param(INPUTS, id="images"), pytest.param(OWN, id="own")])
+def test_a_quiet_catalogue_is_never_asked_more_than_three_times_in_a_period(
+    wanted: Sequence[tuple[Collection, ProductType]],
+) -> None:
+    rig = Rig(*LISTED[-8:], *OURS[-8:], ordered=wanted is INPUTS, wanted=wanted)
+    asked: list[int] = []
+    far: list[Feed] = []
+    for _ in range(30):
+        for sweep in rig.sweep():
+            rig.keep(sweep.feed, sweep.reached, deep=sweep.deep)
+            far += [sweep.feed] if sweep.deep else []
+        asked.append(len(rig.catalogue.asked))
+        rig.catalogue.asked.clear()
+        rig.time.advance(rig.settings.deep_every / 12)
+    assert min(asked) > 0
+    assert max(asked) <= 3
+    assert far[: len(rig.feeds)] == list(rig.feeds), "each in its turn"
 
 
 def test_what_is_too_much_for_a_pass_goes_on_at_the_stored_cursor() -> None:
@@ -375,7 +431,14 @@ def test_what_each_feed_lists_of_a_day_is_known_from_the_first_look_on() -> None
     rig.time.advance(2 * rig.settings.period)
     assert days()[ProductType.L1C].at == now, "as of the last look far back"
     rig.time.advance(timedelta(days=2))
-    assert days()[ProductType.L1C].counts == {"fsc_rlie": 0}, "nothing was listed since"
+    silent = days()[ProductType.L1C]
+    assert silent.counts == {"fsc_rlie": 0}, "nothing was listed since"
+    assert not silent.yielded, "nor ever, as far as the store knows"
+    rig.store.tables.cursors.put(
+        rig.feeds[0], Cursor(feed=rig.feeds[0], until=rig.time.now(), deep_at=now, yielded=True)
+    )
+    rig.time.advance(2 * rig.settings.period)
+    assert days()[ProductType.L1C].yielded
     rig.faults.order(PAGE, Fault.REFUSED, times=2)
     rig.time.advance(rig.settings.deep_every)
     assert days() == {}, "a catalogue that is away is told of as such"
@@ -386,7 +449,7 @@ def test_a_day_that_was_not_looked_through_is_not_judged() -> None:
     rig.settings = replace(rig.settings, deep_overlap=DAY - HOUR)
     for feed in rig.feeds:
         rig.keep(feed, rig.time.now())
-    rig.time.advance(rig.settings.deep_every)
+    rig.time.advance(2 * rig.settings.deep_every)
     harvest = rig.sweeper.sweep(rig.whole, WITHIN)
     assert all(look.deep for look in harvest.sweeps or ())
     assert harvest.days == ()

@@ -48,6 +48,9 @@ REJECTED = RejectedEntry(
 )
 
 
+ELSEWHERE = replace(OPTICAL, tile="33WXS")
+
+
 def a_sweep(products: Sequence[CatalogueProduct] = (), **changes: Any) -> Sweep:
     """A look at the feed of these products, an hour long, at a cursor that is at its end."""
     feed = FEEDS[products[0].type if products else ProductType.L1C]
@@ -138,7 +141,7 @@ def test_a_radar_image_becomes_one_job_for_all_the_tiles_under_it() -> None:
 @pytest.mark.parametrize(
     "product",
     [
-        pytest.param(replace(OPTICAL, tile="33WXS"), id="a-tile-elsewhere"),
+        pytest.param(ELSEWHERE, id="a-tile-elsewhere"),
         pytest.param(
             replace(RADAR, footprint="POLYGON ((0 0, 1 0, 1 1, 0 0))"), id="a-slice-elsewhere"
         ),
@@ -231,6 +234,7 @@ def test_what_is_not_understood_is_kept_once() -> None:
             {"reached": NOW + HOUR / 6, "complete": False}, True, id="on-its-way-through-much"
         ),
         pytest.param({"cursor": None}, True, id="for-the-first-time"),
+        pytest.param({"products": (ELSEWHERE,)}, True, id="it-lists-something-for-the-first-time"),
         pytest.param({"reached": NOW - HOUR}, False, id="back-in-the-overlap"),
     ],
 )
@@ -241,6 +245,7 @@ def test_the_cursor_follows_without_being_written_all_the_time(
     assert (action is not None) is moves
     if action is not None:
         assert action.reason is Reason.CURSOR_BEHIND
+        assert action.cursor.yielded is ("products" in change)
         assert action.cursor.until >= NOW or change == {"cursor": None}
 
 

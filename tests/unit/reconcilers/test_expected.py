@@ -101,7 +101,15 @@ def test_of_two_catalogues_the_one_that_falls_silent_is_named() -> None:
 @pytest.mark.parametrize(
     ("world", "settings", "subjects"),
     [
-        pytest.param(a_day(fsc_rlie=450), {"sunday": 0.1, "saturday": 0.1}, 0, id="a-lean-weekday"),
+        pytest.param(
+            a_day(fsc_rlie=450),
+            {"fsc_rlie_sunday": 0.1, "fsc_rlie_saturday": 0.1},
+            0,
+            id="a-lean-weekday",
+        ),
+        pytest.param(
+            a_day(fsc_rlie=450), {"rlies1_sunday": 0, "rlies1_saturday": 0}, 1, id="of-another-type"
+        ),
         pytest.param(a_day(fsc_rlie=450), {"fsc_rlie_least": 0}, 0, id="turned-off"),
         pytest.param(a_day(rlies1=100), {}, 0, id="a-type-that-never-had-jobs"),
         pytest.param(a_day(began=NOW - HOUR, fsc_rlie=450), {}, 0, id="no-whole-day-yet"),
@@ -116,6 +124,14 @@ def test_a_feed_is_judged_where_its_type_is(
 ) -> None:
     silent = replace(world, days=(a_day_of(OTHER, 50),))
     assert len(list(too_few(silent, ExpectedSettings(**settings), NOW))) == subjects
+
+
+def test_a_feed_that_never_listed_anything_is_not_missed() -> None:
+    never = replace(a_day_of(OTHER, 0), yielded=False)
+    world = replace(a_day(fsc_rlie=450), days=(a_day_of(CREODIAS, 450), never))
+    assert list(too_few(world, ExpectedSettings(), NOW)) == []
+    again = replace(world, days=(a_day_of(OTHER, 0),))
+    assert len(list(too_few(again, ExpectedSettings(), NOW))) == 1
 
 
 def test_a_day_has_each_measurement_of_the_area_once_and_none_of_another_day() -> None:
@@ -145,8 +161,14 @@ def test_a_feed_of_our_own_products_is_judged_by_the_jobs_that_make_one_each() -
 def test_each_weekday_counts_for_as_long_as_it_lasted() -> None:
     # NOW is a Sunday at noon: half of the day was Saturday.
     assert f"{NOW:%A %H:%M}" == "Sunday 12:00"
-    poor = {"saturday": 0.5, "sunday": 0.1, "fsc_rlie_least": 1000, "fsc_rlie_most": 2000}
+    poor = {
+        "fsc_rlie_saturday": 0.5,
+        "fsc_rlie_sunday": 0.1,
+        "fsc_rlie_least": 1000,
+        "fsc_rlie_most": 2000,
+    }
     assert told(a_day(fsc_rlie=300), **poor) == {}
+    assert list(told(a_day(gfsc=849), **poor)) == ["type:gfsc"], "each type has its own weekdays"
     facts = told(a_day(fsc_rlie=299), **poor)["type:fsc_rlie"]
     assert facts == {"jobs": 299, "least": 300, "most": 600}
 
