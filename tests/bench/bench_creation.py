@@ -31,7 +31,7 @@ BENCH = Asked(actor="bench", reason="bench")
 BURST = 500
 BACKLOG = 10_000
 LONE = 40
-PERIODS = 24
+PERIODS = 60
 LOOPS = ("creation", "configuration")
 PATIENCE_SECONDS = 300.0
 DAY = timedelta(days=1)
@@ -197,7 +197,7 @@ def test_nothing_new_costs_few_requests(
             HRSI_CREATION_PRODUCTS=f"hrsi={ours_at.url}",
             HRSI_CREATION_TILES=",".join(tiles),
         )
-        for key, value in (("creation.period", 0.05), ("creation.deep_every", 1)):
+        for key, value in (("creation.period", 0.05), ("creation.deep_every", 10)):
             place.database.operations.set_parameter(key, value, BENCH)
         ports = bootstrap.connect(place.config, place.environment)
         process = bootstrap.controller(
@@ -213,7 +213,7 @@ def test_nothing_new_costs_few_requests(
         looked = [cursor.deep_at for cursor in place.database.feeds.cursors()]
         process.stop()
     assert len(looked) == 7
-    assert min(looked) > lately + timedelta(minutes=5), "far back, too"
+    assert min(looked) > lately + timedelta(minutes=5, seconds=10), "far back, too"
     figures.ratio("most requests to a catalogue in a period of creation", max(counts), 3)
     figures.ratio(
         "requests to a catalogue per period of creation, nothing new", sum(counts) / len(counts), 3
