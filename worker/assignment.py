@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 from infra.s3 import S3Access
-from models.errors import ConfigurationError
+from models.errors import ConfigurationError, Malformed
 from models.job_types import KILL_TIMEOUT
 from models.payload import FILE, decode
 from models.ports import Placement
@@ -24,6 +25,9 @@ from worker.failures import MISSING_SETTING, internal
 
 SETTINGS_FILE = "/etc/hrsi/worker.env"
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
+LONGEST = timedelta(days=7)
+"""No run takes longer."""
+
 ROLES = ("results", "eodata", "aux", "data", "infra", "products")
 """What buckets are for; `HRSI_<ROLE>_BUCKET` names each."""
 
@@ -42,11 +46,11 @@ class Assignment:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Assignment:
-        """Read the assignment. Raises `ConfigurationError` naming what is missing."""
+        """Read the assignment. Raises `ConfigurationError` naming what is missing or senseless."""
         try:
             task = Path(environment["NOMAD_TASK_DIR"])
             return cls(
-                run_id=UUID(environment["NOMAD_META_run"]),
+                run_id=uuid_of(environment, "NOMAD_META_run"),
                 placement=Placement(
                     allocation_id=environment["NOMAD_ALLOC_ID"],
                     node_id=environment.get("HRSI_NODE_ID"),
@@ -56,7 +60,7 @@ class Assignment:
                 folder=Path(environment.get("HRSI_WORK_DIR") or task / "work"),
                 logs=Path(environment["NOMAD_ALLOC_DIR"], "logs"),
                 url=environment["HRSI_URL"],
-                token=decode((task / FILE).read_bytes()).token,
+                token=_token(task / FILE),
                 ca_cert=environment.get("HRSI_CACERT") or None,
             )
         except KeyError as error:
@@ -66,22 +70,56 @@ class Assignment:
             ) from error
 
 
+def uuid_of(environment: Mapping[str, str], name: str) -> UUID:
+    """A UUID that Nomad hands on. Raises `KeyError`, and `ConfigurationError` when it is none."""
+    try:
+        return UUID(environment[name])
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{name} is {environment[name]!r}, which is no UUID: runs are dispatched by the "
+            "controller, which says which one in the meta of the Nomad job"
+        ) from error
+
+
+def _token(file: Path) -> str:
+    try:
+        return decode(file.read_bytes()).token
+    except OSError as error:
+        raise ConfigurationError(
+            f"the payload of the run cannot be read: {error}; Nomad puts it there when the "
+            "controller dispatches the run"
+        ) from error
+    except Malformed as error:
+        raise ConfigurationError(f"{file}: {error}") from error
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """The worker's own settings; what is missing is told when it is needed.
 
     `science_command` stands in for the containers of all job types: in the demo, and where no
-    engine is.
+    engine is. `science_limit` is how long the software of any job may take, None: as long as its
+    type says; `kill_timeout` how long Nomad waits between asking the program to end and making it.
     """
 
     values: Mapping[str, str] = field(repr=False)
+    science_limit: timedelta | None = None
+    kill_timeout: timedelta = KILL_TIMEOUT
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
-        """The environment, over the worker's file where there is one."""
+        """The environment, over the worker's file where there is one.
+
+        Raises `ConfigurationError` for a time that is none: once a run is to end it is too late.
+        """
         file = Path(environment.get("HRSI_WORKER_SETTINGS", SETTINGS_FILE))
         written = file.read_text(encoding="utf-8") if file.is_file() else ""
-        return cls(values={**dict(_lines(written)), **environment})
+        values = {**dict(_lines(written)), **environment}
+        return cls(
+            values=values,
+            science_limit=_seconds(values, "HRSI_SCIENCE_LIMIT"),
+            kill_timeout=_seconds(values, "HRSI_KILL_TIMEOUT") or KILL_TIMEOUT,
+        )
 
     def need(self, name: str) -> str:
         """A setting. Raises `RunFailed` when it is not there."""
@@ -125,17 +163,18 @@ class Settings:
         """What runs instead of every container; empty: containers run."""
         return tuple(shlex.split(self.values.get("HRSI_SCIENCE_COMMAND", "")))
 
-    @property
-    def science_limit(self) -> timedelta | None:
-        """How long the software of any job may take; None: as long as its type says."""
-        text = self.values.get("HRSI_SCIENCE_LIMIT", "")
-        return timedelta(seconds=float(text)) if text else None
 
-    @property
-    def kill_timeout(self) -> timedelta:
-        """How long Nomad waits between asking the program to end and making it."""
-        text = self.values.get("HRSI_KILL_TIMEOUT", "")
-        return timedelta(seconds=float(text)) if text else KILL_TIMEOUT
+def _seconds(values: Mapping[str, str], name: str) -> timedelta | None:
+    text = values.get(name, "")
+    if not text:
+        return None
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) <= LONGEST.total_seconds():
+            return timedelta(seconds=seconds)
+    raise ConfigurationError(
+        f"{name} is {text!r}: seconds are wanted, more than 0 and at most "
+        f"{LONGEST.total_seconds():.0f}"
+    )
 
 
 def _lines(text: str) -> list[tuple[str, str]]:

@@ -22,13 +22,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
 
 from infra import s3
 from infra.s3 import S3Access
 from models.errors import ConfigurationError, PortError
 from models.logs import logs_prefix
-from worker.assignment import Settings
+from worker.assignment import Settings, uuid_of
 from worker.logfiles import LogFiles
 from worker.shipping import Shipper, Target
 
@@ -74,7 +73,7 @@ class Assignment:
     def from_environment(cls, environment: Mapping[str, str]) -> Assignment:
         """Read the assignment. Raises `ConfigurationError` naming what is missing or senseless."""
         try:
-            unique_id = UUID(environment["NOMAD_META_unique_id"])
+            unique_id = uuid_of(environment, "NOMAD_META_unique_id")
             return cls(
                 folder=Path(environment["NOMAD_ALLOC_DIR"], "logs"),
                 target=Target(
@@ -145,7 +144,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
     try:
         assignment = Assignment.from_environment(Settings.of(os.environ).values)
-    except (ConfigurationError, ValueError) as error:
+    except ConfigurationError as error:
         _say(str(error))
         return EXIT_LEFT
     with closing(s3.connect(assignment.access)) as buckets:
