@@ -64,6 +64,11 @@ CONFIGS: Mapping[str, type[JobConfig]] = {"fsc_rlie": FscRlieConfig, "sws_wds": 
 """The schema of each type that has more than `JobConfig`."""
 
 
+def has_masters(job_type: str) -> bool:
+    """Whether jobs of a type may rely on the assembly of another one."""
+    return issubclass(CONFIGS.get(job_type, JobConfig), SwsWdsConfig)
+
+
 def schema_of(job_type: str) -> dict[str, Any]:
     """The JSON Schema of a type's configuration."""
     return msgspec.json.schema(CONFIGS.get(job_type, JobConfig))

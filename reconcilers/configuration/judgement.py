@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.configuration import IN_SERIES, Aside, Configured, Neighbour, Unready, Wait
-from models.job_configs import JobConfig, SwsWdsConfig, plain
+from models.job_configs import JobConfig, SwsWdsConfig, has_masters, plain
 from models.records import NewJob
 from models.settings_configuration import ConfigurationSettings
 from reconcilers.configuration import backward, series
@@ -89,8 +89,10 @@ def _blocker(unready: Unready, read: Given) -> Neighbour | None:
 
 
 def _master(unready: Unready, read: Given) -> Neighbour | None:
-    """The other job that makes the assembly of this one; None when it makes it itself."""
-    return unready.master if read.master != unready.job.key else None
+    """The other job that makes the assembly of this one; None when it needs none or makes it."""
+    if not has_masters(unready.job.type) or read.master == unready.job.key:
+        return None
+    return unready.master
 
 
 def _wait(
@@ -120,7 +122,7 @@ def _fields(unready: Unready, read: Given, overtaken: Neighbour | None) -> JobCo
     late = f"did not wait any longer for {_what(unready, overtaken)}" if overtaken else ""
     if unready.job.type in IN_SERIES:
         return series.fields(unready, output, late or _out_of_series(unready))
-    if read.master is None:
+    if read.master is None or not has_masters(unready.job.type):
         return JobConfig(output=output)
     master = _master(unready, read)
     gone = master is None or master is overtaken or master.is_given_up

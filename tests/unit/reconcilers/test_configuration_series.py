@@ -10,6 +10,7 @@ import pytest
 
 from models.actions import Configure
 from models.configuration import Backlog, Configured, Neighbour, Unready, Wait
+from models.job_configs import checked
 from models.lifecycle import Status
 from models.records import Priority
 from models.settings_configuration import ConfigurationSettings
@@ -187,6 +188,16 @@ def test_a_slave_whose_patience_is_over_makes_the_assembly_itself() -> None:
     made = become(an_image(job_type="sws_wds", input={"master": "k7"}, master=master, wait=former))
     assert (made.wait, made.config["makes_assembly"]) == (None, True)
     assert "master_job" not in made.config
+
+
+@pytest.mark.parametrize("job_type", ["gfsc", "test", "rlies1"])
+@pytest.mark.parametrize("master", [None, another(7), another(7, exit_code=0xD1)])
+def test_a_master_means_nothing_to_a_job_that_needs_no_assembly(
+    job_type: str, master: Neighbour | None
+) -> None:
+    made = become(an_image(job_type=job_type, input={"master": "k7"}, master=master))
+    assert made.wait is None
+    assert checked(job_type, made.config) == made.config
 
 
 def test_a_master_waits_for_nobody() -> None:
