@@ -74,11 +74,10 @@ def demo(
     with Signals() as signals:
         screen.print("Starting PostgreSQL, a simulated cloud and Nomad, and the controller…")
         try:
-            with (
-                stage(Play(jobs=jobs, seed=seed, from_catalogue=from_catalogue)) as watcher,
-                _shown(screen, headless=headless or not screen.is_terminal) as show,
-            ):
-                ending = watch(watcher, show, signals.stop, until_quiet=until_quiet)
+            with stage(Play(jobs=jobs, seed=seed, from_catalogue=from_catalogue)) as watcher:
+                with _shown(screen, headless=headless or not screen.is_terminal) as show:
+                    ending = watch(watcher, show, signals.stop, until_quiet=until_quiet)
+                screen.print("Ending what was started: runs, controller, services, PostgreSQL…")
         except HrsiError:
             # A Ctrl-C reaches what is being started as well, which then fails.
             if signals.stop.is_set():
