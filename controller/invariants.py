@@ -107,7 +107,7 @@ def check_waits(
         Violation(
             invariant="I10",
             subject=str(job_subject(job)),
-            what=f"is ready since {job.status_at:%H:%M:%S}, and nothing is decided about it",
+            what=f"is ready since {job.status_at:%H:%M:%S} UTC, and nothing is decided about it",
         )
         for group, jobs in _by_group(world.store.ready).items()
         if about.isdisjoint(_names_of(world, *group))

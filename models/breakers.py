@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from models.records import RetireCause, Worker
 from models.wishes import is_by_person
-from models.wording import counted
+from models.wording import counted, in_utc
 
 
 class BreakerName(StrEnum):
@@ -85,6 +85,6 @@ def what_closing_does(found: Breaker) -> str:
     """What the person who closes a breaker is told."""
     named = ", ".join(sorted(found.suspects.values()))
     return (
-        f"open since {found.opened_at:%Y-%m-%d %H:%M:%S} UTC; from the next pass on the ordinary "
+        f"open since {in_utc(found.opened_at)}; from the next pass on the ordinary "
         f"rules hold again for {counted(len(found.suspects), 'worker')}: {named}"
     )

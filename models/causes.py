@@ -18,6 +18,7 @@ from models.lifecycle import ERRORS, ON_WORKER, Status
 from models.plan import REPEAT_AFTER, Reason, Subject, SubjectKind
 from models.ports import JobStory, Reader, Span
 from models.records import Heartbeat, Job, Lease, LedgerRow, Priority, Worker
+from models.wording import in_utc
 from models.world import Source
 
 _WAITING = frozenset({Status.INITIALIZED, Status.CONFIGURED, Status.READY, Status.QUEUED}) | ERRORS
@@ -136,11 +137,7 @@ def who_leads(
 ) -> str:
     """Whether anybody decides about such things at all: what to say where nothing was decided."""
     last = max((beat.at for beat in heartbeats if beat.loop == loop), default=None)
-    when = (
-        "there was never a pass"
-        if last is None
-        else f"the last pass was at {last:%Y-%m-%d %H:%M:%S} UTC"
-    )
+    when = "there was never a pass" if last is None else f"the last pass was at {in_utc(last)}"
     lease = next((found for found in leases if found.name == loop), None)
     if lease is None or lease.expires_at <= now:
         return f"no controller leads {loop}; {when}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from models.composing import Group
+from models.wording import in_utc
 
 MOST_KEYS = 3
 """So many of its jobs are named, the newest ones."""
@@ -16,11 +15,11 @@ def group_told(group: Group) -> str:
 
 
 def _stands(group: Group) -> str:
-    at = f"it is looked at again at {_at(group.due_at)}" if group.due_at else ""
+    at = f"it is looked at again at {in_utc(group.due_at)}" if group.due_at else ""
     if group.waits_since is None:
         return at or "waits for nothing: it is looked at again when something new is listed"
     until = f"at the latest {at}" if at else "nothing is waited for but a new product"
-    return f"waits since {_at(group.waits_since)}: {group.waits}; {until}"
+    return f"waits since {in_utc(group.waits_since)}: {group.waits}; {until}"
 
 
 def _made(group: Group) -> str:
@@ -29,7 +28,3 @@ def _made(group: Group) -> str:
     keys = ", ".join(f"{group.job_type}/{made.key}" for made in group.made[-MOST_KEYS:])
     more = len(group.made) - MOST_KEYS
     return f"Made of it: {keys}" + (f", and {more} before" if more > 0 else "")
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -8,6 +8,7 @@ from typing import Protocol
 from models.composing import Group, GroupPlace, GroupWaits, Material, Needs
 from models.creation import Arrivals, Cursor, Feed, Known, Met, Reject
 from models.ports import Asked, Verdict
+from models.wording import in_utc
 
 
 class Feeds(Protocol):
@@ -70,11 +71,10 @@ def judged(feed: Feed, until: datetime | None, to: datetime) -> Verdict:
         return Verdict(
             subject=subject,
             done=False,
-            because=f"its cursor is at {until:%Y-%m-%d %H:%M:%S} UTC, which is not after that",
+            because=f"its cursor is at {in_utc(until)}, which is not after that",
         )
     return Verdict(
         subject=subject,
         done=True,
-        because=f"everything published between {to:%Y-%m-%d %H:%M:%S} and "
-        f"{until:%Y-%m-%d %H:%M:%S} UTC is met again",
+        because=f"everything published between {in_utc(to)} and {in_utc(until)} is met again",
     )

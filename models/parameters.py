@@ -14,6 +14,7 @@ from typing import Any
 from models.errors import ConfigurationError
 from models.records import ParameterChange
 from models.settings import parameter_keys, settings_kept
+from models.wording import in_utc
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +93,7 @@ def _require_consistent(
         if moment == change.at:
             raise
         raise ConfigurationError(
-            f"{error}; so it would be from {moment:%Y-%m-%d %H:%M:%S} UTC on, when what was set "
+            f"{error}; so it would be from {in_utc(moment)} on, when what was set "
             "for a while is over"
         ) from error
 

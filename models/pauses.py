@@ -15,6 +15,7 @@ from models.errors import ConfigurationError
 from models.job_types import Registry
 from models.plan import Action, Decision, Held, Reason
 from models.records import Pause
+from models.wording import in_utc
 
 EVERYTHING = "everything"
 _LOOP, _TYPE = "loop:", "type:"
@@ -102,6 +103,6 @@ def ended_in_words(pause: Pause) -> str:
 
 
 def _how(pause: Pause) -> str:
-    until = "" if pause.until is None else f" until {pause.until:%Y-%m-%d %H:%M:%S} UTC"
+    until = "" if pause.until is None else f" until {in_utc(pause.until)}"
     why = f": {pause.reason}" if pause.reason else ""
     return f"by {pause.by}{until}{why}"

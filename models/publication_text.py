@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from models.lifecycle import Status
 from models.publication import Publication, PublicationState
 from models.records import Job
-from models.wording import counted
+from models.wording import counted, in_utc
 
 
 def standing_of(job: Job, publications: Iterable[Publication], sends: int) -> Iterator[str]:
@@ -24,7 +24,7 @@ def standing_of(job: Job, publications: Iterable[Publication], sends: int) -> It
 
 def _stands(found: Publication, sends: int) -> str:
     told = f": {found.note}" if found.note else ""
-    since = f"since {found.changed_at:%Y-%m-%d %H:%M:%S}"
+    since = f"since {in_utc(found.changed_at)}"
     match found.state:
         case PublicationState.WAITING:
             return f"waits {since} for its objects to be copied into the product bucket"
@@ -36,7 +36,7 @@ def _stands(found: Publication, sends: int) -> str:
                 f"again under the same id{told}"
             )
         case PublicationState.REFUSED:
-            again = f" at {found.not_before:%Y-%m-%d %H:%M:%S}" if found.not_before else ""
+            again = f" at {in_utc(found.not_before)}" if found.not_before else ""
             return (
                 f"was refused {found.refusals} of {sends} times; it is sent again{again}, as send "
                 f"{found.send}{told}"

@@ -44,7 +44,7 @@ def backing_off(decision: Decision, backoff: Backoff) -> Held:
     return Held(
         subject=decision.subject,
         reason=Reason.BACKING_OFF,
-        because=f"{decision.because}; not tried before {backoff.until:%H:%M:%S} after "
+        because=f"{decision.because}; not tried before {backoff.until:%H:%M:%S} UTC after "
         f"{counted(backoff.failures, 'failure')} in a row: {backoff.message}",
         facts=(("failures", backoff.failures), ("failure", backoff.failure.value)),
     )

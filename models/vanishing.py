@@ -17,6 +17,7 @@ from models.records import Worker, WorkerState
 from models.remembered import remembered
 from models.settings import BreakerSettings
 from models.wishes import is_by_person
+from models.wording import in_utc
 from models.world import CloudSnapshot, Node, Server, World
 
 
@@ -150,6 +151,5 @@ def doubt(world: World, limits: BreakerSettings) -> str | None:
 
 
 def in_words(breaker: Breaker) -> str:
-    """An open breaker as a reason: `breaker servers is open since 12:00:00 (12 of 40 …)`."""
-    since = f"{breaker.opened_at:%Y-%m-%d %H:%M:%S}"
-    return f"breaker {breaker.name} is open since {since} ({breaker.because})"
+    """An open breaker as a reason: `breaker servers is open since … (12 of 40 …)`."""
+    return f"breaker {breaker.name} is open since {in_utc(breaker.opened_at)} ({breaker.because})"

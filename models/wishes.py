@@ -13,6 +13,7 @@ from models.records import (
     Worker,
     WorkerState,
 )
+from models.wording import in_utc
 
 
 def is_by_person(retirement: Retirement | None) -> bool:
@@ -56,5 +57,5 @@ def what_a_retirement_does(worker: Worker, *, forced: bool) -> str:
 def what_an_order_does(until: datetime, *, outside_pool: bool) -> str:
     """What the person is told of an order for a worker."""
     if outside_pool:
-        return f"outside the pool, deleted at {until:%Y-%m-%d %H:%M:%S} UTC"
-    return f"kept until {until:%Y-%m-%d %H:%M:%S} UTC"
+        return f"outside the pool, deleted at {in_utc(until)}"
+    return f"kept until {in_utc(until)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from models.plan import Subject, SubjectKind
@@ -18,6 +18,11 @@ def job_subject(job: Job) -> Subject:
 def named(job: Job) -> str:
     """A job as people know it: `job 17 (nrt fsc_rlie 32TLR)`."""
     return f"job {job.id} ({' '.join(filter(None, (job.priority, job.type, job.tile)))})"
+
+
+def in_utc(at: datetime) -> str:
+    """A moment: `2026-11-23 08:57:23 UTC`."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def seconds(wait: timedelta) -> str:

@@ -29,7 +29,7 @@ from models.lifecycle import ERRORS, Status
 from models.ports import JobFilter, JobKey, JobStory, Reader, Submitted, Verdict
 from models.submission import Submission, parse_submission
 from models.turnaround import step_times
-from models.wording import counted, seconds
+from models.wording import counted, in_utc, seconds
 
 app = typer.Typer(
     no_args_is_help=True, help="Jobs: submit, list, show, log, fetch, cancel, relaunch."
@@ -177,7 +177,7 @@ def show(
 
 def _spelled(value: object) -> object:
     """A time with its day and zone: no heading says them for a column of unlike things."""
-    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if isinstance(value, datetime) else value
+    return in_utc(value) if isinstance(value, datetime) else value
 
 
 def _tell_story(story: JobStory) -> None:

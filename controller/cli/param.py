@@ -39,6 +39,7 @@ from models.ports import Reader
 from models.previews import Previewed
 from models.records import ParameterChange
 from models.settings import forgotten_keys
+from models.wording import in_utc
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -166,7 +167,7 @@ def _tell_change(change: ParameterChange, *, as_json: bool, dry_run: bool) -> No
         say(f"{change.key} {would}taken away; it counted for nothing")
         return
     described = parameter(change.key)
-    until = f" until {change.expires_at:%Y-%m-%d %H:%M:%S} UTC" if change.expires_at else ""
+    until = f" until {in_utc(change.expires_at)}" if change.expires_at else ""
     say(
         f"{change.key} {would}{described.shown(change.new)}{until}; "
         f"it was {described.shown(change.old)}"

@@ -27,6 +27,7 @@ from models.errors import ConfigurationError
 from models.parameter_text import standings
 from models.records import LedgerRow
 from models.settings import settings_kept
+from models.wording import in_utc
 
 app = typer.Typer(
     no_args_is_help=True, help="See how far the catalogues were read, and read them again."
@@ -75,11 +76,8 @@ def show(
     if cursor is None:
         say(f"{shown}: never read")
     else:
-        say(
-            f"{shown}: met until {cursor.until:%Y-%m-%d %H:%M:%S} UTC, "
-            f"{found.lag_seconds:.0f} s ago"
-        )
-        say(f"gone through far before that at {cursor.deep_at:%Y-%m-%d %H:%M:%S} UTC")
+        say(f"{shown}: met until {in_utc(cursor.until)}, {found.lag_seconds:.0f} s ago")
+        say(f"gone through far before that at {in_utc(cursor.deep_at)}")
     for each in found.brought:
         ordinary = (
             "" if each.least is None else f"; {each.least:.0f} to {each.most:.0f} are ordinary"

@@ -15,7 +15,7 @@ from controller.config import Config
 from controller.reconcilers import loops_of
 from models.overview import GOING, LoopStanding, Overview, overview
 from models.records import WorkerState
-from models.wording import are, seconds
+from models.wording import are, in_utc, seconds
 
 app = typer.Typer()
 
@@ -37,7 +37,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    say(f"{name} at {found.at:%Y-%m-%d %H:%M:%S} UTC")
+    say(f"{name} at {in_utc(found.at)}")
     _tell(found)
 
 
@@ -57,11 +57,11 @@ def _tell(found: Overview) -> None:
         )
     print_table("Workers", ("flavor", *STATES, "all"), _workers(found))
     for pause in found.pauses:
-        until = f"until {pause.until:%Y-%m-%d %H:%M:%S} UTC" if pause.until else "for good"
+        until = f"until {in_utc(pause.until)}" if pause.until else "for good"
         say(f"{pause.target} is paused by {pause.by} {until}: {pause.reason}")
     for breaker in found.breakers:
         say(
-            f"Breaker {breaker.name} is open since {breaker.opened_at:%Y-%m-%d %H:%M:%S} UTC: "
+            f"Breaker {breaker.name} is open since {in_utc(breaker.opened_at)}: "
             f"{breaker.because}. See hrsi breaker list"
         )
     print_table(

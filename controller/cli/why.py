@@ -26,6 +26,7 @@ from models.parameter_text import standings
 from models.ports import JobStory, Reader
 from models.publication_text import standing_of
 from models.records import Job, LedgerRow
+from models.wording import in_utc
 from reconcilers.creation.compositions import COMPOSITIONS
 
 app = typer.Typer(no_args_is_help=True, help="Why: the recorded reasons about one thing.")
@@ -129,7 +130,7 @@ def _standing(story: JobStory) -> str:
     rests = ", quarantined until a person relaunches it" if found.quarantined else ""
     return (
         f"Job {found.id} ({found.type}, {found.name}) is {found.status} since "
-        f"{found.status_at:%Y-%m-%d %H:%M:%S} UTC, attempt {found.attempt}{rests}"
+        f"{in_utc(found.status_at)}, attempt {found.attempt}{rests}"
         + (f". {told}" if told else "")
         + waits
     )
@@ -145,8 +146,8 @@ def _of_products(desk: Office, job: Job) -> list[str]:
 def _waits(wait: Wait) -> str:
     """What a configured job waits for."""
     return (
-        f"Since {wait.since:%Y-%m-%d %H:%M:%S} UTC {wait.why}; at "
-        f"{wait.until:%Y-%m-%d %H:%M:%S} UTC it goes on all the same. What holds that one "
+        f"Since {in_utc(wait.since)} {wait.why}; at "
+        f"{in_utc(wait.until)} it goes on all the same. What holds that one "
         f"up: hrsi why job {wait.for_job}"
     )
 

@@ -16,6 +16,7 @@ from controller.planning import Look
 from controller.reconcilers import RECONCILERS
 from controller.recording import decode, encode
 from models.errors import ConfigurationError, Malformed
+from models.wording import in_utc
 
 app = typer.Typer()
 
@@ -79,7 +80,7 @@ def record(
     except OSError as error:
         raise ConfigurationError(f"{path}: it cannot be written: {error.strerror}") from error
     unknown = "".join(f"; the {source} is unknown: {why}" for source, why in _unknown(now))
-    say(f"{path}: {len(written):,} bytes, the world of {now.now:%Y-%m-%d %H:%M:%S} UTC{unknown}")
+    say(f"{path}: {len(written):,} bytes, the world of {in_utc(now.now)}{unknown}")
 
 
 def _unknown(now: Look) -> Iterable[tuple[str, str]]:

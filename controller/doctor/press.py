@@ -12,7 +12,7 @@ from models.checkup import Check, Health
 from models.errors import NotFound, System
 from models.outbox import Outbox
 from models.publication import PublicationState
-from models.wording import counted
+from models.wording import counted, in_utc
 
 _TAKEN = PublicationState.CONFIRMED
 OBJECTS, BROKER = System.OBJECTS.value, System.BROKER.value
@@ -97,7 +97,7 @@ def _bindings(patient: PressPatient, outbox: Outbox, now: datetime) -> Found:
     proof = "no message has come back"
     if confirmed:
         last = max(confirmed, key=lambda each: each.since)
-        proof = f"a queue took {last.product} at {last.since:%Y-%m-%d %H:%M:%S} UTC"
+        proof = f"a queue took {last.product} at {in_utc(last.since)}"
     if patient.declares:
         return Found(what=f"{proof}; a controller binds both queues whenever it connects")
     return Found(

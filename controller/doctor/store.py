@@ -16,6 +16,7 @@ from models.parameters import newest_by_key, standing
 from models.ports import Reader
 from models.records import Heartbeat
 from models.settings import DEFAULT_SETTINGS, Settings, forgotten_keys, settings_kept
+from models.wording import in_utc
 
 ABOUT = System.STORE.value
 
@@ -107,7 +108,7 @@ def _breaker(reader: Reader, name: BreakerName) -> Found:
     if found is None:
         return Found(what="closed: nothing is held back by it")
     return failed(
-        f"open since {found.opened_at:%Y-%m-%d %H:%M:%S} UTC: {found.because}; deletions, purges "
+        f"open since {in_utc(found.opened_at)}: {found.because}; deletions, purges "
         "and requeues for absence are held back",
         f"`hrsi breaker list` names the workers, docs/guide.md says what to look at; then "
         f"`hrsi breaker close {name}`",

@@ -10,6 +10,7 @@ from models.actions import CommitDelete, MarkWorker
 from models.fleet import Member
 from models.plan import Decision, Reason
 from models.records import RetireCause, Worker
+from models.wording import in_utc
 from reconcilers.pool.roster import is_broken
 from reconcilers.pool.survey import POOL, Survey, held, worker_subject
 
@@ -26,7 +27,7 @@ def apart(survey: Survey, member: Member) -> Decision | None:
         return _over(survey, worker)
     until = "a person deletes it"
     if worker.keep_until is not None:
-        until = f"{worker.keep_until:%Y-%m-%d %H:%M:%S} UTC, or a person deletes it"
+        until = f"{in_utc(worker.keep_until)}, or a person deletes it"
     node_id = survey.node_id(worker)
     if node_id in survey.nodes:
         because = (

@@ -45,7 +45,7 @@ def a_publication(state: PublicationState, **changes: Any) -> Publication:
         ),
         pytest.param(
             a_publication(PublicationState.REFUSED, refusals=1, not_before=LATER),
-            f"refused 1 of 3 times; it is sent again at {LATER:%Y-%m-%d %H:%M:%S}, as send 2",
+            f"refused 1 of 3 times; it is sent again at {LATER:%Y-%m-%d %H:%M:%S} UTC, as send 2",
             id="refused",
         ),
         pytest.param(

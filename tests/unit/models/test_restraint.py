@@ -71,7 +71,7 @@ def test_a_rest_says_until_when_and_after_what() -> None:
 
     assert isinstance(held, Held)
     assert held.because == (
-        "c is forgotten; not tried before 12:01:30 after 3 failures in a row: no leader"
+        "c is forgotten; not tried before 12:01:30 UTC after 3 failures in a row: no leader"
     )
 
 
