@@ -102,7 +102,7 @@ def test_what_the_demo_says_to_type_in_another_terminal_works_line_by_line(
     assert Path(name).name == "hrsi"
     told = hrsi(*arguments, DATABASE_URL=database)
     assert told.returncode == 0, told.stderr
-    assert "job 1" in told.stdout
+    assert told.stdout.startswith("Job 1 (")
     made = hrsi("token", "create", "ada", "--role", "operator", "--json", DATABASE_URL=database)
     way = {"HRSI_URL": url, "HRSI_TOKEN": json.loads(made.stdout)["token"]}
     for words in (("job", "list"), ("param", "preview", "pool.max_workers=1")):
