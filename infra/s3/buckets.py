@@ -160,7 +160,10 @@ class Buckets:
             return self._put(place, source.read(), sha256)
         with translated(f"upload {size} bytes to {place}"):
             extra = {"Metadata": {SHA256: sha256}}
-            self._transfers.upload(source, place.bucket, place.key, extra).result()
+            # Of a file that has a name each part is read when it is sent; of others boto3 holds
+            # parts in memory until their turn comes.
+            named = source.name if isinstance(source.name, str) else source
+            self._transfers.upload(named, place.bucket, place.key, extra).result()
         return _as_long_as(size, self.head(place))
 
     def copy(self, stored: Stored, target: Place) -> Stored:
