@@ -55,6 +55,10 @@ class Reading:
         """The names of all products that are there to be understood."""
         return {e.product.name for e in self.entries if strangeness(e) is None}
 
+    def images_of(self, tile: str) -> list[str]:
+        """The names of the images of a tile, by when they were taken."""
+        return sorted((n for n in self.understood() if f"_T{tile}_" in n), key=lambda n: n[11:26])
+
     def keys(self) -> list[str]:
         """The keys of all jobs."""
         return [job.key for job in self.place.database.reader.jobs(EVERYTHING)]
@@ -68,9 +72,12 @@ def faults() -> Faults:
 
 @pytest.fixture
 def reading(installation: Installation, faults: Faults) -> Iterator[Reading]:
-    """A catalogue that holds the last four days, in some disorder, and whoever reads it."""
+    """A catalogue that holds the last four days, in some disorder, and whoever reads it.
+
+    What was seen in those days is another on every date: only what holds on each of them is said.
+    """
     now = datetime.now(UTC)
-    found = listing(TILES, now - 5 * DAYS, now - DAYS, disorder=Disorder(nonsense=0.4, doubled=0.3))
+    found = listing(TILES, now - 5 * DAYS, now - DAYS, disorder=Disorder(nonsense=1, doubled=0.3))
     entries = [e for e in found if max(e.visible_at, e.product.published_at) < now]
     with serve_catalogue(SimulatedCatalogue("creodias", Now(), entries), faults) as server:
         yield Reading(installation, entries, server.url)
@@ -83,8 +90,10 @@ def test_every_product_of_a_catalogue_is_a_job_once_and_is_configured(reading: R
     assert {job.status for job in jobs} == {Status.INITIALIZED}
     reading.place.one_pass("configuration")
     jobs = reading.place.database.reader.jobs(EVERYTHING)
-    assert {job.status for job in jobs} == {Status.READY}
     assert {job.type for job in jobs} == {"fsc_rlie", "rlies1"}
+    waiting = {job.key for job in jobs if job.status is Status.CONFIGURED}
+    assert waiting == {key for tile in TILES for key in reading.images_of(tile)[1:]}
+    assert {job.status for job in jobs if job.key not in waiting} == {Status.READY}
     reading.place.one_pass("creation")
     assert len(reading.keys()) == len(reading.understood())
     told = reading.place.type("source", "list", "--json").json
