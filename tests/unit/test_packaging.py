@@ -129,7 +129,13 @@ def test_the_programs_of_a_worker_start_in_a_clean_virtual_environment(tmp_path:
     assert run.stdout.startswith("cannot begin: ")
     assert start("worker.cli", "replay", "--help").returncode == 0
     assert "NOMAD_META_unique_id is not set" in start("worker.ship").stdout
-    assert "No module named" in start("controller.cli.app").stderr
+    (entry := tmp_path / "entry.py").write_text("import controller.entry as e; e.main()")
+    refused = subprocess.run(
+        [python[0], "-I", entry, "status"], env={}, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("hrsi: rich is not installed here")
+    assert "install what requirements.lock names" in refused.stderr
 
 
 def test_every_part_is_shipped() -> None:
