@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,10 +19,13 @@ from models.catalogue import (
     RejectedEntry,
     RejectReason,
 )
+from models.errors import Malformed
 from models.product_names import UnknownName
 
-NO_ENTRY = (msgspec.DecodeError, ValueError)
-"""What reading an entry raises that is not as it should be."""
+NO_ENTRY = (msgspec.DecodeError, ValueError, RecursionError)
+"""What reading an entry raises that is not as it should be; the last when it has no bottom."""
+
+Page = TypeVar("Page", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +41,31 @@ class _Named(msgspec.Struct):
 
     name: str = msgspec.field(name="Name", default="")
     id: str = ""
+
+
+def read_page(body: bytes, shape: type[Page], entries: str, attempt: str) -> Page:
+    """An answer as a page of that shape, whose field `entries` has each entry as its text.
+
+    Where an entry breaks the rules of JSON itself (half a character, a number that is none), it is
+    told apart from the others, to be rejected alone: else it would hold them up for as long as it
+    is listed. Raises `Malformed` for what is no page at all.
+    """
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except NO_ENTRY as error:
+        try:
+            return _taken_apart(body, shape, entries)
+        except NO_ENTRY:
+            raise Malformed(f"{attempt}: the answer is no page of products: {error}") from error
+
+
+def _taken_apart(body: bytes, shape: type[Page], entries: str) -> Page:
+    """The same, as Python reads it, which overlooks more; what it overlooked stays in the entry."""
+    told = msgspec.convert(json.loads(body.decode("utf-8", "replace")), dict[str, Any])
+    listed = msgspec.convert(told.get(entries), list[Any])
+    page = msgspec.json.decode(json.dumps({**told, entries: []}), type=shape)
+    raws = [msgspec.Raw(json.dumps(each).encode()) for each in listed]
+    return msgspec.structs.replace(page, **{entries: raws})
 
 
 def read_entries(
@@ -94,7 +124,7 @@ class _AnotherType(ValueError):
 
 def _reason(error: Exception) -> RejectReason:
     match error:
-        case msgspec.DecodeError():
+        case msgspec.DecodeError() | UnicodeDecodeError() | RecursionError():
             return RejectReason.SHAPE
         case UnknownName():
             return RejectReason.NAME
@@ -125,7 +155,7 @@ def _reject(raw: msgspec.Raw, why: str, query: CatalogueQuery, source: str) -> R
 def _name_of(text: bytes) -> str:
     try:
         named = msgspec.json.decode(text, type=_Named)
-    except msgspec.DecodeError:
+    except NO_ENTRY:
         return ""
     # Told as it will be found in the table of rejects again: PostgreSQL keeps every character but
     # this one.

@@ -19,6 +19,7 @@ from infra.catalogues.entries import (
     NO_ENTRY,
     moment,
     read_entries,
+    read_page,
     required_moment,
     written,
 )
@@ -126,11 +127,7 @@ class ODataCatalogue(OverHttp):
             path=PATH,
             params=_params(query, mark),
         )
-        body = self._transport.get(ask)
-        try:
-            page = msgspec.json.decode(body, type=_Page)
-        except msgspec.DecodeError as error:
-            raise Malformed(f"{ask.attempt}: the answer is no page of products: {error}") from error
+        page = read_page(self._transport.get(ask), _Page, "value", ask.attempt)
         entries = read_entries(page.value, lambda raw: _product(raw, query), query, self.name)
         following = _next(page, query, mark, ask.attempt)
         return CataloguePage(

@@ -17,7 +17,15 @@ import msgspec
 import shapely
 from shapely.errors import ShapelyError
 
-from infra.catalogues.entries import Entries, moment, read_entries, required_moment, written
+from infra.catalogues.entries import (
+    NO_ENTRY,
+    Entries,
+    moment,
+    read_entries,
+    read_page,
+    required_moment,
+    written,
+)
 from infra.catalogues.soundness import footprint_of
 from infra.catalogues.transport import Ask, OverHttp
 from models.catalogue import (
@@ -99,11 +107,7 @@ class RestoCatalogue(OverHttp):
             path=f"/api/collections/{COLLECTIONS[query.collection]}/search.json",
             params=_params(query, number),
         )
-        body = self._transport.get(ask)
-        try:
-            page = msgspec.json.decode(body, type=_Page)
-        except msgspec.DecodeError as error:
-            raise Malformed(f"{ask.attempt}: the answer is no page of products: {error}") from error
+        page = read_page(self._transport.get(ask), _Page, "features", ask.attempt)
         if not page.features:
             return CataloguePage(products=(), rejected=(), reached=query.until)
         last = bytes(page.features[-1]).decode("utf-8", "replace")
@@ -146,7 +150,7 @@ def _by_type(
 def _type_said(raw: msgspec.Raw) -> str | None:
     try:
         return msgspec.json.decode(raw, type=_Typed).properties.product_type
-    except msgspec.DecodeError:
+    except NO_ENTRY:
         return None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import shapely
+from werkzeug.wrappers import Response
 
 from infra.catalogues import ODataCatalogue
 from models.catalogue import TEXT_KEPT, CataloguePage, Orbit, PageMark, RejectReason, Sensing
@@ -220,6 +221,27 @@ def test_an_entry_that_cannot_be_understood_is_given_back_with_its_text(
     assert json.loads(rejected.text) == bad
     assert (rejected.source, rejected.collection) == ("creodias", L1C.collection)
     assert rejected.entry == bad["Name"]
+
+
+BROKEN = [
+    pytest.param(b'"Online": true', b'"Online": NaN', id="a-number-that-is-none"),
+    pytest.param(b"/eodata/", rb"/eodata/\ud83d", id="half-a-character"),
+    pytest.param(b'"S2C_', b'"S2\xff_', id="a-name-that-is-no-text"),
+]
+
+
+@pytest.mark.parametrize(("part", "broken"), BROKEN)
+def test_an_entry_that_breaks_the_rules_of_json_stops_no_other(part: bytes, broken: bytes) -> None:
+    bad, good = an_entity(1, told(at(1))), an_entity(2, told(at(2)))
+    spoilt = json.dumps(bad).encode().replace(part, broken, 1)
+    answer = b'{"value": [' + spoilt + b", " + json.dumps(good).encode() + b"]}"
+    with scripted(ODataCatalogue, Response(answer, mimetype="application/json")) as (catalogue, _):
+        page = catalogue.page(L1C)
+    assert [product.id for product in page.products] == ["id-2"]
+    (rejected,) = page.rejected
+    assert rejected.entry
+    assert rejected.text
+    assert rejected.reason is RejectReason.SHAPE
 
 
 def test_a_footprint_whose_sides_cross_is_taken_apart() -> None:

@@ -1,13 +1,15 @@
 """The resto adapter over HTTP: the same records from another protocol."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Response
 
 from infra.catalogues import RestoCatalogue
-from models.catalogue import Collection, Orbit, PageMark, Sensing
+from models.catalogue import Collection, Orbit, PageMark, RejectReason, Sensing
 from models.errors import Malformed
 from models.product_names import ProductType
 from tests.plugins.scripted import GRD, L1C, scripted
@@ -134,6 +136,30 @@ def test_a_feature_that_cannot_be_understood_stops_no_other(
     assert len(page.products) == 1
     assert why in page.rejected[0].why
     assert page.rejected[0].entry
+
+
+@pytest.mark.parametrize(
+    ("part", "broken"),
+    [
+        pytest.param(b'"cloudCover": 12', b'"cloudCover": Infinity', id="a-number-that-is-none"),
+        pytest.param(b'"mission": "S2"', rb'"mission": "\ud83d"', id="half-a-character"),
+        pytest.param(
+            b'"productType": "FSC"', b'"productType": "\xff"', id="a-type-that-is-no-text"
+        ),
+        pytest.param(b'"id": "d9c7"', b'"id": "\xff"', id="a-name-that-is-no-text"),
+    ],
+)
+def test_a_feature_that_breaks_the_rules_of_json_stops_no_other(part: bytes, broken: bytes) -> None:
+    spoilt = json.dumps(a_feature()).encode().replace(part, broken, 1)
+    good = json.dumps(a_feature()).encode()
+    answer = b'{"properties": {}, "features": [' + spoilt + b", " + good + b"]}"
+    several = replace(FSC, besides=(ProductType.RLIE,))
+    with scripted(RestoCatalogue, Response(answer, mimetype="application/json")) as (catalogue, _):
+        page = catalogue.page(several)
+    assert [product.id for product in page.products] == ["d9c7"]
+    (rejected,) = page.rejected
+    assert rejected.entry
+    assert rejected.reason is RejectReason.SHAPE
 
 
 def test_a_product_of_another_type_is_rejected() -> None:
