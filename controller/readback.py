@@ -148,12 +148,16 @@ def found_in(catalogue: Catalogue, made: Iterable[Made], now: datetime) -> froze
 
 
 def _oldest(made: Iterable[Made], found: Container[str]) -> dict[ProductType, datetime]:
-    """Since when products may be listed that are confirmed and not `found` yet, by their type."""
+    """Since when products may be listed that are confirmed and not `found` yet, by their type.
+
+    Since they were made: our catalogue may have heard a message before the one that was confirmed,
+    and does not list a product anew because it is announced again.
+    """
     oldest: dict[ProductType, datetime] = {}
     for each in made:
         if each.state is PublicationState.CONFIRMED and each.product not in found:
             kind = parse_snow_name(each.product).type
-            oldest[kind] = min(each.since, oldest.get(kind, each.since))
+            oldest[kind] = min(each.made_at, oldest.get(kind, each.made_at))
     return oldest
 
 

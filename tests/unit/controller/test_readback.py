@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from controller.invariants import check
-from controller.readback import Products, Reader
+from controller.readback import Products, Reader, found_in
 from models.catalogue import (
     CataloguePage,
     CatalogueProduct,
@@ -20,6 +20,7 @@ from models.catalogue import (
 )
 from models.errors import Unavailable
 from models.lifecycle import Status
+from models.ports import Asked
 from models.product_names import parse_snow_name
 from models.publication import PublicationState
 from models.reckoning import Made, ReadBack
@@ -124,6 +125,21 @@ def test_what_was_found_is_not_asked_for_again() -> None:
     asked = len(desk.catalogue.asked)
     desk.look()
     assert {query.type for query in desk.catalogue.asked[asked:]} == {parse_snow_name(RLIE).type}
+
+
+def test_what_was_listed_before_its_message_was_confirmed_is_found() -> None:
+    desk = Desk()
+    desk.announce()
+    # The endpoint heard the first send; the one that was confirmed came after a long outage, or a
+    # person asked for it. Nothing says that a catalogue lists it under a later time then.
+    desk.catalogue.add([FSC, RLIE], desk.world.time.now())
+    desk.world.time.advance(timedelta(hours=2))
+    asked = Asked(actor="ada@desk", reason="a test")
+    desk.world.room.press.outbox.republish([FSC, RLIE], asked)
+    desk.announce()
+    assert desk.another().look(SETTINGS, NEVER).found == (FSC, RLIE)
+    made = desk.world.room.press.outbox.made(NOW, desk.world.time.now())
+    assert found_in(desk.catalogue, made, desk.world.time.now()) == {FSC, RLIE}
 
 
 def test_between_two_comparisons_the_last_one_is_seen() -> None:
