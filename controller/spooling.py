@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from models.broker import Broker, Fate, Message
+from models.errors import NotFound, PortError
 from models.outbox import Outbox
 from models.ports import Asked
 
@@ -23,7 +24,12 @@ class Waiting(Protocol):
 
     @property
     def message(self) -> Message:
-        """What is to be sent."""
+        """What is to be sent. Raises `NotFound` when the file is gone, and another `PortError` that
+        names it when there is no message in it.
+        """
+
+    def remove(self) -> None:
+        """Take the file away; one that is gone is no error. Raises `PortError`."""
 
 
 class Spooled(Protocol):
@@ -31,9 +37,6 @@ class Spooled(Protocol):
 
     def files(self) -> Sequence[Waiting]:
         """What waits, the oldest first."""
-
-    def remove(self, message: Message) -> None:
-        """Take the file of a message away; one that is gone is no error."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,23 +48,40 @@ class Sent:
 
 
 def send_spool(spool: Spooled, broker: Broker, outbox: Outbox, asked: Asked) -> Sent:
-    """Send every message that waits; those that are confirmed are gone from the folder.
+    """Send every message that waits; those that are confirmed are gone from the folder. A file that
+    is no message is kept, told, and stops no other.
 
-    Raises what `Broker.publish` and `Outbox.confirm_spooled` raise; what was sent before is done.
+    Raises what `Broker.publish`, `Outbox.confirm_spooled` and `Waiting.remove` raise; what was sent
+    before is done.
     """
-    messages = [each.message for each in spool.files()]
     confirmed, kept = 0, []
-    for start in range(0, len(messages), AT_ONCE):
-        some = messages[start : start + AT_ONCE]
-        told = broker.publish(some)
-        done = [m for m, each in zip(some, told, strict=True) if each.fate is Fate.CONFIRMED]
+    files = spool.files()
+    for start in range(0, len(files), AT_ONCE):
+        some, strange = _read(files[start : start + AT_ONCE])
+        kept += strange
+        told = broker.publish([message for _, message in some])
+        done = [pair for pair, each in zip(some, told, strict=True) if each.fate is Fate.CONFIRMED]
         kept += [
-            f"{m.id}: {each.fate}: {each.why}"
-            for m, each in zip(some, told, strict=True)
+            f"{message.id}: {each.fate}: {each.why}"
+            for (_, message), each in zip(some, told, strict=True)
             if each.fate is not Fate.CONFIRMED
         ]
-        outbox.confirm_spooled([message.id for message in done], asked)
-        for message in done:
-            spool.remove(message)
+        outbox.confirm_spooled([message.id for _, message in done], asked)
+        for file, _ in done:
+            file.remove()
         confirmed += len(done)
     return Sent(confirmed=confirmed, kept=tuple(kept))
+
+
+def _read(files: Sequence[Waiting]) -> tuple[list[tuple[Waiting, Message]], list[str]]:
+    """The files with their messages, and what is said of those without one."""
+    found: list[tuple[Waiting, Message]] = []
+    strange: list[str] = []
+    for file in files:
+        try:
+            found.append((file, file.message))
+        except NotFound:
+            continue
+        except PortError as error:
+            strange.append(str(error))
+    return found, strange

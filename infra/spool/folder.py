@@ -16,17 +16,40 @@ from pathlib import Path
 import msgspec
 
 from models.broker import Fate, Message, RefusedMessage, Told
-from models.errors import Malformed, Unavailable
+from models.errors import Malformed, NotFound, Unavailable
 
 SUFFIX = ".json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpooledFile:
-    """A message that waits, and its file."""
+    """A message that waits in a file. It is read when it is asked for."""
 
     path: Path
-    message: Message
+
+    @property
+    def message(self) -> Message:
+        """What is to be sent. Raises `Malformed` when the file is no message, `NotFound` when it is
+        gone: somebody else sent it, and `Unavailable` when it cannot be read.
+        """
+        try:
+            return msgspec.json.decode(self.path.read_bytes(), type=Message)
+        except msgspec.DecodeError as error:
+            raise Malformed(f"{self.path} is no message: {error}") from error
+        except FileNotFoundError as error:
+            raise NotFound(f"{self.path} is gone") from error
+        except OSError as error:
+            raise Unavailable(f"{self.path} cannot be read: {error.strerror}") from error
+
+    def remove(self) -> None:
+        """Take it away; one that is gone is no error. Raises `Unavailable` when it has to stay."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise Unavailable(
+                f"{self.path} cannot be taken away: {error.strerror}; its message is sent again, "
+                "under its id, the next time"
+            ) from error
 
 
 class Spool:
@@ -58,25 +81,16 @@ class Spool:
         """The files stay."""
 
     def files(self) -> tuple[SpooledFile, ...]:
-        """What waits, the oldest first. Raises `Malformed` naming a file that is no message, and
-        `Unavailable` when the folder cannot be read.
+        """What waits, the oldest first; none of it is read yet. No folder is one without files.
+        Raises `Unavailable` when the folder cannot be read.
         """
         try:
-            return tuple(self._read(path) for path in sorted(self._folder.glob(f"*{SUFFIX}")))
+            paths = [path for path in self._folder.iterdir() if path.suffix == SUFFIX]
+        except FileNotFoundError:
+            return ()
         except OSError as error:
             raise Unavailable(f"spool {self._folder}: {error.strerror}") from error
-
-    def remove(self, message: Message) -> None:
-        """Take the file of a message away; one that is gone is no error."""
-        for path in self._folder.glob(f"*-{_digest(message)}{SUFFIX}"):
-            path.unlink(missing_ok=True)
-
-    def _read(self, path: Path) -> SpooledFile:
-        try:
-            message = msgspec.json.decode(path.read_bytes(), type=Message)
-        except msgspec.DecodeError as error:
-            raise Malformed(f"{path} is no message: {error}") from error
-        return SpooledFile(path=path, message=message)
+        return tuple(SpooledFile(path=path) for path in sorted(paths))
 
     def _write(self, message: Message) -> None:
         digest = _digest(message)

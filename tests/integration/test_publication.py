@@ -16,9 +16,8 @@ from controller.cli.app import app
 from controller.spooling import Sent, send_spool
 from infra.postgres import Postgres
 from infra.s3 import Buckets
-from infra.spool import Spool
+from infra.spool import Spool, SpooledFile
 from models.broker import Fate, Message
-from models.errors import Malformed
 from models.lifecycle import Status
 from models.objects import Place
 from models.publication import (
@@ -197,12 +196,6 @@ def test_the_same_message_is_one_file_whoever_writes_it(tmp_path: Path) -> None:
     assert [each.message for each in first.files()] == [sent, replace(sent, id="a:b:2")]
 
 
-def test_a_file_that_is_no_message_is_named(tmp_path: Path) -> None:
-    (tmp_path / "20220101T000000000000-x.json").write_text("nonsense")
-    with pytest.raises(Malformed, match="20220101T000000000000-x"):
-        Spool(tmp_path, lambda: NOW).files()
-
-
 def spooled(tmp_path: Path) -> tuple[InMemory, Spool]:
     """A world in which two products were announced to files."""
     world, spool = InMemory(), Spool(tmp_path / "spool", lambda: NOW)
@@ -223,6 +216,33 @@ def test_once_there_is_a_broker_the_files_are_sent_and_gone(tmp_path: Path) -> N
     states = {row.publication.state for row in world.store.outgoing(1)}
     assert states == {PublicationState.CONFIRMED}
     assert send_spool(spool, broker, world.store, ASKED) == Sent(confirmed=0, kept=())
+
+
+def test_a_file_that_is_no_message_is_named_and_stops_no_other(tmp_path: Path) -> None:
+    world, spool = spooled(tmp_path)
+    strange = tmp_path / "spool" / "20000101T000000000000-x.json"
+    strange.write_text("nonsense")
+    sent = send_spool(spool, MemoryBroker(world.broker), world.store, ASKED)
+    assert (sent.confirmed, len(sent.kept)) == (2, 1)
+    assert f"{strange} is no message" in sent.kept[0]
+    assert [each.path for each in spool.files()] == [strange]
+
+
+def test_what_another_sent_meanwhile_is_no_error(tmp_path: Path) -> None:
+    world, _ = spooled(tmp_path)
+
+    class Late(Spool):
+        """Lists files that are gone when they are read."""
+
+        def files(self) -> tuple[SpooledFile, ...]:
+            found = super().files()
+            for each in found:
+                each.remove()
+            return found
+
+    late = Late(tmp_path / "spool", lambda: NOW)
+    sent = send_spool(late, MemoryBroker(world.broker), world.store, ASKED)
+    assert sent == Sent(confirmed=0, kept=())
 
 
 def test_what_is_not_confirmed_stays_in_its_file(tmp_path: Path) -> None:
