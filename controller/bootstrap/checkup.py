@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from controller.bootstrap.access import nomad_access, openstack_environment, site
 from controller.bootstrap.buckets import access, shop_access
-from controller.bootstrap.publication import rabbit, rabbit_urls
+from controller.bootstrap.publication import rabbit, rabbit_urls, spool
 from controller.clock import SystemClock
 from controller.config import Config, require_for_controller
 from controller.doctor.patients import (
@@ -54,7 +54,7 @@ def patients(config: Config, environment: Mapping[str, str] | None = None) -> It
             store=_unless_refused(lambda: _store_patient(config, clock, opened)),
             nomad=_unless_refused(lambda: _nomad_patient(config, clock, opened)),
             cloud=_unless_refused(lambda: _cloud_patient(config, environment, clock, opened)),
-            press=_unless_refused(lambda: _press_patient(config, opened)),
+            press=_unless_refused(lambda: _press_patient(config, clock, opened)),
         )
 
 
@@ -102,7 +102,7 @@ def _cloud_patient(
     return CloudPatient(probe=cloud, cloud=cloud, project=config.openstack.project)
 
 
-def _press_patient(config: Config, opened: ExitStack) -> PressPatient | None:
+def _press_patient(config: Config, clock: Clock, opened: ExitStack) -> PressPatient | None:
     """None where neither bucket is set: nothing is kept and nothing is published then."""
     products = config.publication.bucket
     if config.s3.results is None and not products:
@@ -127,6 +127,7 @@ def _press_patient(config: Config, opened: ExitStack) -> PressPatient | None:
         publishes=bool(products),
         broker=broker,
         declares=config.rabbitmq.declare,
+        in_files=lambda: len(spool(config, clock).files()),
     )
 
 

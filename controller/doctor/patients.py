@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.broker import Broker
@@ -53,12 +54,14 @@ class BucketPatient:
 class PressPatient:
     """The buckets, and the broker, if one is set. `declares`: a controller makes the exchanges and
     queues that are missing; this `broker` makes none. `publishes`: there is a product bucket.
+    `in_files` counts the messages that wait in files for somebody to send them.
     """
 
     buckets: tuple[BucketPatient, ...]
     publishes: bool
     broker: Broker | None
     declares: bool
+    in_files: Callable[[], int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ from models.checkup import Check, Health
 from models.errors import NotFound, System
 from models.outbox import Outbox
 from models.publication import PublicationState
-from models.wording import counted, in_utc
+from models.wording import counted, in_utc, wait
 
 _TAKEN = PublicationState.CONFIRMED
 OBJECTS, BROKER = System.OBJECTS.value, System.BROKER.value
@@ -26,6 +26,7 @@ MOST_JOBS = 1000
 LATELY = timedelta(days=1)
 """Among so many jobs messages that came back are looked for, and since then those that did not."""
 
+_READ = "let whoever runs the controller read the folder `publication.spool`"
 _MEND = "check AMQP_URL, and the user's permissions on the vhost (configure, write, read)"
 
 
@@ -37,6 +38,8 @@ def press_checks(patient: PressPatient, outbox: Outbox | None, now: datetime) ->
         yield from _bucket_checks(each)
     if patient.publishes:
         yield checked(BROKER, "access", lambda: _broker(patient), _MEND)
+    if patient.publishes and patient.broker is not None:
+        yield checked(BROKER, "files", lambda: _in_files(patient), _READ)
     if patient.publishes and patient.broker is not None and outbox is not None:
         yield checked(BROKER, "bindings", lambda: _bindings(patient, outbox, now), _MEND)
 
@@ -73,6 +76,18 @@ def _broker(patient: PressPatient) -> Found:
             )
         return failed(str(error), "make it, or correct its name in the group rabbitmq")
     return Found(what="it lets us in, and exchanges and queues are there")
+
+
+def _in_files(patient: PressPatient) -> Found:
+    """Of what was announced before there was a broker: nothing sends it by itself."""
+    waiting = patient.in_files()
+    if waiting:
+        return warning(
+            f"{wait(waiting, 'message')} in files since there was no broker, and nobody hears of "
+            "these products",
+            '`hrsi publication send-spool --reason "…"`, where the folder is',
+        )
+    return Found(what="no message waits in a file")
 
 
 def _bindings(patient: PressPatient, outbox: Outbox, now: datetime) -> Found:

@@ -54,6 +54,7 @@ def a_patient(probe: Buckets | None = None, **changes: Any) -> PressPatient:
         "publishes": True,
         "broker": MemoryBroker(SimulatedBroker()),
         "declares": True,
+        "in_files": lambda: 0,
     }
     return PressPatient(**{**default, **changes})
 
@@ -66,6 +67,7 @@ def test_all_is_well() -> None:
         "s3 product bucket",
         "s3 product bucket written",
         "rabbitmq access",
+        "rabbitmq files",
     ]
     assert {check.health for check in found.values()} == {OK}
 
@@ -114,6 +116,14 @@ def test_without_a_broker_nobody_hears_of_products() -> None:
     check = said(a_patient(broker=None))["rabbitmq access"]
     assert check.health is WARNING
     assert "send-spool" in check.remedy
+
+
+def test_once_there_is_a_broker_what_still_waits_in_files_is_told() -> None:
+    check = said(a_patient(in_files=lambda: 3))["rabbitmq files"]
+    assert check.health is WARNING
+    assert check.found.startswith("3 messages wait in files")
+    assert "hrsi publication send-spool" in check.remedy
+    assert "rabbitmq files" not in said(a_patient(broker=None, in_files=lambda: 3))
 
 
 def test_who_publishes_nothing_needs_no_broker() -> None:
