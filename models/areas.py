@@ -69,10 +69,12 @@ def read_area(content: bytes, source: str, limit: int = WKT_LIMIT) -> Area:
 
     Raises `ConfigurationError` naming `source`, the line or feature, what is wrong and the remedy.
     """
-    if content.lstrip()[:1] in {b"{", b"["}:
-        return _of_geojson(content, source, limit)
+    # Only names and comments can have other than plain letters: they are for people.
+    told = content.decode("utf-8-sig", "replace")
+    if told.lstrip()[:1] in {"{", "["}:
+        return _of_geojson(told, source, limit)
     tiles: list[str] = []
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
+    for number, line in enumerate(told.splitlines(), start=1):
         tile = _COMMENT.sub("", line).strip()
         if not tile:
             continue
@@ -126,9 +128,9 @@ def _text(polygon: Polygon) -> str:
 # ---- GeoJSON -------------------------------------------------------------------------------------
 
 
-def _of_geojson(content: bytes, source: str, limit: int) -> Area:
+def _of_geojson(told: str, source: str, limit: int) -> Area:
     try:
-        document = msgspec.json.decode(content)
+        document = msgspec.json.decode(told)
     except msgspec.DecodeError as error:
         raise ConfigurationError(f"{source}: it is no JSON: {error}") from error
     parts = [_polygon_of(where, value) for where, value in _geometries(document, source)]

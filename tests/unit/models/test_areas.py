@@ -51,6 +51,31 @@ def test_geojson_names_every_tile_that_it_meets(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"\xef\xbb\xbf32TLR\r\n32TMS\r\n", id="tiles-after-a-mark-of-utf-8"),
+        pytest.param("# Zürich\n32TLR\n32TMS\n".encode("latin-1"), id="a-comment-in-latin-1"),
+    ],
+)
+def test_tiles_are_read_however_an_editor_saved_them(content: bytes) -> None:
+    assert read_area(content, "tiles.txt").tiles == ("32TLR", "32TMS")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"\xef\xbb\xbf" + geojson(a_polygon(*ALPS)), id="after-a-mark-of-utf-8"),
+        pytest.param(
+            geojson(a_polygon(*ALPS), id="Zurich").replace(b"Zurich", b"Z\xfcrich"),
+            id="a-name-in-latin-1",
+        ),
+    ],
+)
+def test_geojson_is_read_however_an_editor_saved_it(content: bytes) -> None:
+    assert "32TLR" in read_area(content, "alps.geojson").tiles
+
+
+@pytest.mark.parametrize(
     ("content", "says"),
     [
         pytest.param(b"", "no tile in it", id="empty"),
