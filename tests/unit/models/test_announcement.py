@@ -350,6 +350,8 @@ def test_the_product_of_a_refusal_is_found_in_every_layout(
         b'{"resto": {"properties": {"productIdentifier": 7}}}',
         b'{"resto": {"properties": {"productIdentifier": "/eodata/HRSI/"}}}',
         b'{"resto": {"properties": {"productIdentifier": "/eodata/HRSI/CLMS/x/unknown_1"}}}',
+        pytest.param(b"[" * 100_000, id="deeper-than-anybody-reads"),
+        pytest.param(json.dumps("[" * 100_000).encode(), id="deep-and-encoded-twice"),
     ],
 )
 def test_a_refusal_that_names_no_product_of_ours_is_malformed(body: bytes) -> None:
