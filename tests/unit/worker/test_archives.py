@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import tarfile
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,6 +76,39 @@ def test_what_was_cut_short_is_said_to_be(tmp_path: Path) -> None:
     file = tar_of(tmp_path / "a.tar.gz", a_member("dem.tif"), content=bytes(range(256)) * 400)
     file.write_bytes(file.read_bytes()[:200])
     with pytest.raises(Corrupt):
+        unpack(file, tmp_path / "into")
+
+
+@pytest.mark.parametrize("squeezed", [gzip.compress, bz2.compress, lzma.compress])
+def test_content_that_was_changed_is_never_taken_for_good(
+    tmp_path: Path, squeezed: Callable[[bytes], bytes]
+) -> None:
+    plain = tmp_path / "plain.tar"
+    with tarfile.open(plain, "w") as tar:
+        member = a_member("dem.tif")
+        member.size = 30_000
+        # Nothing that can be made shorter: what is changed in the archive is changed in the file.
+        tar.addfile(member, io.BytesIO(b"".join(_blocks(member.size // 4))))
+    whole = squeezed(plain.read_bytes())
+    for at in (len(whole) // 3, len(whole) // 2, len(whole) - 5):
+        bad = tmp_path / "bad.tar"
+        bad.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        with pytest.raises(Corrupt, match=r"bad\.tar"):
+            unpack(bad, tmp_path / "into")
+        assert not (tmp_path / "into").exists()
+
+
+def _blocks(count: int) -> Iterator[bytes]:
+    return (zlib.crc32(str(number).encode()).to_bytes(4) for number in range(count))
+
+
+def test_a_name_that_no_file_can_have_is_corrupt(tmp_path: Path) -> None:
+    file = tmp_path / "bad.tar"
+    with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as tar:
+        member = a_member("dem.tif")
+        member.pax_headers = {"path": "dem\0.tif"}
+        tar.addfile(member)
+    with pytest.raises(Corrupt, match=r"bad\.tar"):
         unpack(file, tmp_path / "into")
 
 
