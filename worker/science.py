@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from models.containers import ContainerEngine, ContainerOrder, ImageShelf
-from models.errors import Malformed, NotFound, PortError, Temporary, Unknown
+from models.errors import Malformed, NotFound, Permanent, PortError
 from models.objects import ObjectStore, Place
 from models.ports import Claim
 from worker import l2a
@@ -93,8 +93,8 @@ class Images:
         self.say(f"image {image} is not on this worker: pulling it")
         try:
             self.engine.pull(image)
-        except (NotFound, Temporary, Unknown) as error:
-            # A registry that has it not, and one that does not answer: the bucket may have it.
+        except PortError as error:
+            # A registry that has it not, lets nobody in or does not answer: the bucket may have it.
             self.say(f"{error}; trying the bucket")
             self._load(image, error)
 
@@ -119,7 +119,7 @@ class Images:
             fetch_whole(self.store, Fetching(stored=stored, target=archive), self.insistence)
         except NotFound as error:
             # A registry that has it not will not have it in an hour; one that is away may be back.
-            kind = internal if isinstance(refusal, NotFound) else external
+            kind = internal if isinstance(refusal, Permanent) else external
             raise kind(NO_IMAGE, f"{refusal}; and there is no {place}") from error
         except PortError as error:
             raise RunFailed(of_buckets(error)) from error

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
-from models.errors import NotFound, PortError, Unavailable, Unknown
+from models.errors import Malformed, NotFound, PortError, Refused, Throttled, Unavailable, Unknown
 from models.objects import Place, Stored
 from simulator.examples import NOW
 from simulator.objects import MemoryObjects, SimulatedBuckets
@@ -89,7 +89,18 @@ def test_an_image_that_its_registry_has_is_not_looked_for_in_the_bucket(tmp_path
     assert registry.pulled
 
 
-@pytest.mark.parametrize("answer", [NotFound("no"), Unavailable("away"), Unknown("?")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        NotFound("no"),
+        Refused("log in first"),
+        Throttled("too many pulls"),
+        Malformed("no manifest of this kind"),
+        Unavailable("away"),
+        Unknown("?"),
+    ],
+    ids=lambda answer: type(answer).__name__,
+)
 def test_gigabytes_from_the_bucket_go_on_where_they_stopped(
     tmp_path: Path, answer: PortError
 ) -> None:
@@ -105,6 +116,8 @@ def test_gigabytes_from_the_bucket_go_on_where_they_stopped(
     ("answer", "status"),
     [
         pytest.param(NotFound("no"), INTERNAL, id="nobody-has-it"),
+        pytest.param(Refused("log in first"), INTERNAL, id="the-registry-lets-nobody-in"),
+        pytest.param(Throttled("too many pulls"), EXTERNAL, id="asked-too-often"),
         pytest.param(Unavailable("away"), EXTERNAL, id="the-registry-may-be-back"),
     ],
 )
