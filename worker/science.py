@@ -27,7 +27,15 @@ from models.errors import Malformed, NotFound, Permanent, PortError
 from models.objects import ObjectStore, Place
 from models.ports import Claim
 from worker import l2a
-from worker.failures import MISSING_FILE, NO_IMAGE, RunFailed, external, internal, of_buckets
+from worker.failures import (
+    MISSING_FILE,
+    NO_ENGINE,
+    NO_IMAGE,
+    RunFailed,
+    external,
+    internal,
+    of_buckets,
+)
 from worker.inputs import Fetching, fetch_whole
 from worker.interrupts import News
 from worker.patience import Insistence
@@ -99,7 +107,7 @@ class Images:
             self._load(image, error)
 
     def _load(self, image: str, refusal: PortError) -> None:
-        place = Place(bucket=self.bucket(), key=f"docker/images/{image.replace('/', '_')}.tar")
+        place = Place(bucket=self.bucket(), key=archive_of(image))
         archive = self.scratch / "image.tar"
         try:
             self._fetch(place, archive, refusal)
@@ -125,6 +133,11 @@ class Images:
             raise RunFailed(of_buckets(error)) from error
 
 
+def archive_of(image: str) -> str:
+    """The key of an image's archive in the infra bucket."""
+    return f"docker/images/{image.replace('/', '_')}.tar"
+
+
 class TimedOut(Exception):
     """The software ran for longer than its job type may."""
 
@@ -132,7 +145,8 @@ class TimedOut(Exception):
 def run_container(
     engine: ContainerEngine, order: ContainerOrder, log: Path, limit: timedelta
 ) -> int:
-    """Run a container to its end; its exit code. Raises `TimedOut`, and what the engine raises.
+    """Run a container to its end; its exit code. Raises `TimedOut`, `RunFailed` when somebody takes
+    it away before its exit code is read, and what the engine raises.
 
     It is removed on every way, by its name, and so is one of this name that an earlier life left;
     where there is no time to wait for that, it is only begun, and the next run here ends it.
@@ -143,7 +157,14 @@ def run_container(
             target=_follow, args=(engine, order.name, log), name="science-log", daemon=True
         )
         following.start()
-        code = _RESTARTS.on(lambda: engine.wait(order.name, limit))
+        try:
+            code = _RESTARTS.on(lambda: engine.wait(order.name, limit))
+        except NotFound as error:
+            raise external(
+                NO_ENGINE,
+                f"container {order.name} was removed before its exit code was read, by hand or by "
+                f"a clean-up of the engine: {error}",
+            ) from error
         if code is None:
             raise TimedOut
         following.join(_LAST_WORDS.total_seconds())

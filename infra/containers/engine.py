@@ -19,7 +19,7 @@ from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import ConnectTimeout, RequestException
 
 from models.containers import ContainerOrder
-from models.errors import Malformed, NotFound, Refused, Unavailable, Unknown
+from models.errors import Malformed, NotFound, PortError, Refused, Throttled, Unavailable, Unknown
 
 API_VERSION = "1.40"
 _LOOK_AGAIN = 0.3
@@ -28,6 +28,9 @@ _NO_IMAGE = ("not found", "manifest unknown", "does not exist", "denied", "unaut
 
 _GONE_ALREADY = 409
 """Its removal is under way."""
+
+_ANSWERS: Mapping[int, type[PortError]] = {401: Refused, 403: Refused, 429: Throttled}
+"""What a registry says of a pull, handed on: log in first, or not so often."""
 
 
 class Engine:
@@ -153,8 +156,8 @@ def _translated(attempt: str) -> Iterator[None]:
         raise Unknown(f"{attempt}: the container engine gave no whole answer: {error}") from error
 
 
-def _answered(attempt: str, error: APIError) -> Unknown | Refused | Malformed:
+def _answered(attempt: str, error: APIError) -> PortError:
     text = f"{attempt}: the container engine answered {error.status_code}: {error.explanation}"
     if error.is_server_error():
         return Unknown(text)
-    return Refused(text) if error.status_code in {401, 403} else Malformed(text)
+    return _ANSWERS.get(error.status_code or 0, Malformed)(text)

@@ -11,10 +11,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from werkzeug.wrappers import Response
 
 from infra.containers import Engine, connect
 from models.containers import ContainerOrder
-from models.errors import Malformed, NotFound, PortError, Unavailable
+from models.errors import Malformed, NotFound, PortError, Refused, Throttled, Unavailable, Unknown
+from simulator.http.server import HttpServer
 from tests.plugins.engine import IMAGE, image_archive
 from tests.plugins.nomad_agents import wait_until
 
@@ -118,3 +120,20 @@ def test_an_engine_that_is_away_is_said_to_be() -> None:
     nobody = connect("tcp://127.0.0.1:1")
     with closing(nobody), pytest.raises(Unavailable, match="does not answer"):
         nobody.has(IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, Refused), (403, Refused), (404, NotFound), (429, Throttled), (500, Unknown)],
+)
+def test_what_a_registry_answers_is_handed_on_by_the_engine(
+    status: int, kind: type[PortError]
+) -> None:
+    with (
+        HttpServer(
+            lambda _: Response('{"message": "the registry says"}', status), name="engine"
+        ) as server,
+        closing(connect(server.url)) as asked,
+        pytest.raises(kind, match="the registry says"),
+    ):
+        asked.pull(IMAGE)

@@ -107,6 +107,22 @@ def test_an_engine_that_is_down_is_an_external_error(worker: Worker, tmp_path: P
     assert "does not answer" in (newest.message or "")
 
 
+def test_a_container_that_somebody_takes_away_is_no_missing_image(
+    contained: Worker, engine: Engine
+) -> None:
+    run = contained.queued(image=IMAGE, hang=True)
+    process = contained.start(run)
+    wait_until(lambda: "hanging" in contained.science_log(), "the science to be under way", LIMIT)
+    [name] = engine.names(CONTAINERS)
+    engine.remove(name)
+    said, _ = process.communicate(timeout=120)
+    newest = contained.story(run).history[-1]
+
+    assert (newest.after, newest.subtype) == (Status.EXTERNAL_ERROR, "Docker connection error")
+    assert f"{name} was removed" in (newest.message or "")
+    assert process.returncode == 2, said
+
+
 def test_who_is_asked_to_end_ends_its_container_and_saves_what_an_operator_needs(
     contained: Worker, engine: Engine
 ) -> None:
