@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +17,14 @@ from models.errors import ConfigurationError
 from worker.assignment import Assignment, Settings
 from worker.interrupts import Interrupts
 from worker.persistent import Persistent
-from worker.replay import Replay, replay
+from worker.replay import LOG, Replay, replay
 from worker.run import Parts, Program
 from worker.ship import main as ship_logs
 from worker.steps import EXIT_AGAIN
 
 CALL_DEADLINE = timedelta(seconds=10)
+
+EXIT_INTERRUPTED = 130
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -59,15 +62,21 @@ def _run(_: argparse.Namespace) -> int:
 
 
 def _replay(given: argparse.Namespace) -> int:
+    # A person's: SIGTERM ends the software with it, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = Settings.of(os.environ)
-    return replay(
-        Replay(
-            folder=given.folder,
-            engine=lambda: containers.connect(settings.engine),
-            say=_say,
-            instead=settings.science_command,
-        )
+    replaying = Replay(
+        folder=given.folder,
+        engine=lambda: containers.connect(settings.engine),
+        say=_say,
+        instead=settings.science_command,
     )
+    try:
+        return replay(replaying)
+    except KeyboardInterrupt:
+        log = given.folder / LOG
+        _say(f"ended before the software was done; what it said, if it began, is in {log}")
+        return EXIT_INTERRUPTED
 
 
 def run_program(environment: Mapping[str, str]) -> int:

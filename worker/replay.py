@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from models.containers import ContainerEngine, ContainerOrder
-from models.errors import HrsiError, Malformed, NotFound
+from models.errors import HrsiError, Malformed, NotFound, PortError
 from worker import l2a
 from worker.exits import Meaning, describe
 from worker.recipes import Form, Recipe, Want, recipe_of
@@ -30,6 +30,7 @@ from worker.science import (
     PARAMETERS,
     TEMPORARY,
     TimedOut,
+    archive_of,
     run_command,
     run_container,
     write_document,
@@ -62,11 +63,12 @@ class Replay:
         missing = list(self._missing(recipe, job, given))
         if missing:
             raise NotFound("; ".join(missing))
+        engine = None if recipe.image is None else self._with_image(recipe.image)
         self._make_room()
         root = INSIDE if recipe.image else str(self.folder.resolve())
         write_document(self.folder, document, root=root)
         try:
-            code = self._run(recipe, str(job["unique_id"]))
+            code = self._run(recipe, engine, str(job["unique_id"]))
         except TimedOut:
             self.say(f"the software did not end within {recipe.time_limit} and was ended")
             return EXIT_FAILED
@@ -113,15 +115,25 @@ class Replay:
             (self.folder / name).mkdir(exist_ok=True)
         (self.folder / LOG).unlink(missing_ok=True)
 
-    def _run(self, recipe: Recipe, unique_id: str) -> int:
+    def _with_image(self, image: str) -> ContainerEngine:
+        """An engine that has the image. Raises `HrsiError` when none can be had."""
+        engine = self.engine()
+        if not engine.has(image):
+            self.say(f"image {image} is not on this machine: pulling it")
+            try:
+                engine.pull(image)
+            except PortError as error:
+                raise NotFound(
+                    f"{error}; workers load it from key {archive_of(image)} of the infra bucket: "
+                    "fetch that and `docker load` it"
+                ) from error
+        return engine
+
+    def _run(self, recipe: Recipe, engine: ContainerEngine | None, unique_id: str) -> int:
         log = self.folder / LOG
-        if recipe.image is None:
+        if recipe.image is None or engine is None:
             self.say(f"running {recipe.command[0]}")
             return run_command(recipe.command, self.folder, log, recipe.time_limit)
-        engine = self.engine()
-        if not engine.has(recipe.image):
-            self.say(f"image {recipe.image} is not on this machine: pulling it")
-            engine.pull(recipe.image)
         order = ContainerOrder(
             name=f"{CONTAINERS}{unique_id}",
             image=recipe.image,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,11 +11,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from werkzeug.wrappers import Request, Response
 
 from controller.fetching import fetch, look
 from models.objects import Shelf
+from simulator.http.server import HttpServer
 from tests.plugins.commands import ROOT
-from tests.plugins.runs import PRODUCT, STANDIN, Worker
+from tests.plugins.nomad_agents import wait_until
+from tests.plugins.runs import LIMIT, PRODUCT, STANDIN, Worker
 from worker.replay import BEFORE, LOG, compared
 from worker.science import PARAMETERS
 
@@ -30,7 +34,9 @@ Replay = Callable[..., subprocess.CompletedProcess[str]]
 def replay(tmp_path: Path) -> Replay:
     """Runs the command with nothing that could lead it to a database or a bucket."""
 
-    def run(folder: Path, command: str = STANDIN) -> subprocess.CompletedProcess[str]:
+    def run(
+        folder: Path, command: str = STANDIN, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "worker.cli", "replay", str(folder)],
             cwd=ROOT,
@@ -40,6 +46,7 @@ def replay(tmp_path: Path) -> Replay:
                 "HRSI_WORKER_SETTINGS": str(tmp_path / "no-such-file"),
                 "HRSI_SCIENCE_COMMAND": command,
                 "HRSI_STANDIN_SECONDS": "0",
+                **environment,
             },
             capture_output=True,
             text=True,
@@ -112,6 +119,72 @@ def test_the_exit_status_says_how_the_software_ended(
     document["job"] |= {"type": "gfsc"}
     (folder / PARAMETERS).write_bytes(msgspec.json.encode(document))
     assert replay(folder, command).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        pytest.param(False, "does not answer", id="no-engine"),
+        pytest.param(True, "docker/images/gfsc.tar of the infra bucket", id="no-image"),
+    ],
+)
+def test_what_cannot_begin_leaves_the_folder_as_it_was(
+    replay: Replay, tmp_path: Path, told: str, *, there: bool
+) -> None:
+    """An engine that is away, and one whose registry has no such image."""
+    folder = working_directory(tmp_path / "w")
+    document = msgspec.json.decode((folder / PARAMETERS).read_bytes())
+    document["job"] |= {"type": "gfsc"}
+    (folder / PARAMETERS).write_bytes(msgspec.json.encode(document))
+    (folder / "outputs").mkdir()
+    before = sorted(folder.iterdir())
+    with HttpServer(_has_no_image, name="engine") as server:
+        address = server.url if there else "tcp://127.0.0.1:1"
+        done = replay(folder, "", DOCKER_HOST=address)
+
+    assert done.returncode == 1
+    assert told in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_ends_a_replay_ends_its_software_and_is_told_so(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    folder = working_directory(tmp_path / "w")
+    document = msgspec.json.decode((folder / PARAMETERS).read_bytes())
+    document["job"] |= {"type": "gfsc"}
+    (folder / PARAMETERS).write_bytes(msgspec.json.encode(document))
+    with subprocess.Popen(
+        [sys.executable, "-m", "worker.cli", "replay", str(folder)],
+        cwd=ROOT,
+        env={
+            "PATH": os.defpath,
+            "PYTHONPATH": str(ROOT),
+            "HRSI_WORKER_SETTINGS": str(tmp_path / "no-such-file"),
+            "HRSI_SCIENCE_COMMAND": "sh -c 'echo $$; exec sleep 600'",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        log = folder / LOG
+        wait_until(lambda: log.is_file() and log.read_text().endswith("\n"), "the software", LIMIT)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=120)
+
+    assert process.returncode == 130
+    assert said.endswith(
+        f"ended before the software was done; what it said, if it began, is in {log}\n"
+    )
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(log.read_text()), 0)
+
+
+def _has_no_image(_: Request) -> Response:
+    return Response('{"message": "no such image"}', 404)
 
 
 @pytest.mark.parametrize(
