@@ -262,15 +262,16 @@ class NoteRefusal(Change):
     It counts once a send: `message_id` names it, or, where the endpoint does not hand it back, it
     is the newest. Only a publication in SENDING, CONFIRMED or SPOOLED, of that message, can be
     refused; anything else changes nothing. It becomes REFUSED with the next `send` and `not_before`
-    = `retry_at`, and a job that is published or done goes through external_error and error_checked
-    back to start_publication. The refusal that makes `most_refusals` makes it FAILED, and its job
-    goes to internal_error "Endpoint Publication Failure", quarantined. A job that is elsewhere
-    stays there. Guard: there is such a publication (else `Superseded`: the message is parked).
+    = the one of `retries_at` for this refusal (the first, the second, …; the last for all after
+    it), and a job that is published or done goes through external_error and error_checked back to
+    start_publication. The refusal that makes `most_refusals` makes it FAILED, and its job goes to
+    internal_error "Endpoint Publication Failure", quarantined. A job that is elsewhere stays there.
+    Guard: there is such a publication (else `Superseded`: the message is parked).
     """
 
     product: str
     message_id: str | None
-    retry_at: datetime
+    retries_at: tuple[datetime, ...]
     most_refusals: int
     message: str
 
@@ -353,7 +354,7 @@ def replayed(parked: Parked, most_refusals: int, at: datetime) -> NoteRefusal:
         at=at,
         product=product,
         message_id=None,
-        retry_at=at,
+        retries_at=(at,),
         most_refusals=most_refusals,
         message=f"the endpoint refused {product}; its message had been parked",
     )
@@ -379,12 +380,13 @@ def after_refusal(publication: Publication, change: NoteRefusal) -> Publication 
         return None
     refusals = publication.refusals + 1
     given_up = refusals >= change.most_refusals
+    retry_at = change.retries_at[min(refusals, len(change.retries_at)) - 1]
     return replace(
         publication,
         state=PublicationState.FAILED if given_up else PublicationState.REFUSED,
         send=publication.send if given_up else publication.send + 1,
         refusals=refusals,
-        not_before=None if given_up else change.retry_at,
+        not_before=None if given_up else retry_at,
         note=change.message,
         begun_at=change.at,
         changed_at=change.at,

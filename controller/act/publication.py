@@ -71,12 +71,13 @@ def end_job(action: EndJob, acting: Acting) -> None:
 def count_refusal(action: CountRefusal, acting: Acting) -> Effect:
     """Count it in the outbox, or park it when nothing of that name was ever announced."""
     settings = acting.settings.publication
-    refusals = _refusals_so_far(acting, action.product) + 1
+    # How often it was refused before, only the outbox knows: its job is done, and in no world.
+    waits = (pause_after(number, settings) for number in range(1, settings.sends + 1))
     change = NoteRefusal(
         at=acting.at,
         product=action.product,
         message_id=action.message.message_id,
-        retry_at=acting.at + pause_after(refusals, settings),
+        retries_at=tuple(acting.at + wait for wait in waits),
         most_refusals=settings.sends,
         message=f"the endpoint refused {action.product}",
     )
@@ -93,11 +94,6 @@ def park_refusal(action: ParkRefusal, acting: Acting) -> Effect:
     """Keep it with its raw body."""
     _park(action.message, action.because, acting)
     return _settled(action, action.message, acting)
-
-
-def _refusals_so_far(acting: Acting, product: str) -> int:
-    found = (p for each in acting.world.publishing or () for p in each.publications)
-    return max((p.refusals for p in found if p.product == product), default=0)
 
 
 def _park(message: RefusedMessage, why: str, acting: Acting) -> None:

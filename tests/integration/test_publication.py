@@ -161,6 +161,23 @@ def test_after_so_many_refusals_the_job_rests() -> None:
     assert len({each.id for each in world.broker.announced}) == 3
 
 
+def test_each_refusal_of_a_product_lets_it_wait_longer() -> None:
+    world = InMemory()
+    desk = world.room.parts.desk
+    desk.doors.operations.set_parameter("publication.sends", 5, ASKED)
+    job = world.room.made(names(0)[0])
+    waits = []
+    for _ in range(4):
+        world.room.until_done(job)
+        world.broker.refuse(world.broker.announced[-1].body)
+        world.room.step()
+        (row,) = world.room.press.outbox.outgoing(job.id)
+        assert row.publication.not_before is not None
+        waits.append(row.publication.not_before - row.publication.changed_at)
+        world.time.advance(timedelta(hours=2))
+    assert waits == [timedelta(minutes=minutes) for minutes in (5, 10, 20, 40)]
+
+
 def test_access_refused_says_what_to_mend_and_products_are_copied() -> None:
     world = InMemory()
     world.broker.admits = False

@@ -127,7 +127,7 @@ def refuse(desk: Desk, product: str, **changes: Any) -> NoteRefusal:
     """The endpoint could not take the newest announcement of a product."""
     default: dict[str, Any] = {"message_id": None, "most_refusals": 3, "message": "refused"}
     return NoteRefusal(
-        at=desk.now(), product=product, retry_at=desk.now() + PAUSE, **{**default, **changes}
+        at=desk.now(), product=product, retries_at=(desk.now() + PAUSE,), **{**default, **changes}
     )
 
 
