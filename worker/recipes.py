@@ -52,7 +52,10 @@ class Want:
     folder: str
     form: Form = Form.TREE
     missing: str = "S3 object not found"
-    remedy: str = "it is not looked for again until somebody relaunches the job"
+    remedy: str = (
+        "put it there: until then every attempt ends like this, and once they are used up the job "
+        "waits for a relaunch"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

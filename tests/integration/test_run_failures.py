@@ -57,9 +57,16 @@ def _killed_science(worker: Worker) -> None:
     ("breaks", "code", "status", "subtype", "message"),
     [
         pytest.param(
-            _without("aux", AUX), 0, INTERNAL, "S3 object not found", AUX, id="no-auxiliary-tile"
+            _without("aux", AUX),
+            0,
+            INTERNAL,
+            "S3 object not found",
+            f"{AUX}; put it there: until then every attempt ends like this",
+            id="no-auxiliary-tile",
         ),
-        pytest.param(_no_image, 0, INTERNAL, "S3 object not found", L1C, id="no-image"),
+        pytest.param(
+            _no_image, 0, INTERNAL, "S3 object not found", f"{L1C}; put it there", id="no-image"
+        ),
         pytest.param(
             _cut_short, 0, INTERNAL, "L1C inputs inconsistency", "put a good one", id="corrupt"
         ),
