@@ -30,7 +30,9 @@ WorkerName = Annotated[Name, Path(examples=["os-worker-003"])]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unregistered:
-    """A worker whose node has not joined: how old it is, and whether that is longer than it may."""
+    """A worker whose node has not joined: how old it is, and whether that is longer than it may.
+    One outside the pool is none: its machine never joins.
+    """
 
     name: str
     flavor: str
@@ -91,7 +93,7 @@ def _unregistered(
             late=now - worker.created_at > limit,
         )
         for worker in workers
-        if worker.state in UNREGISTERED
+        if worker.state in UNREGISTERED and not worker.outside_pool
     )
 
 

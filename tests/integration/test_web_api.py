@@ -197,6 +197,19 @@ def test_the_state_of_everything_is_on_one_page(api: Api, desk: Desk) -> None:
     assert "hm.medium" in api.ask("GET", "/flavors/hm.tiny/decisions", token).body["detail"]
 
 
+def test_a_machine_outside_the_pool_is_awaited_by_nobody(api: Api, desk: Desk) -> None:
+    token = api.token(Role.OPERATOR)
+    wish = {"flavor": "hm.medium", "keep_hours": 8, "outside_pool": True}
+    (verdict,) = api.ask("POST", "/workers/order", token, wish).body
+    assert verdict["done"], verdict
+    (order,) = desk.view().orders
+    assert desk.creating(order_id=order.id).outside_pool
+    awaited = desk.creating()
+    pool = api.ask("GET", "/pool", token).body
+    assert pool["workers"] == {"hm.medium": {"creating": 2}}
+    assert [each["name"] for each in pool["unregistered"]] == [awaited.name]
+
+
 def test_a_breaker_is_seen_and_closed(api: Api, desk: Desk) -> None:
     token = api.token(Role.OPERATOR)
     opened = TripBreaker(
