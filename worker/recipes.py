@@ -207,7 +207,8 @@ def recipe_of(job_type: str, given: Mapping[str, Any], instead: tuple[str, ...] 
     if recipe is None:
         raise internal(
             "Invalid Job Name Error",
-            f"this worker knows no job type {job_type!r}: its image is older than the controller",
+            f"this worker knows no job type {job_type!r}: there is no recipe for it, or the image "
+            "of this worker is older than the controller; renew the workers, then relaunch the job",
         )
     changes: dict[str, Any] = {}
     if recipe.image is not None and given.get("image"):

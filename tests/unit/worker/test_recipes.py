@@ -107,5 +107,7 @@ def test_the_job_may_name_its_image_and_the_settings_may_do_without_any() -> Non
 
 
 def test_a_job_type_that_is_newer_than_the_worker_is_said_to_be() -> None:
-    with pytest.raises(RunFailed, match="no job type 'psa'"):
+    with pytest.raises(
+        RunFailed, match="no job type 'psa': there is no recipe for it, or the image"
+    ):
         recipe_of("psa", {})
