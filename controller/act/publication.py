@@ -174,9 +174,11 @@ class _Work:
             return ()
         manifest = self._manifest()
         names = {row.product for row in waiting}
+        # One that was announced before lies there: what its run left need not be kept for so long.
+        anew = self.action.begin and all(row.send == 1 for row in waiting)
         wanted = (product for product in manifest.products if product.name in names)
         for errands in self.press.errands(manifest, wanted):
-            bring = partial(self.press.bring, errands, anew=self.action.begin)
+            bring = partial(self.press.bring, errands, anew=anew)
             self.acting.call(System.OBJECTS, "copy", bring)
         ids = tuple(row.id for row in waiting)
         return (

@@ -161,6 +161,23 @@ def test_after_so_many_refusals_the_job_rests() -> None:
     assert len({each.id for each in world.broker.announced}) == 3
 
 
+def test_what_lies_in_the_product_bucket_is_announced_again_without_what_the_run_left() -> None:
+    world = InMemory()
+    desk = world.room.parts.desk
+    desk.doors.operations.set_parameter("publication.sends", 1, ASKED)
+    job = world.room.made(names(0)[0])
+    world.room.until_done(job)
+    world.broker.refuse(world.broker.announced[-1].body)
+    world.room.step()
+    assert desk.job(job.id).error_subtype == FAILED_ENDPOINT
+    # Outputs of runs are kept for a while only.
+    keys = [stored.place.key for stored in world.objects.objects("results", "work/jobs/")]
+    world.objects.delete("results", keys)
+    desk.doors.operations.relaunch([job.id], ASKED)
+    world.room.until_done(job)
+    assert len(world.broker.announced) == 2
+
+
 def test_each_refusal_of_a_product_lets_it_wait_longer() -> None:
     world = InMemory()
     desk = world.room.parts.desk
