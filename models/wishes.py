@@ -49,6 +49,11 @@ def retired_by_person(worker: Worker, by: str, at: datetime, *, forced: bool) ->
 
 def what_a_retirement_does(worker: Worker, *, forced: bool) -> str:
     """What the person is told of it."""
+    if worker.outside_pool:
+        return (
+            "it is outside the pool: no job runs there, and its server is deleted now, whoever "
+            "uses it"
+        )
     if forced:
         return f"it is {worker.state}; a run on it is lost and its job runs again elsewhere"
     return f"it is {worker.state}; a run on it is finished first"
@@ -57,5 +62,8 @@ def what_a_retirement_does(worker: Worker, *, forced: bool) -> str:
 def what_an_order_does(until: datetime, *, outside_pool: bool) -> str:
     """What the person is told of an order for a worker."""
     if outside_pool:
-        return f"outside the pool, deleted at {in_utc(until)}"
+        return (
+            f"outside the pool, deleted at {in_utc(until)}; once its server is there "
+            "`hrsi worker list` names it, and `hrsi why worker NAME` says its address"
+        )
     return f"kept until {in_utc(until)}"

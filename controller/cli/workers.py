@@ -11,7 +11,7 @@ from controller.cli.jobs import tell_verdicts
 from controller.cli.output import print_json, print_table
 from controller.cli.session import AsJson, DryRun, Why, asked, examples, office
 from models.job_types import DEFAULT_REGISTRY
-from models.records import Worker
+from models.records import Worker, WorkerState
 
 app = typer.Typer(no_args_is_help=True, help="Workers: list, drain, delete, create.")
 
@@ -46,7 +46,12 @@ def _state(worker: Worker) -> str:
     state = f"{worker.state}, outside the pool" if worker.outside_pool else worker.state.value
     if going is None:
         return state
-    return f"{state}, going: {going.cause} by {going.by} ({going.step.name.lower()})"
+    why = f"{going.cause} by {going.by}"
+    if worker.state is WorkerState.CLOSED:
+        return f"{state}, went: {why}"
+    if worker.state is WorkerState.DELETING:
+        return f"{state}: {why}"
+    return f"{state}, going: {why} ({going.step.name.lower()})"
 
 
 @app.command(epilog=examples('hrsi worker drain os-worker-003 --reason "its disk fails"'))

@@ -11,6 +11,7 @@ from models.fleet import Member
 from models.plan import Decision, Reason
 from models.records import RetireCause, Worker
 from models.wording import in_utc
+from models.world import Server
 from reconcilers.pool.roster import is_broken
 from reconcilers.pool.survey import POOL, Survey, held, worker_subject
 
@@ -35,8 +36,16 @@ def apart(survey: Survey, member: Member) -> Decision | None:
             "its client; it is not admitted, make it ineligible by hand if it takes work"
         )
         return held(worker, Reason.OUTSIDE_POOL, because)
-    because = f"{worker.name} is outside the pool: no job runs on it, and it stays until {until}"
+    because = (
+        f"{worker.name} is outside the pool{_where(member.server)}: no job runs on it, and it "
+        f"stays until {until}"
+    )
     return held(worker, Reason.OUTSIDE_POOL, because)
+
+
+def _where(server: Server) -> str:
+    """Its row has no address: that of a worker is written down with its node, and it has none."""
+    return f", at {server.address}" if server.address else " (no address yet)"
 
 
 def _over(survey: Survey, worker: Worker) -> Decision:

@@ -147,6 +147,16 @@ def test_a_worker_that_was_ordered_outside_the_pool_is_so_for_good(desk: Desk) -
     assert desk.worker(worker.id).outside_pool
 
 
+@pytest.mark.parametrize("forced", [False, True])
+def test_of_a_machine_that_no_job_runs_on_no_run_is_told(desk: Desk, *, forced: bool) -> None:
+    worker = desk.apart()
+    (verdict,) = desk.doors.operations.retire([worker.name], ASKED, forced=forced)
+    assert verdict.done
+    assert verdict.because == (
+        "it is outside the pool: no job runs there, and its server is deleted now, whoever uses it"
+    )
+
+
 def test_a_trial_order_outside_the_pool_orders_nothing(desk: Desk) -> None:
     trial = replace(ASKED, dry_run=True)
     with desk.nothing_written():

@@ -337,13 +337,19 @@ class Desk:
         )
         return self._worker(change)
 
-    def booting(self) -> Worker:
+    def booting(self, **changes: Any) -> Worker:
         """A worker whose server is known."""
-        worker = self.creating()
+        worker = self.creating(**changes)
         server = f"server-of-{worker.name}"
         return self._worker(
             NoteServer(at=self.now(), worker_id=worker.id, server_id=server, address="10.0.0.9")
         )
+
+    def apart(self) -> Worker:
+        """A worker that a person ordered outside the pool, whose server is known."""
+        self.doors.operations.order(FLAVOR, 1, timedelta(hours=8), ASKED, outside_pool=True)
+        (order,) = self.view().orders
+        return self.booting(order_id=order.id)
 
     def proved(self, worker: Worker) -> str:
         """The node of a worker's server, proved."""

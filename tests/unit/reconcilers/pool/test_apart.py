@@ -53,6 +53,22 @@ def test_it_stays_for_as_long_as_it_was_ordered_and_is_never_stale() -> None:
     assert "no job runs on it" in decision.because
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        pytest.param("10.77.0.9", ", at 10.77.0.9:", id="known"),
+        pytest.param(None, " (no address yet):", id="still-built"),
+    ],
+)
+def test_who_ordered_it_learns_where_it_is(address: str | None, told: str) -> None:
+    made = apart()
+    assert made.server is not None
+    server = replace(made.server, address=address)
+    worker = replace(made.worker, address=None)
+    (decision,) = decided(a_world(replace(made, worker=worker, server=server)))
+    assert f"{worker.name} is outside the pool{told}" in decision.because
+
+
 def test_it_is_deleted_when_its_time_is_over() -> None:
     (decision,) = decided(a_world(apart(keep=timedelta())))
     assert isinstance(decision, CommitDelete)
