@@ -28,6 +28,7 @@ from models.manifest import (
     prefix_of,
 )
 from models.ports import Claim
+from models.product_names import parse_snow_name
 from worker.failures import MISSING_FOLDER, MISSING_INFOS, SOFTWARE_GAVE_UP, RunFailed, internal
 from worker.patience import side_by_side
 from worker.uploads import AT_ONCE, Uploads
@@ -47,6 +48,12 @@ _KINDS: Mapping[str, Mapping[str, ProductKind]] = MappingProxyType(
 )
 """What a product whose name begins so is, for each job type."""
 
+_FINISHED_HERE = frozenset({ProductKind.FSC, ProductKind.RLIE, ProductKind.SWS, ProductKind.WDS})
+"""Complete when the worker has them: what their software calls so is when the image was taken."""
+
+_TIMED_BY_NAME = frozenset({ProductKind.SWS, ProductKind.WDS})
+"""Sensed when their names say: their software need not say it again."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Output:
@@ -61,14 +68,17 @@ class Output:
 # ---- looking -------------------------------------------------------------------------------------
 
 
-def outputs_of(folder: Path, job_type: str) -> tuple[Output, ...]:
-    """The products below `outputs/`. Raises `RunFailed` naming what is wrong with which."""
+def outputs_of(folder: Path, job_type: str, now: datetime) -> tuple[Output, ...]:
+    """The products below `outputs/`, which are finished by `now`. Raises `RunFailed` naming what is
+    wrong with which.
+    """
     if not folder.is_dir():
         raise internal(MISSING_FOLDER, f"the software left no folder {folder.name}/")
-    return tuple(_output(each, job_type) for each in sorted(folder.iterdir()) if each.is_dir())
+    found = [each for each in sorted(folder.iterdir()) if each.is_dir()]
+    return tuple(_output(each, job_type, now) for each in found)
 
 
-def _output(folder: Path, job_type: str) -> Output:
+def _output(folder: Path, job_type: str, now: datetime) -> Output:
     kind = _KINDS.get(job_type, {}).get(folder.name.partition("_")[0])
     if kind is None:
         raise _wrong(folder, f"a {job_type} job makes no product of that name")
@@ -78,7 +88,7 @@ def _output(folder: Path, job_type: str) -> Output:
         raise _wrong(folder, f"its metadata, {folder.name}{METADATA}, are missing")
     if not any(name.endswith(".tif") for name in names):
         raise _wrong(folder, "no image (.tif) is among its files")
-    return Output(name=folder.name, kind=kind, science=_science(folder), files=files)
+    return Output(name=folder.name, kind=kind, science=_science(folder, kind, now), files=files)
 
 
 def _files(folder: Path) -> tuple[Path, ...]:
@@ -91,11 +101,11 @@ def _files(folder: Path) -> tuple[Path, ...]:
     return files
 
 
-def _science(folder: Path) -> Science:
-    """What the software says of a product. Raises `RunFailed` naming what it does not say."""
+def _science(folder: Path, kind: ProductKind, now: datetime) -> Science:
+    """What is said of a product. Raises `RunFailed` naming what the software does not say."""
     try:
         said = msgspec.json.decode((folder / INFOS).read_bytes())["resto"]
-        return _read(said["geometry"]["wkt"], said["properties"])
+        return _read(folder.name, kind, said, now)
     except FileNotFoundError as error:
         raise internal(MISSING_INFOS, f"product {folder.name} has no {INFOS}") from error
     except KeyError as error:
@@ -108,16 +118,27 @@ def _science(folder: Path) -> Science:
         ) from error
 
 
-def _read(wkt: str, properties: Mapping[str, Any]) -> Science:
+def _read(name: str, kind: ProductKind, said: Mapping[str, Any], now: datetime) -> Science:
+    properties, named = said["properties"], parse_snow_name(name)
+    start, end = named.sensing_at, now
+    if kind not in _TIMED_BY_NAME:
+        start = _time(properties["startDate"])
+    if kind not in _FINISHED_HERE:
+        end = _time(properties["completionDate"])
     cover = properties.get("cloudCover")
     return Science(
-        geometry=str(wkt),
-        mission=str(properties["mission"]),
+        geometry=str(said["geometry"]["wkt"]),
+        mission=str(properties.get("mission") or _mission(named.unit)),
         resolution=int(properties["resolution"]),
-        sensed_from=_time(properties["startDate"]),
-        completed_at=_time(properties["completionDate"]),
+        sensed_from=start,
+        completed_at=end,
         cloud_cover=None if cover is None else float(cover),
     )
+
+
+def _mission(unit: str) -> str:
+    """S2 of S2A; S1-S2 is one as it is."""
+    return unit if "-" in unit else unit[:2]
 
 
 def _time(text: str) -> datetime:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 
@@ -182,7 +183,7 @@ class Program:
 
     def _deliver(self, _: Progress) -> None:
         assert self._store is not None
-        outputs = outputs_of(self._folder / OUTPUTS, self._held.job.type)
+        outputs = outputs_of(self._folder / OUTPUTS, self._held.job.type, datetime.now(UTC))
         expected = DEFAULT_REGISTRY.types[self._held.job.type].products
         if expected and not outputs and self._must_make:
             raise internal(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -157,10 +159,10 @@ WHOLE = {
         pytest.param({"dias_catalog_submit.json": None}, "Missing infos", "no dias", id="no-infos"),
         pytest.param({"dias_catalog_submit.json": b"{"}, "Missing infos", "no sense", id="cut-off"),
         pytest.param(
-            {"dias_catalog_submit.json": INFOS.replace(b"mission", b"m")},
+            {"dias_catalog_submit.json": INFOS.replace(b"resolution", b"r")},
             "Missing infos",
-            "does not say 'mission'",
-            id="no-mission",
+            "does not say 'resolution'",
+            id="says-no-resolution",
         ),
         pytest.param(
             {"dias_catalog_submit.json": INFOS.replace(b"20,", b'"a lot",')},
@@ -178,7 +180,7 @@ def test_an_output_that_is_no_product_is_named_with_what_is_wrong(
         if content is not None:
             (tmp_path / FSC / name).write_bytes(content)
     with pytest.raises(RunFailed, match=message) as raised:
-        outputs_of(tmp_path, "fsc_rlie")
+        outputs_of(tmp_path, "fsc_rlie", NOW)
 
     assert raised.value.failure.subtype.startswith(subtype)
     assert FSC in raised.value.failure.message
@@ -188,9 +190,71 @@ def test_a_whole_output_is_a_product(tmp_path: Path) -> None:
     (tmp_path / FSC).mkdir()
     for name, content in WHOLE.items():
         (tmp_path / FSC / name).write_bytes(content)
-    [output] = outputs_of(tmp_path, "fsc_rlie")
+    [output] = outputs_of(tmp_path, "fsc_rlie", NOW)
 
     assert (output.name, output.science.cloud_cover) == (FSC, 86.0)
     assert [file.name for file in output.files] == sorted(
         WHOLE.keys() - {"dias_catalog_submit.json"}
+    )
+
+
+AT = "2022-08-27T13:03:11.024000"
+LATER = "2022-08-29T00:57:19.250000"
+SAYS: dict[str, dict[str, str]] = {
+    "FSC": {"startDate": f"{AT}Z", "completionDate": f"{AT}Z", "cloudCover": "86.0"},
+    "RLIE": {"startDate": AT, "completionDate": AT, "cloudCover": "86.0"},
+    "RLIE-S1": {"startDate": f"{AT}Z", "completionDate": f"{LATER}Z", "mission": "S1"},
+    "SWS": {},
+    "GFSC": {"startDate": f"{AT}Z", "completionDate": f"{LATER}Z", "cloudCover": "12"},
+}
+"""What the software says of each beyond geometry and resolution; nothing of what others know."""
+
+
+@pytest.mark.parametrize(
+    ("says", "job_type", "name", "mission", "sensed_from", "completed_at"),
+    [
+        pytest.param("FSC", "fsc_rlie", FSC, "S2", AT, None, id="fsc"),
+        pytest.param(
+            "RLIE", "fsc_rlie", "RLIE_20220827T130318_S2A_T28WEU_V102_1", "S2", AT, None, id="rlie"
+        ),
+        pytest.param(
+            "RLIE-S1", "rlies1", "RLIE_20210412T151111_S1A_T32TLR_V100_1", "S1", AT, LATER,
+            id="rlies1",
+        ),
+        pytest.param(
+            "SWS", "sws_wds", "SWS_20210701T053217_S1A_T32TLR_V101_1", "S1", "2021-07-01T05:32:17",
+            None, id="sws",
+        ),
+        pytest.param(
+            "GFSC", "gfsc", "GFSC_20220110-007_S1-S2_T32TLR_V101_1641859200", "S1-S2", AT, LATER,
+            id="gfsc",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_software_leaves_to_others_is_known_without_it(
+    tmp_path: Path,
+    says: str,
+    job_type: str,
+    name: str,
+    mission: str,
+    sensed_from: str,
+    completed_at: str | None,
+) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / f"{name}_MTD.xml").write_bytes(b"<x/>")
+    (tmp_path / name / f"{name}_IMAGE.tif").write_bytes(b"II*")
+    properties, cover = {"resolution": 20, **SAYS[says]}, SAYS[says].get("cloudCover")
+    infos = {"resto": {"geometry": {"wkt": "POINT(0 0)"}, "properties": properties}}
+    (tmp_path / name / "dias_catalog_submit.json").write_text(json.dumps(infos))
+
+    [output] = outputs_of(tmp_path, job_type, NOW)
+
+    ended = NOW if completed_at is None else datetime.fromisoformat(f"{completed_at}+00:00")
+    assert output.science == Science(
+        geometry="POINT(0 0)",
+        mission=mission,
+        resolution=20,
+        sensed_from=datetime.fromisoformat(f"{sensed_from}+00:00"),
+        completed_at=ended,
+        cloud_cover=None if cover is None else float(cover),
     )
