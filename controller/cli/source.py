@@ -40,7 +40,8 @@ MOST_REJECTED = 1_000
 
 @app.command("list", epilog=examples("hrsi source list", "hrsi source list --json"))
 def list_feeds(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the feeds: up to which publication each has been met, and when it was last gone through.
+    """List the feeds: up to which publication each has been met, and when it was last looked
+    through far before that, which it is once in `creation.deep_every`.
 
     Named are those of the settings and those that were read once.
     """
@@ -51,7 +52,7 @@ def list_feeds(context: typer.Context, as_json: AsJson = False) -> None:
         print_json([_plain(feed, cursors.get(feed)) for feed in feeds])
         return
     rows = [_row(feed, cursors.get(feed)) for feed in feeds]
-    print_table("Feeds", ("feed", "met until", "gone through at"), rows)
+    print_table("Feeds", ("feed", "met until", "looked far back at"), rows)
 
 
 @app.command(
@@ -77,7 +78,7 @@ def show(
         say(f"{shown}: never read")
     else:
         say(f"{shown}: met until {in_utc(cursor.until)}, {found.lag_seconds:.0f} s ago")
-        say(f"gone through far before that at {in_utc(cursor.deep_at)}")
+        say(f"looked through far before that at {in_utc(cursor.deep_at)}")
     for each in found.brought:
         ordinary = (
             "" if each.least is None else f"; {each.least:.0f} to {each.most:.0f} are ordinary"

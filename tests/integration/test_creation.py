@@ -99,6 +99,7 @@ def test_every_product_of_a_catalogue_is_a_job_once_and_is_configured(reading: R
     told = reading.place.type("source", "list", "--json").json
     assert [row["feed"] for row in told] == [RADAR, OPTICAL]
     assert all(row["until"] for row in told)
+    assert "looked far back at" in reading.place.type("source", "list").out
 
 
 def test_a_feed_is_shown_with_what_it_brings_and_why(reading: Reading) -> None:
