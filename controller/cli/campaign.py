@@ -12,7 +12,14 @@ from controller import bootstrap
 from controller.bootstrap import People
 from controller.campaign_reading import offers_of
 from controller.campaigning import foretold
-from controller.cli.campaign_course import bar, ending_told, story, watched, window
+from controller.cli.campaign_course import (
+    bar,
+    ending_told,
+    left_running,
+    story,
+    watched,
+    window,
+)
 from controller.cli.jobs import tell_verdicts
 from controller.cli.output import EXIT_FAILED, print_json, print_table, say
 from controller.cli.session import (
@@ -112,9 +119,10 @@ def create(
         else:
             begun = desk.campaigns.begin_campaign(order, asked(reason))
             ended = begun.campaign
-            if not as_json:
-                say(_greeting(begun))
-            ended = ended if detach else watched(desk, ended)
+            with left_running(ended):
+                if not as_json:
+                    say(_greeting(begun))
+                ended = ended if detach else watched(desk, ended)
     if as_json:
         print_json(ended)
     else:

@@ -11,14 +11,27 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from controller.bootstrap import People
-from controller.cli.output import say
-from models.campaigning import Ending
+from controller.cli.output import complain, say
+from models.campaigning import Ending, subject_of
 from models.campaigns import Campaign, CampaignState, Tally
 from models.causes import who_leads
 from models.wording import counted, wait
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at how far it is."""
+
+
+@contextmanager
+def left_running(campaign: Campaign) -> Iterator[None]:
+    """Say of a Ctrl-C that it ended the watching alone."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        complain(
+            f"{subject_of(campaign.id)}: the controller goes on with it; `hrsi campaign show "
+            f"{campaign.id}` says how far it is, `hrsi campaign cancel {campaign.id}` ends it"
+        )
+        raise
 
 
 def watched(desk: People, campaign: Campaign) -> Campaign:

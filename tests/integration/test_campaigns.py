@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ import pytest
 from controller import bootstrap
 from models.access import Role
 from models.areas import area_of_tiles
-from models.campaigns import CampaignOrder
+from models.campaigns import CampaignOrder, CampaignState
 from models.lifecycle import Status
 from models.ports import Asked, JobFilter
 from models.product_names import ProductType
@@ -23,6 +26,7 @@ from simulator.catalogues.web import serve_catalogue
 from tests.integration.test_creation import Now
 from tests.plugins.archive import jobs_of, products_of
 from tests.plugins.catalogues import TILES
+from tests.plugins.commands import HRSI, clean_environment
 from tests.plugins.installation import Installation
 from tests.plugins.web import Api, serving
 
@@ -115,6 +119,32 @@ def test_a_person_pauses_resumes_and_cancels_a_campaign(place: Installation) -> 
     jobs = place.database.reader.jobs(EVERYTHING)
     assert {job.status for job in jobs} == {Status.CANCELLED}
     assert len(jobs) == len(before)
+
+
+def test_ctrl_c_ends_the_watching_and_says_that_the_campaign_goes_on(
+    place: Installation, tmp_path: Path
+) -> None:
+    assert place.database.store.acquire("creation", "a controller", SPAN) is not None
+    settings = {**place.environment, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [*HRSI, *CREATE],
+        cwd=tmp_path,
+        env=clean_environment(tmp_path, settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert watching.stdout is not None
+        try:
+            assert watching.stdout.readline() == "campaign:1: begun\n"
+            watching.send_signal(signal.SIGINT)
+            _, said = watching.communicate(timeout=120)
+        finally:
+            watching.kill()
+    assert watching.returncode == 128 + signal.SIGINT
+    assert "campaign:1: the controller goes on with it; `hrsi campaign show 1`" in said
+    (left,) = place.database.campaigns.campaigns()
+    assert left.state is CampaignState.RUNNING
 
 
 def test_many_who_order_the_same_at_once_have_one_campaign(place: Installation) -> None:
