@@ -1,7 +1,8 @@
 """The queue of what the endpoint refused. All on the line's thread.
 
-It has a channel of its own: a queue that is missing there stops no announcement. Messages are got
-one by one and held until they are settled; whoever does not ask for a while gives them back by
+It has a channel of its own: a queue that is missing there closes no connection on which messages
+are on their way; that nothing is sent meanwhile is for the publication loop to say. Messages are
+got one by one and held until they are settled; whoever does not ask for a while gives them back by
 closing the channel, and so does a process that dies.
 """
 
