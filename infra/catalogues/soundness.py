@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import isfinite
 
 import shapely
+from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from models.catalogue import CatalogueProduct
@@ -56,7 +57,19 @@ def footprint_of(found: BaseGeometry) -> BaseGeometry:
         raise ValueError(f"the footprint lies nowhere on earth, between {found.bounds} degrees")
     if found.is_valid:
         return found
-    mended = shapely.make_valid(found, method="structure", keep_collapsed=False)
+    mended = _mended(found)
     if mended.is_empty:
         raise ValueError("the footprint has no extent")
+    if not mended.is_valid:
+        raise ValueError(f"the footprint crosses itself: {shapely.is_valid_reason(found)}")
     return mended
+
+
+def _mended(found: BaseGeometry) -> BaseGeometry:
+    """The same with each crossing a corner. Raises `ValueError` when that cannot be computed."""
+    try:
+        mended = shapely.make_valid(found, method="structure", keep_collapsed=False)
+        # A line that is gone along twice is left as a side of two parts; together they are one.
+        return mended if mended.is_valid else shapely.union_all(shapely.get_parts(mended))
+    except ShapelyError as error:
+        raise ValueError(f"the footprint crosses itself: {error}") from error

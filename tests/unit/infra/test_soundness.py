@@ -6,7 +6,7 @@ from math import isfinite
 
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
@@ -31,7 +31,11 @@ def rings(points: st.SearchStrategy[tuple[float, float]]) -> st.SearchStrategy[P
 SHAPES = rings(NEAR) | rings(ON_A_GRID) | rings(ANYWHERE)
 
 
+ALONG_A_LINE_TWICE = Polygon([(6, 45), (5, 44), (6, 44), (6, 45), (7, 44), (6, 44)])
+
+
 @given(st.lists(SHAPES, min_size=1, max_size=3))
+@example([ALONG_A_LINE_TWICE])
 def test_what_is_let_through_can_be_computed_with(shapes: list[Polygon]) -> None:
     told: BaseGeometry = shapes[0] if len(shapes) == 1 else MultiPolygon(shapes)
     try:
