@@ -184,7 +184,8 @@ class Transport:
         """Seconds, or a date; None when it says nothing that makes sense."""
         said = response.headers.get("Retry-After", "").strip()
         if said.isdecimal():
-            return timedelta(seconds=min(int(said), int(LONGEST_REST.total_seconds())))
+            # Not all of them: Python refuses numbers of some thousand digits.
+            return min(timedelta(seconds=int(said.lstrip("0")[:9] or 0)), LONGEST_REST)
         try:
             at: datetime = parsedate_to_datetime(said)
         except ValueError:
