@@ -93,12 +93,17 @@ def _output(folder: Path, job_type: str, now: datetime) -> Output:
 
 def _files(folder: Path) -> tuple[Path, ...]:
     found = sorted(folder.iterdir())
-    if odd := [each.name for each in found if each.is_symlink() or not each.is_file()]:
-        raise _wrong(folder, f"{odd[0]} is no file")
+    if odd := [each.name for each in found if not _is_file(each)]:
+        raise _wrong(folder, f"{odd[0]!r} is no file, or no name of one")
     files = tuple(each for each in found if each.name != INFOS)
     if empty := [each.name for each in files if each.stat().st_size == 0]:
         raise _wrong(folder, f"{empty[0]} is empty")
     return files
+
+
+def _is_file(path: Path) -> bool:
+    """Names may be no text at all: nobody could be told of such a file."""
+    return path.name.isprintable() and path.is_file() and not path.is_symlink()
 
 
 def _science(folder: Path, kind: ProductKind, now: datetime) -> Science:
@@ -112,7 +117,7 @@ def _science(folder: Path, kind: ProductKind, now: datetime) -> Science:
         raise internal(
             MISSING_INFOS, f"{INFOS} of product {folder.name} does not say {error.args[0]!r}"
         ) from error
-    except (msgspec.DecodeError, TypeError, ValueError) as error:
+    except (msgspec.DecodeError, AttributeError, OverflowError, TypeError, ValueError) as error:
         raise internal(
             MISSING_INFOS, f"{INFOS} of product {folder.name} makes no sense: {error}"
         ) from error
@@ -127,8 +132,8 @@ def _read(name: str, kind: ProductKind, said: Mapping[str, Any], now: datetime) 
         end = _time(properties["completionDate"])
     cover = properties.get("cloudCover")
     return Science(
-        geometry=str(said["geometry"]["wkt"]),
-        mission=str(properties.get("mission") or _mission(named.unit)),
+        geometry=_text(said["geometry"]["wkt"]),
+        mission=_text(properties.get("mission") or _mission(named.unit)),
         resolution=int(properties["resolution"]),
         sensed_from=start,
         completed_at=end,
@@ -139,6 +144,13 @@ def _read(name: str, kind: ProductKind, said: Mapping[str, Any], now: datetime) 
 def _mission(unit: str) -> str:
     """S2 of S2A; S1-S2 is one as it is."""
     return unit if "-" in unit else unit[:2]
+
+
+def _text(value: object) -> str:
+    text = str(value)
+    if "\0" in text:
+        raise ValueError(f"{text!r} has a NUL character, which cannot be stored")
+    return text
 
 
 def _time(text: str) -> datetime:

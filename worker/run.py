@@ -344,6 +344,9 @@ class Program:
             )
 
     def _failed(self, step: Step, failure: Failure) -> Failed:
+        # The name of a file need not be text, and what is not text can be said to nobody.
+        said = failure.message.encode(errors="backslashreplace").decode()
+        failure = replace(failure, message=said)
         self._say(f"{step} failed: {failure.status}, {failure.subtype}: {failure.message}")
         return Failed(failure=failure)
 

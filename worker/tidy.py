@@ -7,6 +7,7 @@ what a later one left stays. Products, manifests and logs, which lie beside it, 
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -88,7 +89,9 @@ class Remains:
         return True
 
     def _key(self, file: Path) -> str:
-        return f"{self._place}{file.relative_to(self.folder).as_posix()}"
+        # Keys are text; a name on the disk need not be.
+        path = os.fsencode(file.relative_to(self.folder)).decode(errors="replace")
+        return f"{self._place}{path}"
 
     def _remove_others(self, kept: set[str]) -> None:
         place, store, bucket = self._place, self.uploads.store, self.uploads.bucket

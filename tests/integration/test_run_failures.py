@@ -112,6 +112,19 @@ def test_a_failed_run_leaves_what_an_operator_needs_but_not_its_inputs(worker: W
     assert kept == {"outputs/trace.txt", "processing_parameters.yaml", "run.json", "end.json"}
 
 
+def test_names_that_are_no_text_keep_nothing_from_operators(worker: Worker) -> None:
+    worker.settings["HRSI_SCIENCE_COMMAND"] = (
+        r"sh -c 'odd=outputs/$(printf %b FSC_\\0377); mkdir $odd; echo trace > $odd/trace'"
+    )
+    run = worker.queued()
+    code, _ = worker.do(run)
+    newest = worker.story(run).history[-1]
+
+    assert (code, newest.after, newest.subtype) == (0, INTERNAL, "SIP unrecoverable error")
+    assert r"product FSC_\udcff is not as it must be" in (newest.message or "")
+    assert "outputs/FSC_\N{REPLACEMENT CHARACTER}/trace" in worker.kept(run)
+
+
 def test_a_second_claim_wins_and_the_first_changes_nothing_more(worker: Worker) -> None:
     """The original let two sessions both say `started`, and both went on."""
     run = worker.queued()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -143,6 +144,7 @@ INFOS = (
     b'"resolution": 20, "startDate": "2022-08-27T13:03:18.0",'
     b'"completionDate": "2022-08-27T15:00:00.0", "cloudCover": "86.0"}}}'
 )
+NO_PROPERTIES = b'{"resto": {"geometry": {"wkt": "POINT(0 0)"}, "properties": []}}'
 WHOLE = {
     f"{FSC}_FSCTOC.tif": b"II*",
     f"{FSC}_MTD.xml": b"<x/>",
@@ -169,6 +171,21 @@ WHOLE = {
             "Missing infos",
             "makes no sense",
             id="no-resolution",
+        ),
+        pytest.param(
+            {"dias_catalog_submit.json": NO_PROPERTIES},
+            "Missing infos",
+            "makes no sense",
+            id="no-properties",
+        ),
+        pytest.param(
+            {"dias_catalog_submit.json": INFOS.replace(b'"S2"', rb'"S\u00002"')},
+            "Missing infos",
+            "cannot be stored",
+            id="a-nul",
+        ),
+        pytest.param(
+            {os.fsdecode(b"\xff.tif"): b"II*"}, "SIP unrecoverable", "no name", id="no-text"
         ),
     ],
 )
