@@ -54,8 +54,8 @@ class Outbox(Protocol):
         """Take parked messages in hand once more, as refusals that have just come, and forget those
         that are matched: their products are sent again at once, or given up after `most_refusals`.
 
-        Refused, with why: what still names no product that was announced. One verdict per id, in
-        order, about `parked:<id>`.
+        Refused, with why: what still names no product that was announced, and what would change
+        nothing. One verdict per id, in order, about `parked:<id>`.
         """
 
     def forget_parked(self, ids: Sequence[int], asked: Asked) -> tuple[Verdict, ...]:
@@ -68,6 +68,14 @@ class Outbox(Protocol):
         SPOOLED; the others stay as they are. Counted for `OutboxFigures.from_files`, and written
         into the audit trail, about `product:<name>`.
         """
+
+
+def moot(product: str) -> str:
+    """Why a parked refusal of a product is not taken in hand."""
+    return (
+        f"a refusal of {product} changes nothing: it is on its way already, or was given up, and "
+        "then its job is to be relaunched; `hrsi publication forget` keeps this no longer"
+    )
 
 
 def forgotten(key: int, why: str | None) -> Verdict:

@@ -266,7 +266,8 @@ class NoteRefusal(Change):
     it), and a job that is published or done goes through external_error and error_checked back to
     start_publication. The refusal that makes `most_refusals` makes it FAILED, and its job goes to
     internal_error "Endpoint Publication Failure", quarantined. A job that is elsewhere stays there.
-    Guard: there is such a publication (else `Superseded`: the message is parked).
+    Guard: there is such a publication (else `Superseded`: the message is parked). The receipt names
+    its job if it counted.
     """
 
     product: str

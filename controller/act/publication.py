@@ -82,11 +82,13 @@ def count_refusal(action: CountRefusal, acting: Acting) -> Effect:
         message=f"the endpoint refused {action.product}",
     )
     try:
-        acting.commit(change)
+        receipt = acting.commit(change)
     except Superseded as error:
         _park(action.message, str(error), acting)
     else:
-        acting.tools.metrics.press.refused("counted")
+        # One that was delivered again counts no second time.
+        if receipt.job is not None:
+            acting.tools.metrics.press.refused("counted")
     return _settled(action, action.message, acting)
 
 

@@ -188,7 +188,7 @@ def refused(connection: Connection, actor: str, change: NoteRefusal) -> Receipt:
     (found,) = (each for each in of_jobs(connection, [job_id]) if each.product == change.product)
     after = after_refusal(found, change)
     if after is None:
-        return Receipt(job=job)
+        return Receipt()
     write(connection, after, confirmed_at=None)
     note = Note(at=change.at, actor=actor, subtype=REFUSED_BY_ENDPOINT, message=change.message)
     return Receipt(job=_sent_back(connection, job, after, note))

@@ -11,7 +11,7 @@ from infra.postgres.outbox import of_jobs, refused, write
 from infra.postgres.people import note_of
 from models.errors import Malformed, Superseded
 from models.lifecycle import Status
-from models.outbox import forgotten
+from models.outbox import forgotten, moot
 from models.ports import Asked, Verdict
 from models.publication import Parked, announced_again, replayed, why_not_again
 from models.tables import parked_messages, publications
@@ -75,10 +75,13 @@ def _replayed(connection: Connection, key: int, most_refusals: int, asked: Asked
     trial = connection.begin_nested()
     try:
         change = replayed(parked, most_refusals, note.at)
-        refused(connection, asked.actor, change)
+        counted = refused(connection, asked.actor, change).job is not None
     except (Malformed, Superseded) as error:
         trial.rollback()
         return Verdict(subject=subject, done=False, because=str(error))
+    if not counted:
+        trial.rollback()
+        return Verdict(subject=subject, done=False, because=moot(change.product))
     connection.execute(delete(parked_messages).where(columns.id == key))
     if asked.dry_run:
         trial.rollback()

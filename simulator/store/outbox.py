@@ -247,7 +247,7 @@ def refused(tables: Tables, actor: str, change: NoteRefusal) -> Receipt:
     job = tables.jobs[found.job_id]
     after = after_refusal(found, change)
     if after is None:
-        return Receipt(job=job)
+        return Receipt()
     tables.publications.put(after.id, after)
     note = Note(at=change.at, actor=actor, subtype=REFUSED_BY_ENDPOINT, message=change.message)
     return Receipt(job=_sent_back(tables, job, after, note))

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from models.errors import Malformed
 from models.lifecycle import Status
-from models.outbox import forgotten
+from models.outbox import forgotten, moot
 from models.ports import Verdict
-from models.publication import announced_again, replayed, why_not_again
+from models.publication import after_refusal, announced_again, replayed, why_not_again
 from models.reckoning import Made
 from simulator.store.outbox import of_job, refused
 from simulator.store.people import Asking
@@ -85,9 +85,12 @@ def _replayed(asking: Asking, key: int, most_refusals: int) -> Verdict:
         change = replayed(parked, most_refusals, asking.now)
     except Malformed as error:
         return Verdict(subject=subject, done=False, because=str(error))
-    if not tables.publications_by_product.of(change.product):
+    named = tables.publications_by_product.of(change.product)
+    if not named:
         never = f"product {change.product} was never announced; nothing was written"
         return Verdict(subject=subject, done=False, because=never)
+    if after_refusal(max(named, key=lambda each: each.id), change) is None:
+        return Verdict(subject=subject, done=False, because=moot(change.product))
 
     def do() -> None:
         refused(tables, asking.asked.actor, change)

@@ -136,6 +136,19 @@ def test_a_parked_message_that_names_a_product_by_now_is_a_refusal(desk: Desk) -
     assert desk.job(job.id).status is Status.DONE
 
 
+@pytest.mark.parametrize("most", [1, 3], ids=["given-up", "waiting"])
+def test_a_parked_message_that_would_change_nothing_stays(desk: Desk, most: int) -> None:
+    key = park(desk, naming(FSC))
+    announced(desk)
+    desk.do(refuse(desk, FSC, most_refusals=most))
+    with desk.nothing_written():
+        (tried,) = desk.doors.outbox.replay_parked([key], most, TRIED)
+        (verdict,) = desk.doors.outbox.replay_parked([key], most, ASKED)
+    assert verdict == tried
+    assert not verdict.done
+    assert f"a refusal of {FSC} changes nothing" in verdict.because
+
+
 def test_a_parked_message_that_names_nothing_stays(desk: Desk) -> None:
     copied(desk)
     key = park(desk, b"nonsense")
