@@ -7,8 +7,9 @@ loaded when it is asked for: who lists jobs should not wait for the client libra
 OpenStack.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from controller.loading import load
 
 if TYPE_CHECKING:
     from controller.bootstrap.access import site
@@ -67,5 +68,5 @@ _PARTS = {
 def __getattr__(name: str) -> Any:
     for part, names in _PARTS.items():
         if name in names:
-            return getattr(import_module(f"{__name__}.{part}"), name)
+            return getattr(load(f"{__name__}.{part}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 
 from typer._click.core import Command as AnyCommand
 from typer._click.core import Context
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
+
+from controller.loading import load
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +30,7 @@ class Place:
 
     def load(self, name: str) -> AnyCommand:
         """The command itself, of this name."""
-        group = get_group(getattr(import_module(f"controller.cli.{self.module}"), self.app))
+        group = get_group(getattr(load(f"controller.cli.{self.module}"), self.app))
         _unwrap(group)
         if not self.is_group:
             return group.commands[name]
