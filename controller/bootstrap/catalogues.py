@@ -33,18 +33,24 @@ def subscriptions(
     wanted = config.creation
     if not feeds_wanted(wanted):
         return None
-
-    catalogues = _opened(
-        wanted,
+    return reading(
+        config,
         opening,
         call_deadline=lambda: parameters.settings.passes.call_deadline * SWEEP_SHARE,
         on_request=partial(metrics.http_request, System.CATALOGUE),
         now=clock.now,
     )
+
+
+def reading(config: Config, opening: ExitStack, **how: Any) -> Subscriptions:
+    """The catalogues of the settings, and what is read of them; `how` is that of `CatalogueAccess`.
+
+    Raises `ConfigurationError` for an area that cannot be, and for two catalogues of one name.
+    """
     return Subscriptions(
-        catalogues=catalogues,
-        feeds=feeds_wanted(wanted),
-        area=area(wanted),
+        catalogues=_opened(config.creation, opening, **how),
+        feeds=feeds_wanted(config.creation),
+        area=area(config.creation),
     )
 
 
@@ -59,18 +65,13 @@ def catalogue(config: Config, name: str) -> Iterator[Catalogue]:
 def library(config: Config) -> Iterator[Library]:
     """The catalogues of the settings, for the length of a block."""
     with ExitStack() as opening:
-        read = Subscriptions(
-            catalogues=_opened(config.creation, opening),
-            feeds=feeds_wanted(config.creation),
-            area=area(config.creation),
-        )
-        yield library_of(read)
+        yield library_of(reading(config, opening))
 
 
 def _opened(
     wanted: CreationConfig, opening: ExitStack, **how: Any
 ) -> dict[str, ODataCatalogue | RestoCatalogue]:
-    """The catalogues of the settings by name; `how` is that of `CatalogueAccess`."""
+    """The catalogues of the settings by name."""
     catalogues: dict[str, ODataCatalogue | RestoCatalogue] = {}
     for name, address in _distinct(wanted):
         kind: Callable[[CatalogueAccess], ODataCatalogue | RestoCatalogue] = (

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from controller.bootstrap.access import nomad_access, openstack_environment, site
 from controller.bootstrap.buckets import access, shop_access
+from controller.bootstrap.catalogues import reading
 from controller.bootstrap.publication import rabbit, rabbit_urls, spool
 from controller.clock import SystemClock
 from controller.config import Config, require_for_controller
@@ -24,6 +25,7 @@ from controller.doctor.patients import (
     StorePatient,
 )
 from controller.reconcilers import loops_of
+from controller.sweeps import Subscriptions, feeds_wanted
 from infra import nomad, openstack, postgres, s3
 from infra.postgres import embedded
 from infra.retry import ONCE
@@ -55,6 +57,7 @@ def patients(config: Config, environment: Mapping[str, str] | None = None) -> It
             nomad=_unless_refused(lambda: _nomad_patient(config, clock, opened)),
             cloud=_unless_refused(lambda: _cloud_patient(config, environment, clock, opened)),
             press=_unless_refused(lambda: _press_patient(config, clock, opened)),
+            catalogues=_unless_refused(lambda: _catalogues(config, clock, opened)),
         )
 
 
@@ -128,6 +131,15 @@ def _press_patient(config: Config, clock: Clock, opened: ExitStack) -> PressPati
         broker=broker,
         declares=config.rabbitmq.declare,
         in_files=lambda: len(spool(config, clock).files()),
+    )
+
+
+def _catalogues(config: Config, clock: Clock, opened: ExitStack) -> Subscriptions | None:
+    """None where no catalogue is named: no jobs are created then."""
+    if not feeds_wanted(config.creation):
+        return None
+    return reading(
+        config, opened, call_deadline=lambda: CHECKUP_DEADLINE, retry=ONCE, now=clock.now
     )
 
 

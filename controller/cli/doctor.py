@@ -21,8 +21,8 @@ MARKS = {Health.OK: "ok", Health.WARNING: "WARNING", Health.FAILED: "FAILED"}
 
 @app.command(epilog=examples("hrsi doctor", "hrsi doctor --json"))
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check settings, database, Nomad, cloud, buckets and broker, and say how to mend what is
-    wrong; change nothing.
+    """Check settings, database, Nomad, cloud, buckets, broker and catalogues, and say how to mend
+    what is wrong; change nothing.
 
     Exit status: 0 all is well, 1 there are warnings, 2 something failed.
     """

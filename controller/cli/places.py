@@ -78,8 +78,8 @@ PLACES: Mapping[str, Place] = {
     ),
     "doctor": _command(
         "doctor",
-        "Check settings, database, Nomad, cloud, buckets and broker, and say how to mend what is "
-        "wrong; change nothing.",
+        "Check settings, database, Nomad, cloud, buckets, broker and catalogues, and say how to "
+        "mend what is wrong; change nothing.",
     ),
     "pause": _command(
         "pauses",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from controller.doctor.catalogues import ABOUT as CATALOGUE
+from controller.doctor.catalogues import catalogue_checks
 from controller.doctor.cloud import ABOUT as CLOUD
 from controller.doctor.cloud import cloud_checks
 from controller.doctor.nomad import ABOUT as NOMAD
@@ -18,6 +20,7 @@ from controller.doctor.patients import (
 from controller.doctor.press import OBJECTS, press_checks
 from controller.doctor.store import ABOUT as STORE
 from controller.doctor.store import settings_or_defaults, store_checks
+from controller.sweeps import Subscriptions
 from models.checkup import Check, Health
 from models.errors import ConfigurationError
 
@@ -47,6 +50,10 @@ def examine(patients: Patients) -> Iterator[Check]:
         yield from press_checks(patients.press, outbox, patients.clock.now())
     elif patients.press is not None:
         yield _unopened(OBJECTS, patients.press)
+    if isinstance(patients.catalogues, Subscriptions):
+        yield from catalogue_checks(patients.catalogues, patients.clock.now())
+    elif patients.catalogues is not None:
+        yield _unopened(CATALOGUE, patients.catalogues)
 
 
 def worst(checks: Iterable[Check]) -> Health:

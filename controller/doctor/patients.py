@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from controller.sweeps import Subscriptions
 from models.broker import Broker
 from models.checkup import BucketProbe, CloudProbe, NomadProbe, StoreProbe
 from models.errors import ConfigurationError
@@ -69,8 +70,8 @@ class Patients:
     """Everything that is looked at. An error stands for a system that cannot be opened.
 
     No `store`: the embedded database has not been made yet. No `press`: no bucket is set.
-    `incomplete` says which settings a controller lacks; `loops` names the loops that somebody
-    should run.
+    No `catalogues`: none is named. `incomplete` says which settings a controller lacks; `loops`
+    names the loops that somebody should run.
     """
 
     site: Site
@@ -82,3 +83,4 @@ class Patients:
     nomad: NomadPatient | ConfigurationError
     cloud: CloudPatient | ConfigurationError
     press: PressPatient | ConfigurationError | None = None
+    catalogues: Subscriptions | ConfigurationError | None = None

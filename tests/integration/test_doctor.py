@@ -17,9 +17,12 @@ from infra.postgres.database import connect
 from models.errors import Malformed, PortError, Refused, Unavailable
 from models.job_types import FLAVORS
 from models.ports import Asked
+from simulator.catalogues.state import SimulatedCatalogue
+from simulator.catalogues.web import serve_catalogue
 from simulator.cloud.options import CloudOptions
 from simulator.faults import Fault
 from simulator.http.server import HttpServer
+from tests.integration.test_creation import Now
 from tests.plugins.installation import Installation, installed
 
 
@@ -150,6 +153,43 @@ def test_what_fails_is_said_with_its_remedy_and_the_rest_is_looked_at(
         "openstack",
     }
     assert "hunter2" not in typed.out
+
+
+def test_the_area_is_told_and_each_catalogue_is_asked(installation: Installation) -> None:
+    with serve_catalogue(SimulatedCatalogue("both", Now(), ())) as server:
+        found = checks_of(
+            installation,
+            HRSI_CREATION_ODATA=f"creodias={server.url}",
+            HRSI_CREATION_PRODUCTS=f"ours={server.url}",
+            HRSI_CREATION_TILES="32TLR,32TMS",
+        )
+    assert found["catalogue area"]["found"] == "it has 2 tiles"
+    assert found["catalogue creodias"]["health"] == "ok"
+    assert found["catalogue ours"]["health"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("check", "settings", "sentence"),
+    [
+        pytest.param(
+            "catalogue nobody",
+            {"HRSI_CREATION_TILES": "32TLR"},
+            "nobody at http://127.0.0.1:1 refuses connections | check the address in creation",
+            id="a-catalogue-that-is-away",
+        ),
+        pytest.param("catalogue settings", {}, "creation.area and creation.tiles", id="no-area"),
+        pytest.param(
+            "catalogue settings", {"HRSI_CREATION_TILES": "T32TMS"}, "'T32TMS'", id="no-tile"
+        ),
+    ],
+)
+def test_creation_that_would_not_work_is_told(
+    installation: Installation, check: str, settings: dict[str, str], sentence: str
+) -> None:
+    nobody = {"HRSI_CREATION_ODATA": "nobody=http://127.0.0.1:1"}
+    health, told = health_of(installation, check, **nobody, **settings)
+    assert health == "failed"
+    assert sentence in told
 
 
 def test_a_database_of_another_shape_is_told_and_left_alone(
