@@ -59,11 +59,15 @@ def what_a_retirement_does(worker: Worker, *, forced: bool) -> str:
     return f"it is {worker.state}; a run on it is finished first"
 
 
-def what_an_order_does(until: datetime, *, outside_pool: bool) -> str:
+def what_an_order_does(flavor: str, until: datetime, *, outside_pool: bool) -> str:
     """What the person is told of an order for a worker."""
+    comes = (
+        "created as soon as the caps allow it, until then "
+        f"`hrsi why flavor {flavor}` says what it waits for"
+    )
     if outside_pool:
         return (
-            f"outside the pool, deleted at {in_utc(until)}; once its server is there "
-            "`hrsi worker list` names it, and `hrsi why worker NAME` says its address"
+            f"outside the pool, deleted at {in_utc(until)}; {comes}; then `hrsi worker list` "
+            "names it, and `hrsi why worker NAME` says its address"
         )
-    return f"kept until {in_utc(until)}"
+    return f"kept until {in_utc(until)}; {comes}"

@@ -115,7 +115,7 @@ def order(
             "outside_pool": ordered.outside_pool,
         }
         connection.execute(insert(worker_orders), [row] * ordered.count)
-    because = what_an_order_does(until, outside_pool=ordered.outside_pool)
+    because = what_an_order_does(ordered.flavor, until, outside_pool=ordered.outside_pool)
     return (Verdict(subject=subject, done=True, because=because),) * ordered.count
 
 

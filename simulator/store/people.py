@@ -193,7 +193,7 @@ def order(asking: Asking, wanted: Wanted, count: int) -> tuple[Verdict, ...]:
         )
         tables.orders.put(wish.id, wish)
 
-    because = what_an_order_does(until, outside_pool=wanted.outside_pool)
+    because = what_an_order_does(wanted.flavor, until, outside_pool=wanted.outside_pool)
     verdicts = tuple(asking.decided(subject, because, do) for _ in range(count))
     asking.audit("order", _done(verdicts))
     return verdicts

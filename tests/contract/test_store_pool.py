@@ -136,6 +136,14 @@ def test_an_order_is_fulfilled_once_and_says_how_long_to_keep_the_worker(desk: D
     desk.refuses(reserving(desk, "os-worker-901", order_id=first.id), Superseded)
 
 
+@pytest.mark.parametrize("outside_pool", [False, True])
+def test_who_orders_a_worker_is_told_where_to_see_what_it_waits_for(
+    desk: Desk, *, outside_pool: bool
+) -> None:
+    (verdict,) = desk.doors.operations.order(FLAVOR, 1, HOUR, ASKED, outside_pool=outside_pool)
+    assert f"`hrsi why flavor {FLAVOR}` says what it waits for" in verdict.because
+
+
 def test_a_worker_that_was_ordered_outside_the_pool_is_so_for_good(desk: Desk) -> None:
     (verdict,) = desk.doors.operations.order(FLAVOR, 1, HOUR, ASKED, outside_pool=True)
     assert "outside the pool" in verdict.because
