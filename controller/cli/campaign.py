@@ -27,6 +27,7 @@ from controller.cli.session import (
     DryRun,
     Why,
     asked,
+    counted_up,
     examples,
     moment,
     people,
@@ -54,7 +55,10 @@ app = typer.Typer(
     help="Campaigns: process again what was measured in a window of time.",
 )
 
-Id = Annotated[int, typer.Argument(metavar="ID", help="As `hrsi campaign list` shows it.")]
+Id = Annotated[
+    int,
+    typer.Argument(metavar="ID", callback=counted_up, help="As `hrsi campaign list` shows it."),
+]
 
 EVERY_BATCH = 1_000_000
 """More than there are jobs."""

@@ -19,6 +19,7 @@ from controller.cli.session import (
     Why,
     asked,
     asked_why,
+    counted_up,
     examples,
     moment,
     people,
@@ -40,6 +41,10 @@ app = typer.Typer(
     help="Compare what was made with what was announced, announce again, and see refusals.",
 )
 
+ParkedIds = Annotated[
+    list[int],
+    typer.Argument(metavar="ID…", callback=counted_up, help="As `parked` lists them."),
+]
 Day = Annotated[str, typer.Option("--day", help="The day (UTC) on which it was made: 2026-01-05.")]
 Kind = Annotated[ProductKind | None, typer.Option("--type", help="Products of this type alone.")]
 
@@ -179,7 +184,7 @@ def parked(
 )
 def replay(
     context: typer.Context,
-    ids: Annotated[list[int], typer.Argument(metavar="ID…", help="As `parked` lists them.")],
+    ids: ParkedIds,
     reason: Because = "",
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -200,7 +205,7 @@ def replay(
 )
 def forget(
     context: typer.Context,
-    ids: Annotated[list[int], typer.Argument(metavar="ID…", help="As `parked` lists them.")],
+    ids: ParkedIds,
     reason: Because = "",
     dry_run: DryRun = False,
     as_json: AsJson = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -31,7 +31,13 @@ Lasts = Annotated[
     str | None,
     typer.Option("--for", metavar="WAIT", help="For a while only: 30m, 4h, 2d."),
 ]
+EARLIEST, LATEST = 1970, 2999
+"""Years that a person may name. A day, an hour or a zone further there is time, too."""
+
 LONGEST = timedelta(days=365)
+
+_LARGEST_ID = 2**63 - 1
+"""The database counts no further."""
 
 
 def examples(*commands: str) -> str:
@@ -87,7 +93,19 @@ def moment(option: str, text: str) -> datetime:
         raise ConfigurationError(
             f"{option}: {text!r} is no time; write it like 2026-01-05 or 2026-01-05T12:00"
         ) from error
+    if not EARLIEST <= at.year <= LATEST:
+        raise ConfigurationError(
+            f"{option}: {text!r} is no time of this system; give a year from {EARLIEST} to {LATEST}"
+        )
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def counted_up(given: int | Sequence[int]) -> int | Sequence[int]:
+    """Ids that somebody gave; for an argument's `callback`. Raises `typer.BadParameter`."""
+    for each in [given] if isinstance(given, int) else given:
+        if not 1 <= each <= _LARGEST_ID:
+            raise typer.BadParameter(f"{each} is no id; they are counted from 1")
+    return given
 
 
 def lasting(text: str | None) -> timedelta | None:

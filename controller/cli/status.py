@@ -52,7 +52,7 @@ def _tell(found: Overview) -> None:
     print_table("Jobs", ("status", "jobs"), found.jobs.items())
     if found.quarantined:
         say(
-            f"{are(found.quarantined, 'job')} quarantined and wait for a person: "
+            f"{are(found.quarantined, 'job')} quarantined, for a person to decide: "
             "hrsi job list --quarantined"
         )
     print_table("Workers", ("flavor", *STATES, "all"), _workers(found))
