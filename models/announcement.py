@@ -39,8 +39,8 @@ _FOLDERS: Mapping[ProductKind, str] = MappingProxyType(
         ProductKind.RLIE_S1S2: "Ice/RLIE_S1S2",
     }
 )
-_CLOUDS_MATTER = frozenset({ProductKind.FSC, ProductKind.RLIE})
-"""Made of one optical image. The others may say null."""
+_CLOUDS_MATTER = frozenset({ProductKind.FSC, ProductKind.RLIE, ProductKind.GFSC})
+"""Their software says how much of them is cloud. The others may say null."""
 
 _KIB = 1024
 
@@ -203,8 +203,12 @@ def _clouds(product: Product) -> str | None:
     cover = product.science.cloud_cover
     if cover is None and product.kind in _CLOUDS_MATTER:
         raise _lacks(product, "cloud_cover", "the science software says nothing of it")
+    if cover is None:
+        return None
     # As people write it: a little haze is 0.00001 and not 1e-05.
-    return None if cover is None else f"{Decimal(repr(float(cover))):f}"
+    text = f"{Decimal(repr(float(cover))):f}"
+    # A gap-filled product's software counts whole percents.
+    return text.removesuffix(".0") if product.kind is ProductKind.GFSC else text
 
 
 def _size(product: Product) -> int:

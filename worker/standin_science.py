@@ -108,23 +108,36 @@ def _seen(job: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, dateti
 
 
 def _infos(product: SnowProduct) -> dict[str, Any]:
-    kind, at = product.type, product.sensing_at
-    now = datetime.now(UTC).replace(tzinfo=None)
     return {
         "collection_name": "HR-S&I",
         "resto": {
             "type": "Feature",
             "geometry": {"wkt": "POLYGON((9.1 46.1,10.4 46.1,10.4 45.1,9.1 45.1,9.1 46.1))"},
             "properties": {
-                "startDate": at.replace(tzinfo=None).isoformat(timespec="microseconds"),
-                "completionDate": now.isoformat(timespec="microseconds"),
-                "productType": kind.value,
-                "mission": product.unit if product.unit == _COMBINED else product.unit[:2],
-                "resolution": _RESOLUTION.get(kind, 20),
-                "cloudCover": "12.5" if kind in {ProductType.FSC, ProductType.RLIE} else None,
+                "productType": product.type.value,
+                "resolution": _RESOLUTION.get(product.type, 20),
+                **_said_besides(product),
             },
         },
     }
+
+
+def _said_besides(product: SnowProduct) -> dict[str, str]:
+    """What the real software says besides: of times, clouds and mission each something else."""
+    seen, now = _time(product.sensing_at), _time(datetime.now(UTC))
+    if product.type in {ProductType.SWS, ProductType.WDS}:
+        return {}
+    if product.type is ProductType.GFSC:
+        return {"startDate": seen, "completionDate": now, "cloudCover": "12"}
+    if product.unit.startswith("S2"):
+        return {"startDate": seen, "completionDate": seen, "cloudCover": "12.5"}
+    mission = _COMBINED if product.unit == _COMBINED else product.unit[:2]
+    return {"startDate": seen, "completionDate": now, "mission": mission}
+
+
+def _time(at: datetime) -> str:
+    """UTC, without saying so."""
+    return at.replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
 def _write(folder: Path, infos: Mapping[str, Any]) -> None:

@@ -126,6 +126,7 @@ def test_the_example_of_the_endpoint_is_met_to_the_letter() -> None:
                 "processingBaseline": "V101",
                 "mission": "S1-S2",
                 "resolution": 60,
+                "cloudCover": "12",
             },
             id="gap-filled",
         ),
@@ -250,6 +251,14 @@ def test_what_is_missing_is_an_error_of_the_product_that_names_the_field(
 ) -> None:
     with pytest.raises(Malformed, match=rf"{FSC.name} cannot be announced: .*{field}"):
         message_of(replace(FSC, science=replace(FSC.science, **change)), Shop())
+
+
+def test_a_gap_filled_product_says_how_much_of_it_is_cloud() -> None:
+    made = product(
+        "GFSC_20220110-007_S1-S2_T32TLR_V101_1641859200", ProductKind.GFSC, cloud_cover=None
+    )
+    with pytest.raises(Malformed, match=f"{made.name} cannot be announced: .*cloud_cover"):
+        message_of(made, Shop())
 
 
 def test_a_little_haze_is_written_out() -> None:
