@@ -223,6 +223,9 @@ class LifeOfAnInstallation(RuleBasedStateMachine):
         for image in list(cloud.images.values()):
             if image.made_of and image.status != ACTIVE:
                 cloud.remove_image(image.id)
+        for broken in [server for server in self.templates() if server.status == "ERROR"]:
+            cloud.vanish(broken.id)  # no host or no quota was left when it was made
+            cloud.snapshots.add_template(TEMPLATE, timedelta())
         for template in self.templates():
             cloud.snapshots.say_finished(template.id)
             if template.status == "ACTIVE":
