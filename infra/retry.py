@@ -1,4 +1,4 @@
-"""How long a call may take and how often a read is asked again, as frozen values.
+"""How long a call may take, how often a read is asked again, and what rest others ask for.
 
 Shared by every adapter of `infra`; knows none of them. Only reads are ever asked again: a write
 that got no answer is `Unknown`, and looking comes before asking. The waits of a read are part of
@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import tenacity
@@ -18,6 +19,25 @@ import tenacity
 from models.errors import Temporary, Unavailable
 
 Read = TypeVar("Read")
+
+_DIGITS = 9
+"""As many seconds as anybody means: Python refuses numbers of some thousand digits."""
+
+
+def rest_asked_for(said: str | None, now: datetime) -> timedelta | None:
+    """The rest that a `Retry-After` asks for, in seconds or as a date (RFC 9110, 10.2.3); None when
+    there is none or it makes no sense.
+    """
+    text = (said or "").strip()
+    if text.isdecimal():
+        return timedelta(seconds=int(text.lstrip("0")[:_DIGITS] or 0))
+    try:
+        at: datetime = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    if at.tzinfo is None:
+        return None
+    return max(timedelta(0), at - now)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from infra.retry import rest_asked_for
 from models.errors import (
     ConfigurationError,
     HrsiError,
@@ -203,5 +204,4 @@ def _refusal(answer: urllib3.BaseHTTPResponse, problem: _Problem) -> Callable[[s
 
 
 def _wait(answer: urllib3.BaseHTTPResponse) -> timedelta | None:
-    text = answer.headers.get("Retry-After", "")
-    return timedelta(seconds=int(text)) if text.isdecimal() else None
+    return rest_asked_for(answer.headers.get("Retry-After"), datetime.now(UTC))

@@ -17,8 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +26,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Timeout
 
 from infra.catalogues.access import CatalogueAccess
-from infra.retry import Deadline
+from infra.retry import Deadline, rest_asked_for
 from models.errors import (
     Malformed,
     NotFound,
@@ -158,7 +157,7 @@ class Transport:
     def _answered(self, ask: Ask, response: requests.Response, body: bytes) -> PortError:
         said = _cut(body.decode("utf-8", "replace"))
         text = f"{ask.attempt}: {response.status_code} {said}"
-        when = self._retry_after(response)
+        when = rest_asked_for(response.headers.get("Retry-After"), self._access.now())
         match response.status_code:
             case 429:
                 return self._throttled(text, THROTTLED_FOR if when is None else when)
@@ -179,20 +178,6 @@ class Transport:
         return Throttled(
             f"{text}; asked again after {rest.total_seconds():.0f} s", retry_after=rest
         )
-
-    def _retry_after(self, response: requests.Response) -> timedelta | None:
-        """Seconds, or a date; None when it says nothing that makes sense."""
-        said = response.headers.get("Retry-After", "").strip()
-        if said.isdecimal():
-            # Not all of them: Python refuses numbers of some thousand digits.
-            return min(timedelta(seconds=int(said.lstrip("0")[:9] or 0)), LONGEST_REST)
-        try:
-            at: datetime = parsedate_to_datetime(said)
-        except ValueError:
-            return None
-        if at.tzinfo is None:
-            return None
-        return max(timedelta(0), at - self._access.now())
 
     def _unanswered(self, error: requests.RequestException) -> str:
         address = urlsplit(self._access.base)

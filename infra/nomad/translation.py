@@ -16,7 +16,7 @@ the middle: an agent that is no leader puts `rpc error: ` before them, once per 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import nomad.api.exceptions
@@ -24,6 +24,7 @@ import requests
 from requests.exceptions import ConnectTimeout
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from infra.retry import rest_asked_for
 from models.errors import (
     Malformed,
     NotFound,
@@ -173,8 +174,8 @@ def _never_left(cause: object) -> bool:
 
 
 def _retry_after(response: requests.Response) -> timedelta:
-    seconds = response.headers.get("Retry-After", "")
-    return timedelta(seconds=int(seconds)) if seconds.isdecimal() else THROTTLED_FOR
+    asked_for = rest_asked_for(response.headers.get("Retry-After"), datetime.now(UTC))
+    return THROTTLED_FOR if asked_for is None else asked_for
 
 
 def _says(said: str, texts: tuple[str, ...]) -> bool:

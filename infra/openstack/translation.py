@@ -20,13 +20,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import msgspec
 import requests
 from keystoneauth1 import exceptions as keystone
 
 from infra.openstack.transport import Call
+from infra.retry import rest_asked_for
 from models.errors import (
     Conflict,
     FailureClass,
@@ -167,12 +167,6 @@ def _network(words: str) -> FailureClass | None:
 
 
 def _retry_after(response: requests.Response | None) -> timedelta | None:
-    """The header in either form: seconds, or a date; None when it is absent or nonsense."""
-    value = (response.headers.get("Retry-After") or "").strip() if response is not None else ""
-    if value.isdigit():
-        return timedelta(seconds=int(value))
-    try:
-        wait = parsedate_to_datetime(value) - datetime.now(UTC)
-    except (TypeError, ValueError):
+    if response is None:
         return None
-    return max(wait, timedelta(0))
+    return rest_asked_for(response.headers.get("Retry-After"), datetime.now(UTC))

@@ -1,13 +1,14 @@
 """Reads are asked again within their deadline; everything else is shown at once."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.retry import ONCE, Deadline, RetryPolicy
+from infra.retry import ONCE, Deadline, RetryPolicy, rest_asked_for
 from models.errors import NotFound, PortError, Throttled, Unavailable, Unknown
 
 
@@ -97,3 +98,37 @@ def test_a_deadline_that_has_passed_stops_the_request_before_it_leaves() -> None
     script.sleep(1)
     with pytest.raises(Unavailable, match="list servers"):
         deadline.require("list servers")
+
+
+NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+def dated(rest: timedelta) -> str:
+    return format_datetime(NOW + rest, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "rest"),
+    [
+        pytest.param("20", timedelta(seconds=20), id="seconds"),
+        pytest.param(" 20 ", timedelta(seconds=20), id="among-blanks"),
+        pytest.param("000", timedelta(0), id="at-once"),
+        pytest.param("9" * 5_000, timedelta(seconds=999_999_999), id="longer-than-a-number-may-be"),
+        pytest.param(dated(timedelta(seconds=45)), timedelta(seconds=45), id="a-date"),
+        pytest.param(dated(-timedelta(days=1)), timedelta(0), id="a-past-date"),
+        pytest.param("Mon, 05 Jan 2026 12:00:45", None, id="a-date-of-no-zone"),
+        pytest.param("-5", None, id="seconds-that-are-over"),
+        pytest.param("²", None, id="a-digit-that-is-no-number"),
+        pytest.param("soon", None, id="nonsense"),
+        pytest.param("", None, id="empty"),
+        pytest.param(None, None, id="nothing"),
+    ],
+)
+def test_a_rest_is_read_in_seconds_or_as_a_date(said: str | None, rest: timedelta | None) -> None:
+    assert rest_asked_for(said, NOW) == rest
+
+
+@given(st.text())
+def test_whatever_is_said_of_a_rest_ends_nothing(said: str) -> None:
+    rest = rest_asked_for(said, NOW)
+    assert rest is None or rest >= timedelta(0)
