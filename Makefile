@@ -39,10 +39,13 @@ test-deep: setup ## Run all tests with the long Hypothesis profile (hours rather
 	$(SAY) "tests, long profile"
 	@HYPOTHESIS_PROFILE=long $(PYTEST) --timeout 3600 $(ARGS)
 
-contract-nomad: setup ## Run the contract suites of Nomad against a live one (nomad on PATH, or HRSI_CONTRACT_NOMAD_ADDR)
-	@command -v nomad >/dev/null || [ -n "$$HRSI_CONTRACT_NOMAD_ADDR" ] || { echo "There is no live Nomad to test against: put nomad on the PATH (private agents are started), or set HRSI_CONTRACT_NOMAD_ADDR (and HRSI_CONTRACT_NOMAD_TOKEN) to one where jobs of ours may be registered."; exit 1; }
+contract-nomad: setup ## Run the contract suites of Nomad against a live one (nomad on PATH, or NOMAD_ADDR= names one)
+	@command -v nomad >/dev/null || [ -n "$(NOMAD_ADDR)" ] || { \
+	  echo "There is no live Nomad to test against: put nomad on the PATH (private agents are started), or set"; \
+	  echo "NOMAD_ADDR (and NOMAD_TOKEN) to one where jobs of ours may be registered."; exit 2; }
 	$(SAY) "contract of Nomad, live"
-	@$(BIN)/python -m pytest -m live tests/contract tests/e2e $(ARGS)
+	@CONTRACT_NOMAD_ADDR='$(NOMAD_ADDR)' CONTRACT_NOMAD_TOKEN='$(NOMAD_TOKEN)' \
+	  $(BIN)/python -m pytest -m live tests/contract tests/e2e $(ARGS)
 
 mutants: setup ## Plant breakages of the protocols one by one and see that the tests find each
 	@$(BIN)/python -m tools.mutants $(ARGS)

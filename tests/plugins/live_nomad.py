@@ -4,9 +4,10 @@ The private one is there when `nomad` is on the PATH. It is a server of its own 
 a client process for every machine that the test lets join.
 
 One that somebody else runs is only asked what nothing but a name of ours is needed for: it is named
-by HRSI_CONTRACT_NOMAD_ADDR (with HRSI_CONTRACT_NOMAD_TOKEN), never by NOMAD_ADDR, which may be set
-for other reasons. All that is made there bears a deployment id made up for the test, wants a node
-class that no node has, and is purged at the end; nothing else is touched.
+by NOMAD_ADDR (with NOMAD_TOKEN) for `make contract-nomad`, which hands it on under another name:
+an ordinary test run asks no Nomad, whatever the environment says. All that is made there bears a
+deployment id made up for the test, wants a node class that no node has, and is purged at the end;
+nothing else is touched.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from tests.plugins.nomad_agents import Agent, Agents, Machine, wait_until
 from tests.plugins.nomad_in_test import COMMAND, FLAVOR, NomadInTest, NomadWithMachines
 
 BINARY = shutil.which("nomad")
-ADDRESS = os.environ.get("HRSI_CONTRACT_NOMAD_ADDR", "")
-TOKEN = os.environ.get("HRSI_CONTRACT_NOMAD_TOKEN") or None
+ADDRESS = os.environ.get("CONTRACT_NOMAD_ADDR", "")
+TOKEN = os.environ.get("CONTRACT_NOMAD_TOKEN") or None
 
 PATIENCE = timedelta(seconds=60)
 """The deadline of calls."""
@@ -260,7 +261,7 @@ def a_live_nomad(folder: Path, *, default_ineligible: bool = False) -> Iterator[
 
 @contextmanager
 def an_addressed_nomad() -> Iterator[AddressedNomad]:
-    """The Nomad at HRSI_CONTRACT_NOMAD_ADDR; what was made there is purged at the end."""
+    """The Nomad at CONTRACT_NOMAD_ADDR; what was made there is purged at the end."""
     deployment = f"contract-{uuid4().hex[:8]}"
     with _connected(ADDRESS, deployment, TOKEN) as port:
         made = AddressedNomad(url=ADDRESS, port=port, deployment=deployment, flavor=deployment)
