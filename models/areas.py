@@ -131,7 +131,7 @@ def _text(polygon: Polygon) -> str:
 def _of_geojson(told: str, source: str, limit: int) -> Area:
     try:
         document = msgspec.json.decode(told)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ConfigurationError(f"{source}: it is no JSON: {error}") from error
     parts = [_polygon_of(where, value) for where, value in _geometries(document, source)]
     if not parts:

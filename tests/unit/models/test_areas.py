@@ -82,6 +82,7 @@ def test_geojson_is_read_however_an_editor_saved_it(content: bytes) -> None:
         pytest.param(b"# nothing yet\n", "no tile in it", id="comments-alone"),
         pytest.param(b"32TLR\nT32TLS\n", "area, line 2: 'T32TLS' is no tile id", id="bad-tile"),
         pytest.param(b'{"type": "Featu', "no JSON", id="cut-short"),
+        pytest.param(b"[" * 100_000, "no JSON", id="nested-deeper-than-anybody-reads"),
         pytest.param(b'{"type": "Topology"}', "it is a Topology", id="another-format"),
         pytest.param(b"[1, 2]", "it is a list", id="a-list"),
         pytest.param(geojson(), "no feature in it", id="no-feature"),
