@@ -7,6 +7,7 @@ this command, too, and no controller behind it.
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 EXIT_USAGE = 2
 """As `controller.cli.output` has it, which cannot be loaded here."""
@@ -19,10 +20,12 @@ def main() -> None:
 
         hrsi()
     except ModuleNotFoundError as missing:
-        package = (missing.name or "a package").partition(".")[0]
+        package = (missing.name or "").partition(".")[0]
+        if not package or find_spec(package) is not None:
+            raise  # a package that is there and lacks a part of its own is a defect
         sys.stderr.write(
-            f"hrsi: {package} is not installed here, so this command cannot run and nothing was "
-            "done: a worker's installation has hrsi-worker alone. Where the controller "
-            "is to run: install what requirements.lock names (docs/deploy.md)\n"
+            f"hrsi: {package} is not installed here, and this command ends without it: a worker's "
+            "installation has hrsi-worker alone. Where the controller is to run: install what "
+            "requirements.lock names (docs/deploy.md)\n"
         )
         sys.exit(EXIT_USAGE)

@@ -138,6 +138,19 @@ def test_the_programs_of_a_worker_start_in_a_clean_virtual_environment(tmp_path:
     assert "install what requirements.lock names" in refused.stderr
 
 
+def test_a_part_of_our_own_that_is_missing_is_a_defect_with_its_traceback() -> None:
+    code = (
+        "import sys; sys.modules['controller.cli.app'] = None; import controller.entry as entry; "
+        "entry.main()"
+    )
+    tried = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert tried.returncode == 1
+    assert "ModuleNotFoundError" in tried.stderr
+    assert "is not installed here" not in tried.stderr
+
+
 def test_every_part_is_shipped() -> None:
     parts = {file.parent.name for file in ROOT.glob("*/__init__.py")} - {"tests", "tools"}
     assert set(PARTS) - {"migrations"} == parts - {"migrations"}
