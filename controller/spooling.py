@@ -22,8 +22,7 @@ AT_ONCE = 100
 class Waiting(Protocol):
     """A message in a file."""
 
-    @property
-    def message(self) -> Message:
+    def read(self) -> Message:
         """What is to be sent. Raises `NotFound` when the file is gone, and another `PortError` that
         names it when there is no message in it.
         """
@@ -79,7 +78,7 @@ def _read(files: Sequence[Waiting]) -> tuple[list[tuple[Waiting, Message]], list
     strange: list[str] = []
     for file in files:
         try:
-            found.append((file, file.message))
+            found.append((file, file.read()))
         except NotFound:
             continue
         except PortError as error:

@@ -23,12 +23,11 @@ SUFFIX = ".json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpooledFile:
-    """A message that waits in a file. It is read when it is asked for."""
+    """A message that waits in a file."""
 
     path: Path
 
-    @property
-    def message(self) -> Message:
+    def read(self) -> Message:
         """What is to be sent. Raises `Malformed` when the file is no message, `NotFound` when it is
         gone: somebody else sent it, and `Unavailable` when it cannot be read.
         """

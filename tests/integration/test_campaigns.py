@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from controller import bootstrap
+from controller.clock import SystemClock
 from models.access import Role
 from models.areas import area_of_tiles
 from models.campaigns import CampaignOrder, CampaignState
@@ -23,7 +24,6 @@ from models.records import Priority
 from simulator.catalogues.listing import listing
 from simulator.catalogues.state import SimulatedCatalogue
 from simulator.catalogues.web import serve_catalogue
-from tests.integration.test_creation import Now
 from tests.plugins.archive import jobs_of, products_of
 from tests.plugins.catalogues import TILES
 from tests.plugins.commands import HRSI, clean_environment
@@ -44,7 +44,7 @@ EVERYTHING = JobFilter(limit=1000)
 @pytest.fixture
 def place(installation: Installation) -> Iterator[Installation]:
     """An installation whose catalogue holds twelve days that no feed looks at any more."""
-    with serve_catalogue(SimulatedCatalogue("creodias", Now(), LISTED)) as server:
+    with serve_catalogue(SimulatedCatalogue("creodias", SystemClock(), LISTED)) as server:
         installation.environment.update(
             HRSI_CREATION_ODATA=f"creodias={server.url}", HRSI_CREATION_TILES=",".join(TILES)
         )
@@ -197,7 +197,7 @@ def test_what_makes_no_sense_is_refused(
 def archive(place: Installation) -> Iterator[Installation]:
     """The same with a catalogue of the products that were made of them."""
     listed = products_of(jobs_of(LISTED, area_of_tiles(TILES)))
-    with serve_catalogue(SimulatedCatalogue("hrsi", Now(), listed)) as server:
+    with serve_catalogue(SimulatedCatalogue("hrsi", SystemClock(), listed)) as server:
         place.environment.update(HRSI_CREATION_PRODUCTS=f"hrsi={server.url}")
         yield place
 

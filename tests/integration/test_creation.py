@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from controller.clock import SystemClock
 from models.composing import ComposeJobs, Group
 from models.creation import CreateJobs, Cursor, Feed
 from models.errors import ConfigurationError
@@ -27,18 +28,6 @@ OPTICAL = "creodias/SENTINEL-2/S2MSI1C"
 RADAR = "creodias/SENTINEL-1/IW_GRDH_1S"
 EVERYTHING = JobFilter(limit=1000)
 DAYS = timedelta(days=1)
-
-
-class Now:
-    """The wall clock, for a catalogue that a real controller reads."""
-
-    def now(self) -> datetime:
-        """Now."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return self.now().timestamp()
 
 
 class Reading:
@@ -79,7 +68,7 @@ def reading(installation: Installation, faults: Faults) -> Iterator[Reading]:
     now = datetime.now(UTC)
     found = listing(TILES, now - 5 * DAYS, now - DAYS, disorder=Disorder(nonsense=1, doubled=0.3))
     entries = [e for e in found if max(e.visible_at, e.product.published_at) < now]
-    with serve_catalogue(SimulatedCatalogue("creodias", Now(), entries), faults) as server:
+    with serve_catalogue(SimulatedCatalogue("creodias", SystemClock(), entries), faults) as server:
         yield Reading(installation, entries, server.url)
 
 

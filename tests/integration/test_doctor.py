@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from werkzeug.wrappers import Request, Response
 
+from controller.clock import SystemClock
 from infra.nomad import NomadAccess, NomadHttpProbe
 from infra.postgres.database import connect
 from models.errors import Malformed, PortError, Refused, Unavailable
@@ -22,7 +23,6 @@ from simulator.catalogues.web import serve_catalogue
 from simulator.cloud.options import CloudOptions
 from simulator.faults import Fault
 from simulator.http.server import HttpServer
-from tests.integration.test_creation import Now
 from tests.plugins.installation import Installation, installed
 
 
@@ -156,7 +156,7 @@ def test_what_fails_is_said_with_its_remedy_and_the_rest_is_looked_at(
 
 
 def test_the_area_is_told_and_each_catalogue_is_asked(installation: Installation) -> None:
-    with serve_catalogue(SimulatedCatalogue("both", Now(), ())) as server:
+    with serve_catalogue(SimulatedCatalogue("both", SystemClock(), ())) as server:
         found = checks_of(
             installation,
             HRSI_CREATION_ODATA=f"creodias={server.url}",

@@ -31,7 +31,7 @@ from simulator.broker import MemoryBroker
 from simulator.examples import NOW
 from tests.plugins.brokers import OnRabbit
 from tests.plugins.pressroom import ForReal, InMemory, for_real, names, written
-from tests.plugins.publishing import processed
+from tests.plugins.publishing import in_files, processed
 from tests.plugins.stores import ASKED, Desk, postgres_doors
 
 
@@ -213,7 +213,7 @@ def test_without_a_broker_messages_are_files_and_the_history_says_so(tmp_path: P
     world = InMemory()
     spool = Spool(tmp_path / "spool", world.time.now)
     world.room.parts.broker = lambda: spool
-    world.room.parts.announced = lambda: [(f.message.id, f.message.body) for f in spool.files()]
+    world.room.parts.announced = lambda: in_files(spool)
     world.room.begin()
     job = world.room.made(*names(0))
     world.room.until_done(job)
@@ -227,14 +227,14 @@ def test_the_same_message_is_one_file_whoever_writes_it(tmp_path: Path) -> None:
     sent = Message(id="a:b:1", body=b'{"a": "\xc3\xa4"}', headers={"job": 1})
     assert [told.fate for told in first.publish([sent])] == [Fate.SPOOLED]
     second.publish([sent, replace(sent, id="a:b:2")])
-    assert [each.message for each in first.files()] == [sent, replace(sent, id="a:b:2")]
+    assert [each.read() for each in first.files()] == [sent, replace(sent, id="a:b:2")]
 
 
 def spooled(tmp_path: Path) -> tuple[InMemory, Spool]:
     """A world in which two products were announced to files."""
     world, spool = InMemory(), Spool(tmp_path / "spool", lambda: NOW)
     world.room.parts.broker = lambda: spool
-    world.room.parts.announced = lambda: [(f.message.id, f.message.body) for f in spool.files()]
+    world.room.parts.announced = lambda: in_files(spool)
     world.room.begin()
     world.room.until_done(world.room.made(*names(0)))
     return world, spool
@@ -242,7 +242,7 @@ def spooled(tmp_path: Path) -> tuple[InMemory, Spool]:
 
 def test_once_there_is_a_broker_the_files_are_sent_and_gone(tmp_path: Path) -> None:
     world, spool = spooled(tmp_path)
-    ids = [each.message.id for each in spool.files()]
+    ids = [each.read().id for each in spool.files()]
     broker = MemoryBroker(world.broker)
     assert send_spool(spool, broker, world.store, ASKED) == Sent(confirmed=2, kept=())
     assert [each.id for each in world.broker.announced] == ids

@@ -24,30 +24,36 @@ from worker.science import PARAMETERS
 
 pytestmark = pytest.mark.integration
 
-CHANGING = "dias_catalog_submit.json"
-"""It says when the product was finished."""
-
 Replay = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def replaying(folder: Path) -> list[str]:
+    return [sys.executable, "-m", "worker.cli", "replay", str(folder)]
+
+
+def alone(scratch: Path, command: str, **environment: str) -> dict[str, str]:
+    """An environment with nothing that could lead to a database or a bucket."""
+    return {
+        "PATH": os.defpath,
+        "PYTHONPATH": str(ROOT),
+        "HRSI_WORKER_SETTINGS": str(scratch / "no-such-file"),
+        "HRSI_SCIENCE_COMMAND": command,
+        "HRSI_STANDIN_SECONDS": "0",
+        **environment,
+    }
 
 
 @pytest.fixture
 def replay(tmp_path: Path) -> Replay:
-    """Runs the command with nothing that could lead it to a database or a bucket."""
+    """Runs the command to its end."""
 
     def run(
         folder: Path, command: str = STANDIN, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "worker.cli", "replay", str(folder)],
+            replaying(folder),
             cwd=ROOT,
-            env={
-                "PATH": os.defpath,
-                "PYTHONPATH": str(ROOT),
-                "HRSI_WORKER_SETTINGS": str(tmp_path / "no-such-file"),
-                "HRSI_SCIENCE_COMMAND": command,
-                "HRSI_STANDIN_SECONDS": "0",
-                **environment,
-            },
+            env=alone(tmp_path, command, **environment),
             capture_output=True,
             text=True,
             timeout=120,
@@ -64,10 +70,10 @@ def with_inputs(folder: Path) -> Path:
     return folder
 
 
-def working_directory(folder: Path, **given: object) -> Path:
-    """A working directory as a run leaves it, of a test job that wants nothing."""
+def working_directory(folder: Path, job_type: str = "test", **given: object) -> Path:
+    """A working directory as a run leaves it, of a job that wants nothing."""
     folder.mkdir()
-    document = {"job": {"type": "test", "unique_id": "u-1", "name": "t", "tile": None}}
+    document = {"job": {"type": job_type, "unique_id": "u-1", "name": "t", "tile": None}}
     (folder / PARAMETERS).write_bytes(msgspec.json.encode({**document, "given": given}))
     return folder
 
@@ -95,8 +101,7 @@ def test_what_a_run_made_is_made_again_from_what_was_fetched(
         assert done.returncode == 0, done.stdout + done.stderr
         products = {p.name for p in (folder / "outputs").iterdir()}
         assert products == {p.name for p in (folder / BEFORE).iterdir()} != set()
-        differing = [line for line in done.stdout.splitlines() if line.endswith("differs")]
-        assert all(CHANGING in line for line in differing)
+        assert not [line for line in done.stdout.splitlines() if line.endswith("differs")]
         assert "stand-in science" in (folder / LOG).read_text()
     assert worker.kept(run) == kept, "the bucket is as it was"
     assert worker.desk.path(run.job_id)[-1] == "processed"
@@ -114,10 +119,7 @@ def test_what_a_run_made_is_made_again_from_what_was_fetched(
 def test_the_exit_status_says_how_the_software_ended(
     replay: Replay, tmp_path: Path, command: str, code: int
 ) -> None:
-    folder = working_directory(tmp_path / "w")
-    document = msgspec.json.decode((folder / PARAMETERS).read_bytes())
-    document["job"] |= {"type": "gfsc"}
-    (folder / PARAMETERS).write_bytes(msgspec.json.encode(document))
+    folder = working_directory(tmp_path / "w", "gfsc")
     assert replay(folder, command).returncode == code
 
 
@@ -132,10 +134,7 @@ def test_what_cannot_begin_leaves_the_folder_as_it_was(
     replay: Replay, tmp_path: Path, told: str, *, there: bool
 ) -> None:
     """An engine that is away, and one whose registry has no such image."""
-    folder = working_directory(tmp_path / "w")
-    document = msgspec.json.decode((folder / PARAMETERS).read_bytes())
-    document["job"] |= {"type": "gfsc"}
-    (folder / PARAMETERS).write_bytes(msgspec.json.encode(document))
+    folder = working_directory(tmp_path / "w", "gfsc")
     (folder / "outputs").mkdir()
     before = sorted(folder.iterdir())
     with HttpServer(_has_no_image, name="engine") as server:
@@ -152,19 +151,11 @@ def test_what_cannot_begin_leaves_the_folder_as_it_was(
 def test_who_ends_a_replay_ends_its_software_and_is_told_so(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    folder = working_directory(tmp_path / "w")
-    document = msgspec.json.decode((folder / PARAMETERS).read_bytes())
-    document["job"] |= {"type": "gfsc"}
-    (folder / PARAMETERS).write_bytes(msgspec.json.encode(document))
+    folder = working_directory(tmp_path / "w", "gfsc")
     with subprocess.Popen(
-        [sys.executable, "-m", "worker.cli", "replay", str(folder)],
+        replaying(folder),
         cwd=ROOT,
-        env={
-            "PATH": os.defpath,
-            "PYTHONPATH": str(ROOT),
-            "HRSI_WORKER_SETTINGS": str(tmp_path / "no-such-file"),
-            "HRSI_SCIENCE_COMMAND": "sh -c 'echo $$; exec sleep 600'",
-        },
+        env=alone(tmp_path, "sh -c 'echo $$; exec sleep 600'"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

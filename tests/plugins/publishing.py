@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from infra.spool import Spool
 from models.broker import Fate
 from models.changes import Change
 from models.lifecycle import Status
@@ -166,3 +167,8 @@ PUBLICATION_CHANGES: Mapping[type[Change], Callable[[Desk], Change]] = {
     ParkMessage: lambda d: ParkMessage(at=d.now(), body=b"nonsense", why="it is no JSON"),
 }
 """One of each change, where it may be done."""
+
+
+def in_files(spool: Spool) -> list[tuple[str, bytes]]:
+    """Ids and bodies of the messages that wait in files."""
+    return [(message.id, message.body) for message in (file.read() for file in spool.files())]

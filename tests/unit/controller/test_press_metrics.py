@@ -13,7 +13,7 @@ from models.ports import Asked
 from simulator.broker import MemoryBroker
 from simulator.examples.products import FSC, RLIE
 from tests.plugins.pressroom import InMemory, names, written
-from tests.plugins.publishing import ended
+from tests.plugins.publishing import ended, in_files
 
 
 def value(world: InMemory, name: str, **labels: Any) -> float | None:
@@ -121,7 +121,7 @@ def test_what_people_send_from_files_is_counted_by_whoever_publishes(tmp_path: P
     world = InMemory()
     spool = Spool(tmp_path, world.time.now)
     world.room.parts.broker = lambda: spool
-    world.room.parts.announced = lambda: [(f.message.id, f.message.body) for f in spool.files()]
+    world.room.parts.announced = lambda: in_files(spool)
     world.room.begin()
     world.room.until_done(world.room.made(FSC, RLIE))
     world.room.step()
